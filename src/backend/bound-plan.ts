@@ -1,0 +1,179 @@
+/**
+ * A plan tied to an arena: its kernels, their pointers and uniforms, and the numbers that the host
+ * computes between them.
+ *
+ * Kernels see one tensor or many as a range of elements counted from the start of each region, so
+ * that running over another tensor takes two numbers and no pointer.
+ */
+import { Op } from "../ir/op.ts";
+import type { Plan, Stage } from "../ir/plan.ts";
+import type { Arena } from "../memory/arena.ts";
+import { bytesOf } from "../memory/dtype.ts";
+import { LANES, type Backend, type BoundKernel } from "./backend.ts";
+
+/** Reductions add up blocks of this many elements, in order, whoever computes them. */
+const REDUCTION_BLOCK = 1 << 16;
+
+export class BoundPlan {
+  private readonly plan: Plan;
+  private readonly arena: Arena;
+  private readonly kernels: readonly BoundKernel[];
+  /** Byte offsets of the temporaries. */
+  private readonly temporaries: readonly number[];
+  /** Values of the program's scalars for the tensor at hand, by id. */
+  readonly scalars: Float64Array;
+  private uniforms: Float64Array = new Float64Array(0);
+
+  /**
+   * @param temporaryElements how many elements each temporary holds.
+   * @throws {BackendError} if memory runs out; nothing has run then.
+   */
+  constructor(plan: Plan, backend: Backend, arena: Arena, temporaryElements: number) {
+    this.plan = plan;
+    this.arena = arena;
+    this.kernels = plan.stages.map(({ kernel }) =>
+      backend.compile(kernel, arena.dtype).bind(arena),
+    );
+    const bytes = temporaryElements * bytesOf(arena.dtype);
+    this.temporaries = Array.from({ length: plan.temporaries }, () => arena.allocate(bytes));
+    this.scalars = new Float64Array(plan.program.nodes.length);
+  }
+
+  /** Says where the program's slots start: byte offsets in the arena, by slot. */
+  place(slots: ArrayLike<number>): void {
+    this.plan.stages.forEach(({ pointers }, stage) => {
+      pointers.forEach((target, index) => {
+        const at = target < 0 ? this.temporaries[~target]! : slots[target]!;
+        this.kernels[stage]!.setPointer(index, at);
+      });
+    });
+  }
+
+  /** Hands the numbers of a trace to the kernels. */
+  load(uniforms: Float64Array): void {
+    this.uniforms = uniforms;
+    const { stages } = this.plan;
+    for (let s = 0; s < stages.length; s++) {
+      const sources = stages[s]!.uniforms;
+      for (let i = 0; i < sources.length; i++) {
+        if (sources[i]! >= 0) this.kernels[s]!.setUniform(i, uniforms[sources[i]!]!);
+      }
+    }
+  }
+
+  /** All kernels over one range, then over the next; `ranges` holds begin and end of each. */
+  runRangeByRange(ranges: readonly number[], count: number): void {
+    const { stages } = this.plan;
+    for (let r = 0; r < count; r++) {
+      const begin = ranges[2 * r]!;
+      const end = ranges[2 * r + 1]!;
+      if (this.temporaries.length > 0) this.moveTemporaries(begin);
+      for (let s = 0; s < stages.length; s++)
+        this.runStage(stages[s]!, this.kernels[s]!, begin, end);
+    }
+  }
+
+  /** One kernel over all ranges, then the next; not for plans whose values belong to one tensor. */
+  runKernelByKernel(ranges: readonly number[], count: number): void {
+    for (let s = 0; s < this.kernels.length; s++) {
+      for (let r = 0; r < count; r++) this.kernels[s]!.run(ranges[2 * r]!, ranges[2 * r + 1]!);
+    }
+  }
+
+  /** After one range has run: computes the scalars that no kernel waited for. */
+  finish(begin: number, end: number): void {
+    this.computeScalars(this.plan.lastScalars, end - begin);
+  }
+
+  /** Lets every tensor use the same temporaries, which then stay in the cache. */
+  private moveTemporaries(begin: number): void {
+    const shift = begin * bytesOf(this.arena.dtype);
+    const { stages } = this.plan;
+    for (let s = 0; s < stages.length; s++) {
+      const { pointers } = stages[s]!;
+      for (let i = 0; i < pointers.length; i++) {
+        const target = pointers[i]!;
+        if (target < 0) this.kernels[s]!.setPointer(i, this.temporaries[~target]! - shift);
+      }
+    }
+  }
+
+  private runStage(stage: Stage, kernel: BoundKernel, begin: number, end: number): void {
+    this.computeScalars(stage.scalars, end - begin);
+    const { uniforms, reductions } = stage;
+    for (let i = 0; i < uniforms.length; i++) {
+      if (uniforms[i]! < 0) kernel.setUniform(i, this.scalars[~uniforms[i]!]!);
+    }
+    if (reductions.length === 0) return kernel.run(begin, end);
+    for (let r = 0; r < reductions.length; r++) this.scalars[reductions[r]!] = 0;
+    for (let from = begin; from < end; from += REDUCTION_BLOCK) {
+      kernel.run(from, Math.min(end, from + REDUCTION_BLOCK));
+      const lanes = kernel.lanes();
+      for (let r = 0; r < reductions.length; r++) {
+        this.scalars[reductions[r]!]! += addLanes(lanes, r * LANES);
+      }
+    }
+  }
+
+  private computeScalars(ids: readonly number[], size: number): void {
+    const { nodes } = this.plan.program;
+    for (let i = 0; i < ids.length; i++) {
+      const { op, args } = nodes[ids[i]!]!;
+      const a = args.length > 0 ? this.numberOf(args[0]!) : size;
+      const b = args.length > 1 ? this.numberOf(args[1]!) : 0;
+      const c = args.length > 2 ? this.numberOf(args[2]!) : 0;
+      this.scalars[ids[i]!] = scalarOperation(op, a, b, c);
+    }
+  }
+
+  private numberOf(id: number): number {
+    const { op, index } = this.plan.program.nodes[id]!;
+    return op === Op.uniform ? this.uniforms[index]! : this.scalars[id]!;
+  }
+}
+
+function addLanes(l: Float64Array, at: number): number {
+  return (
+    l[at]! +
+    l[at + 1]! +
+    (l[at + 2]! + l[at + 3]!) +
+    (l[at + 4]! + l[at + 5]! + (l[at + 6]! + l[at + 7]!))
+  );
+}
+
+function scalarOperation(op: number, a: number, b: number, c: number): number {
+  switch (op) {
+    case Op.size:
+      return a;
+    case Op.add:
+      return a + b;
+    case Op.sub:
+      return a - b;
+    case Op.mul:
+      return a * b;
+    case Op.div:
+      return a / b;
+    case Op.min:
+      return Math.min(a, b);
+    case Op.max:
+      return Math.max(a, b);
+    case Op.neg:
+      return -a;
+    case Op.abs:
+      return Math.abs(a);
+    case Op.sqrt:
+      return Math.sqrt(a);
+    case Op.sign:
+      return Number(a > 0) - Number(a < 0);
+    case Op.gt:
+      return Number(a > b);
+    case Op.ge:
+      return Number(a >= b);
+    case Op.eq:
+      return Number(a === b);
+    case Op.where:
+      return a !== 0 ? b : c;
+    default:
+      throw new Error(`no such operation on scalars: ${op}`);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The interpreter: runs a kernel's IR as it stands, without generating code.
+ *
+ * It is the oracle of the other backends, and serves where a content policy forbids WebAssembly. It
+ * works through blocks of elements, one operation after another, over registers of the tensors' own
+ * type: storing to a Float32Array rounds to float32, and for + - × ÷ √ rounding the float64 result
+ * gives the same bits as float32 arithmetic.
+ */
+import { flushConstant, Op } from "../ir/op.ts";
+import type { KernelIr } from "../ir/plan.ts";
+import type { Arena } from "../memory/arena.ts";
+import { bytesOf, type DType, type TypedArray } from "../memory/dtype.ts";
+import { LANES, type Backend, type BoundKernel, type Kernel } from "./backend.ts";
+
+const BLOCK = 512;
+
+export class InterpBackend implements Backend {
+  readonly name = "interp";
+
+  compile(ir: KernelIr, dtype: DType): Kernel {
+    return { bind: (arena) => new InterpKernel(ir, dtype, arena) };
+  }
+}
+
+class InterpKernel implements BoundKernel {
+  private readonly ir: KernelIr;
+  private readonly arena: Arena;
+  private readonly bytes: number;
+  private readonly tiny: number;
+  private readonly pointers: Float64Array;
+  private readonly uniforms: TypedArray;
+  private readonly partials: Float64Array;
+  private readonly registers: readonly TypedArray[];
+
+  constructor(ir: KernelIr, dtype: DType, arena: Arena) {
+    const array = (length: number): TypedArray =>
+      dtype === "float32" ? new Float32Array(length) : new Float64Array(length);
+    this.ir = ir;
+    this.arena = arena;
+    this.bytes = bytesOf(dtype);
+    this.tiny = flushConstant(dtype);
+    this.pointers = new Float64Array(ir.slots.length);
+    this.uniforms = array(ir.uniformCount);
+    this.partials = new Float64Array(ir.reductions.length * LANES);
+    this.registers = ir.nodes.map(() => array(BLOCK));
+  }
+
+  setPointer(index: number, byteOffset: number): void {
+    this.pointers[index] = byteOffset;
+  }
+
+  setUniform(index: number, value: number): void {
+    this.uniforms[index] = value;
+  }
+
+  lanes(): Float64Array {
+    return this.partials;
+  }
+
+  run(begin: number, end: number): void {
+    this.partials.fill(0);
+    for (let from = begin; from < end; from += BLOCK) this.block(from, Math.min(BLOCK, end - from));
+  }
+
+  private block(from: number, count: number): void {
+    const { nodes, outputs, reductions } = this.ir;
+    const { elements } = this.arena;
+    const slotStart = (slot: number) => this.pointers[slot]! / this.bytes + from;
+    nodes.forEach(({ op, args, index }, id) => {
+      const out = this.registers[id]!;
+      if (op === Op.load) {
+        const at = slotStart(index);
+        for (let i = 0; i < count; i++) out[i] = elements[at + i]!;
+      } else if (op === Op.uniform) out.fill(this.uniforms[index]!, 0, count);
+      else if (op !== Op.sum && op !== Op.dot) this.operate(op, out, args, count);
+    });
+    outputs.forEach((id, slot) => {
+      if (id < 0) return;
+      const at = slotStart(slot);
+      const value = this.registers[id]!;
+      for (let i = 0; i < count; i++) elements[at + i] = value[i]!;
+    });
+    reductions.forEach((id, r) => this.reduce(id, r, count));
+  }
+
+  private operate(op: number, out: TypedArray, args: readonly number[], n: number): void {
+    const a = this.registers[args[0]!]!;
+    const b = this.registers[args[1] ?? args[0]!]!;
+    const c = this.registers[args[2] ?? args[0]!]!;
+    switch (op) {
+      case Op.add:
+        for (let i = 0; i < n; i++) out[i] = a[i]! + b[i]!;
+        break;
+      case Op.sub:
+        for (let i = 0; i < n; i++) out[i] = a[i]! - b[i]!;
+        break;
+      case Op.mul:
+        for (let i = 0; i < n; i++) out[i] = a[i]! * b[i]!;
+        break;
+      case Op.div:
+        for (let i = 0; i < n; i++) out[i] = a[i]! / b[i]!;
+        break;
+      case Op.min:
+        for (let i = 0; i < n; i++) out[i] = Math.min(a[i]!, b[i]!);
+        break;
+      case Op.max:
+        for (let i = 0; i < n; i++) out[i] = Math.max(a[i]!, b[i]!);
+        break;
+      case Op.neg:
+        for (let i = 0; i < n; i++) out[i] = -a[i]!;
+        break;
+      case Op.abs:
+        for (let i = 0; i < n; i++) out[i] = Math.abs(a[i]!);
+        break;
+      case Op.sqrt:
+        for (let i = 0; i < n; i++) out[i] = Math.sqrt(a[i]!);
+        break;
+      case Op.sign:
+        for (let i = 0; i < n; i++) out[i] = Number(a[i]! > 0) - Number(a[i]! < 0);
+        break;
+      case Op.flush:
+        for (let i = 0; i < n; i++) out[i] = a[i]! + this.tiny;
+        for (let i = 0; i < n; i++) out[i] = out[i]! - this.tiny;
+        break;
+      case Op.gt:
+        for (let i = 0; i < n; i++) out[i] = Number(a[i]! > b[i]!);
+        break;
+      case Op.ge:
+        for (let i = 0; i < n; i++) out[i] = Number(a[i]! >= b[i]!);
+        break;
+      case Op.eq:
+        for (let i = 0; i < n; i++) out[i] = Number(a[i]! === b[i]!);
+        break;
+      case Op.where:
+        for (let i = 0; i < n; i++) out[i] = a[i] !== 0 ? b[i]! : c[i]!;
+        break;
+      default:
+        throw new Error(`no such operation: ${op}`);
+    }
+  }
+
+  /** Element i goes into lane i mod 8; a block is a whole number of turns. */
+  private reduce(id: number, reduction: number, count: number): void {
+    const { op, args } = this.ir.nodes[id]!;
+    const a = this.registers[args[0]!]!;
+    const b = op === Op.dot ? this.registers[args[1]!]! : undefined;
+    const start = reduction * LANES;
+    for (let i = 0; i < count; i++) {
+      this.partials[start + (i % LANES)]! += b ? a[i]! * b[i]! : a[i]!;
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * A WebAssembly assembler for the one shape of module that kernels need: it imports a memory and
+ * exports a function `run`. Written by hand because every general one is larger than Downhill.
+ */
+import { describe, type Instruction, type ValueType, type WasmFunction } from "./instructions.ts";
+
+const MAX_PAGES = 65_536;
+
+const typeCode: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+
+/** The bytes of a module around `func`, whose memory is imported as `env.memory`. */
+export function assemble(func: WasmFunction, sharedMemory: boolean): Uint8Array<ArrayBuffer> {
+  const type = [0x60, ...vector(func.params.map(({ type }) => [typeCode[type]])), 0];
+  const limits = [sharedMemory ? 3 : 1, ...unsigned(1), ...unsigned(MAX_PAGES)];
+  const code = [...localGroups(func), ...func.body.flatMap(encode), 0x0b];
+  return Uint8Array.of(
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...section(1, [type]),
+    ...section(2, [[...text("env"), ...text("memory"), 2, ...limits]]),
+    ...section(3, [[0]]),
+    ...section(7, [[...text("run"), 0, 0]]),
+    ...section(10, [[...unsigned(code.length), ...code]]),
+  );
+}
+
+function section(id: number, items: number[][]): number[] {
+  const content = vector(items);
+  return [id, ...unsigned(content.length), ...content];
+}
+
+function vector(items: readonly number[][]): number[] {
+  return [...unsigned(items.length), ...items.flat()];
+}
+
+function text(ascii: string): number[] {
+  return [...unsigned(ascii.length), ...[...ascii].map((letter) => letter.charCodeAt(0))];
+}
+
+/** Locals are declared as runs of equal types. */
+function localGroups({ locals }: WasmFunction): number[] {
+  const groups: { type: ValueType; count: number }[] = [];
+  for (const { type } of locals) {
+    const last = groups.at(-1);
+    if (last?.type === type) last.count++;
+    else groups.push({ type, count: 1 });
+  }
+  return vector(groups.map(({ type, count }) => [...unsigned(count), typeCode[type]]));
+}
+
+function encode([name, ...immediates]: Instruction): number[] {
+  const [opcode, kind] = describe(name);
+  const head = opcode < 0x100 ? [opcode] : [0xfd, ...unsigned(opcode - 0x100)];
+  switch (kind) {
+    case undefined:
+      return head;
+    case "block":
+      return [...head, 0x40];
+    case "i32":
+      return [...head, ...signed(immediates[0]!)];
+    case "f32":
+      return [...head, ...new Uint8Array(Float32Array.of(immediates[0]!).buffer)];
+    case "f64":
+      return [...head, ...new Uint8Array(Float64Array.of(immediates[0]!).buffer)];
+    case "lanes":
+      return [...head, ...immediates];
+    default:
+      return [...head, ...immediates.flatMap(unsigned)];
+  }
+}
+
+/** LEB128. */
+function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  do {
+    const rest = Math.floor(value / 128);
+    bytes.push((value & 127) | (rest > 0 ? 128 : 0));
+    value = rest;
+  } while (value > 0);
+  return bytes;
+}
+
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (;;) {
+    const byte = value & 127;
+    value >>= 7;
+    if ((value === 0 && byte < 64) || (value === -1 && byte >= 64)) return [...bytes, byte];
+    bytes.push(byte | 128);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The body of a kernel's loop: one vector, or one element, of each slot.
+ *
+ * Both widths are written by the same walk over the IR. They differ in the prefix of their
+ * instructions (`f32x4.add`, `f32.add`) and in how they load, choose and compare, never in what they
+ * compute, so their bits are equal. Every value is computed before the first store, because a slot
+ * may be read after its new value is known.
+ */
+import { flushConstant, Op, opInfo } from "../../ir/op.ts";
+import type { KernelIr } from "../../ir/plan.ts";
+import { bytesOf, type DType } from "../../memory/dtype.ts";
+import type { InstructionName, ValueType } from "./instructions.ts";
+import type { FunctionWriter } from "./writer.ts";
+
+export type Width = "vector" | "scalar";
+
+/** The local that holds the address in a slot. */
+export const addressOf = (slot: string): string => `${slot}*`;
+
+export class Body {
+  readonly width: Width;
+  private readonly kernel: KernelIr;
+  private readonly dtype: DType;
+  private readonly writer: FunctionWriter;
+  private readonly uses: readonly number[];
+  /** Values that stand in their local in the copy of the body at hand. */
+  private known = new Set<number>();
+  private offset = 0;
+
+  constructor(width: Width, kernel: KernelIr, dtype: DType, writer: FunctionWriter) {
+    this.width = width;
+    this.kernel = kernel;
+    this.dtype = dtype;
+    this.writer = writer;
+    this.uses = countUses(kernel);
+  }
+
+  /** Prefix of arithmetic instructions, e.g. `f32x4`. */
+  get prefix(): "f32" | "f64" | "f32x4" | "f64x2" {
+    if (this.width === "scalar") return this.dtype === "float32" ? "f32" : "f64";
+    return this.dtype === "float32" ? "f32x4" : "f64x2";
+  }
+
+  /** Loads uniform `index` from `offset` in the job block into its local, splatted for vectors. */
+  hoistUniform(index: number, offset: number): void {
+    this.writer.get("job");
+    if (this.width === "scalar") this.emit("load", this.alignment(), offset);
+    else {
+      const bits = this.dtype === "float32" ? 32 : 64;
+      this.writer.emit(`v128.load${bits}_splat`, this.alignment(), offset);
+    }
+    this.writer.set(this.local(`u${index}`), this.type(false));
+  }
+
+  /** Puts the constants that the kernel needs into locals. */
+  hoistConstants(): void {
+    const has = (op: number) => this.kernel.nodes.some((node) => node.op === op);
+    if (has(Op.flush)) this.hoistConstant("tiny", flushConstant(this.dtype));
+    if (!has(Op.sign)) return;
+    this.hoistConstant("zero", 0);
+    this.hoistConstant("one", 1);
+  }
+
+  /** Starts a copy of the body, `offset` bytes from the addresses. */
+  start(offset: number): void {
+    this.offset = offset;
+    this.known = new Set();
+  }
+
+  /** Computes and stores the new value of every slot that has one. */
+  storeAll(): void {
+    const { outputs, slots } = this.kernel;
+    const stored = outputs.flatMap((id, slot) => (id >= 0 ? [{ id, slot }] : []));
+    if (stored.length > 1) for (const { id } of stored) this.keep(id);
+    for (const { id, slot } of stored) {
+      this.writer.get(addressOf(slots[slot]!));
+      this.value(id);
+      if (this.width === "vector") this.writer.emit("v128.store", this.alignment(), this.offset);
+      else this.emit("store", this.alignment(), this.offset);
+    }
+  }
+
+  /** Computes a value into its local and says which one that is. */
+  keep(id: number): string {
+    const name = this.nameOf(id);
+    if (this.known.has(id) || this.kernel.nodes[id]!.op === Op.uniform) return name;
+    this.compute(id);
+    this.writer.set(name, this.type(this.kernel.nodes[id]!.isMask));
+    this.known.add(id);
+    return name;
+  }
+
+  /** Leaves a value on the stack; one that is used again goes into its local as well. */
+  private value(id: number): void {
+    const { op, isMask } = this.kernel.nodes[id]!;
+    if (op === Op.uniform || this.known.has(id)) return this.writer.get(this.nameOf(id));
+    this.compute(id);
+    if (this.uses[id]! <= 1) return;
+    this.writer.tee(this.nameOf(id), this.type(isMask));
+    this.known.add(id);
+  }
+
+  private compute(id: number): void {
+    const { op, args, index } = this.kernel.nodes[id]!;
+    switch (op) {
+      case Op.load:
+        return this.load(this.kernel.slots[index]!);
+      case Op.sign:
+        return this.sign(args[0]!);
+      case Op.where:
+        for (const arg of [args[1]!, args[2]!, args[0]!]) this.value(arg);
+        return this.writer.emit(this.width === "vector" ? "v128.bitselect" : "select");
+      case Op.flush:
+        this.value(args[0]!);
+        for (const direction of ["add", "sub"] as const) {
+          this.writer.get(this.local("tiny"));
+          this.emit(direction);
+        }
+        return;
+      default:
+        for (const arg of args) this.value(arg);
+        this.emit(opInfo(op).name);
+    }
+  }
+
+  private load(slot: string): void {
+    this.writer.get(addressOf(slot));
+    if (this.width === "vector") this.writer.emit("v128.load", this.alignment(), this.offset);
+    else this.emit("load", this.alignment(), this.offset);
+  }
+
+  /** (x > 0) - (x < 0) */
+  private sign(x: number): void {
+    for (const comparison of ["gt", "lt"] as const) {
+      this.value(x);
+      this.writer.get(this.local("zero"));
+      this.emit(comparison);
+      if (this.width === "scalar") this.emit("convert_i32_s");
+      else {
+        this.writer.get(this.local("one"));
+        this.writer.emit("v128.and");
+      }
+    }
+    this.emit("sub");
+  }
+
+  private hoistConstant(name: string, value: number): void {
+    this.writer.emit(this.dtype === "float32" ? "f32.const" : "f64.const", value);
+    if (this.width === "vector") this.emit("splat");
+    this.writer.set(this.local(name), this.type(false));
+  }
+
+  private emit(operation: string, ...immediates: number[]): void {
+    this.writer.emit(`${this.prefix}.${operation}` as InstructionName, ...immediates);
+  }
+
+  private nameOf(id: number): string {
+    const { op, index } = this.kernel.nodes[id]!;
+    if (op === Op.load) return this.local(this.kernel.slots[index]!);
+    if (op === Op.uniform) return this.local(`u${index}`);
+    return this.local(`${opInfo(op).name}${id}`);
+  }
+
+  /** Vectors and single elements keep apart: `g.v`, `g.x`. */
+  private local(name: string): string {
+    return `${name}.${this.width === "vector" ? "v" : "x"}`;
+  }
+
+  private type(isMask: boolean): ValueType {
+    if (this.width === "vector") return "v128";
+    return isMask ? "i32" : this.dtype === "float32" ? "f32" : "f64";
+  }
+
+  /** Tensors start at any multiple of an element, so no more may be promised to the engine. */
+  private alignment(): number {
+    return Math.log2(bytesOf(this.dtype));
+  }
+}
+
+function countUses(kernel: KernelIr): number[] {
+  const uses = kernel.nodes.map(() => 0);
+  for (const { op, args } of kernel.nodes) {
+    for (const arg of args) uses[arg]! += op === Op.sign ? 2 : 1;
+  }
+  for (const id of kernel.outputs) if (id >= 0) uses[id]!++;
+  return uses;
+}

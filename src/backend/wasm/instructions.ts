@@ -1,0 +1,128 @@
+/**
+ * The WebAssembly instructions that kernels are made of, with the opcodes of the core specification
+ * (https://webassembly.github.io/spec/core/binary/instructions.html).
+ */
+
+/** An instruction: its name in the text format and its immediates. */
+export type Instruction = readonly [name: InstructionName, ...immediates: number[]];
+
+/** Immediates: a block type, an index, alignment and offset, a constant, or lane numbers. */
+export type ImmediateKind = "block" | "index" | "memory" | "i32" | "f32" | "f64" | "lanes";
+
+/** Instructions without immediates; from 0x100 on with the SIMD prefix 0xfd. */
+const plain = {
+  end: 0x0b,
+  select: 0x1b,
+  "i32.lt_u": 0x49,
+  "i32.ge_u": 0x4f,
+  "f32.eq": 0x5b,
+  "f32.lt": 0x5d,
+  "f32.gt": 0x5e,
+  "f32.ge": 0x60,
+  "f64.eq": 0x61,
+  "f64.lt": 0x63,
+  "f64.gt": 0x64,
+  "f64.ge": 0x66,
+  "i32.add": 0x6a,
+  "i32.sub": 0x6b,
+  "i32.and": 0x71,
+  "i32.shl": 0x74,
+  "f32.abs": 0x8b,
+  "f32.neg": 0x8c,
+  "f32.sqrt": 0x91,
+  "f32.add": 0x92,
+  "f32.sub": 0x93,
+  "f32.mul": 0x94,
+  "f32.div": 0x95,
+  "f32.min": 0x96,
+  "f32.max": 0x97,
+  "f64.abs": 0x99,
+  "f64.neg": 0x9a,
+  "f64.sqrt": 0x9f,
+  "f64.add": 0xa0,
+  "f64.sub": 0xa1,
+  "f64.mul": 0xa2,
+  "f64.div": 0xa3,
+  "f64.min": 0xa4,
+  "f64.max": 0xa5,
+  "f32.convert_i32_s": 0xb2,
+  "f64.convert_i32_s": 0xb7,
+  "f64.promote_f32": 0xbb,
+  "f32x4.splat": 0x113,
+  "f64x2.splat": 0x114,
+  "f32x4.eq": 0x141,
+  "f32x4.lt": 0x143,
+  "f32x4.gt": 0x144,
+  "f32x4.ge": 0x146,
+  "f64x2.eq": 0x147,
+  "f64x2.lt": 0x149,
+  "f64x2.gt": 0x14a,
+  "f64x2.ge": 0x14c,
+  "v128.and": 0x14e,
+  "v128.bitselect": 0x152,
+  "f64x2.promote_low_f32x4": 0x15f,
+  "f32x4.abs": 0x1e0,
+  "f32x4.neg": 0x1e1,
+  "f32x4.sqrt": 0x1e3,
+  "f32x4.add": 0x1e4,
+  "f32x4.sub": 0x1e5,
+  "f32x4.mul": 0x1e6,
+  "f32x4.div": 0x1e7,
+  "f32x4.min": 0x1e8,
+  "f32x4.max": 0x1e9,
+  "f64x2.abs": 0x1ec,
+  "f64x2.neg": 0x1ed,
+  "f64x2.sqrt": 0x1ef,
+  "f64x2.add": 0x1f0,
+  "f64x2.sub": 0x1f1,
+  "f64x2.mul": 0x1f2,
+  "f64x2.div": 0x1f3,
+  "f64x2.min": 0x1f4,
+  "f64x2.max": 0x1f5,
+} as const;
+
+const withImmediates = {
+  block: [0x02, "block"],
+  loop: [0x03, "block"],
+  br_if: [0x0d, "index"],
+  "local.get": [0x20, "index"],
+  "local.set": [0x21, "index"],
+  "local.tee": [0x22, "index"],
+  "i32.load": [0x28, "memory"],
+  "f32.load": [0x2a, "memory"],
+  "f64.load": [0x2b, "memory"],
+  "f32.store": [0x38, "memory"],
+  "f64.store": [0x39, "memory"],
+  "i32.const": [0x41, "i32"],
+  "f32.const": [0x43, "f32"],
+  "f64.const": [0x44, "f64"],
+  "v128.load": [0x100, "memory"],
+  "v128.load32_splat": [0x109, "memory"],
+  "v128.load64_splat": [0x10a, "memory"],
+  "v128.store": [0x10b, "memory"],
+  "i8x16.shuffle": [0x10d, "lanes"],
+} as const;
+
+export type InstructionName = keyof typeof plain | keyof typeof withImmediates;
+
+const none: readonly [number, undefined] = [0, undefined];
+
+/** Opcode and kind of immediates of an instruction. */
+export function describe(name: InstructionName): readonly [number, ImmediateKind | undefined] {
+  if (name in plain) return [plain[name as keyof typeof plain], undefined];
+  return withImmediates[name as keyof typeof withImmediates] ?? none;
+}
+
+export type ValueType = "i32" | "f32" | "f64" | "v128";
+
+export interface Local {
+  readonly name: string;
+  readonly type: ValueType;
+}
+
+/** One function of i32 parameters and no result: all that a kernel's module exports. */
+export interface WasmFunction {
+  readonly params: readonly Local[];
+  readonly locals: readonly Local[];
+  readonly body: readonly Instruction[];
+}

@@ -1,0 +1,231 @@
+/**
+ * From a kernel's IR to a WebAssembly function `run(job, begin, end)`.
+ *
+ * `job` is the address of a small block: one pointer per slot, then the uniforms, then the lanes of
+ * the reductions. The function is a loop over 128-bit vectors, unrolled with constant offsets, then
+ * a loop over single elements for the rest. Uniforms are splatted once, before the loops. Without
+ * SIMD the second loop does all the work, with equal bits.
+ */
+import { Op } from "../../ir/op.ts";
+import type { KernelIr } from "../../ir/plan.ts";
+import { bytesOf, type DType } from "../../memory/dtype.ts";
+import { LANES } from "../backend.ts";
+import { addressOf, Body } from "./body.ts";
+import type { WasmFunction } from "./instructions.ts";
+import { FunctionWriter } from "./writer.ts";
+
+const VECTOR_BYTES = 16;
+/** Kernels of up to this many values are unrolled four times, longer ones twice. */
+const SHORT_KERNEL = 16;
+/** Lanes of `i8x16.shuffle` that bring the upper half of a vector down. */
+const UPPER_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/** Where things stand in a job block; pointers come first. */
+export interface JobLayout {
+  readonly uniforms: number;
+  readonly lanes: number;
+  readonly bytes: number;
+}
+
+export function jobLayout(kernel: KernelIr, dtype: DType): JobLayout {
+  const align = (bytes: number) => Math.ceil(bytes / 8) * 8;
+  const uniforms = align(4 * kernel.slots.length);
+  const lanes = align(uniforms + kernel.uniformCount * bytesOf(dtype));
+  return { uniforms, lanes, bytes: lanes + kernel.reductions.length * LANES * 8 };
+}
+
+export function lower(kernel: KernelIr, dtype: DType, simd: boolean): WasmFunction {
+  const lowering = new Lowering(kernel, dtype);
+  lowering.addresses();
+  if (simd) lowering.vectorLoop();
+  else lowering.clearLanes();
+  lowering.scalarLoop();
+  return lowering.writer.function();
+}
+
+class Lowering {
+  readonly writer = new FunctionWriter("job", "begin", "end");
+  private readonly kernel: KernelIr;
+  private readonly dtype: DType;
+  private readonly layout: JobLayout;
+  /** The address that the loops watch. */
+  private readonly watched: string;
+
+  constructor(kernel: KernelIr, dtype: DType) {
+    this.kernel = kernel;
+    this.dtype = dtype;
+    this.layout = jobLayout(kernel, dtype);
+    this.watched = addressOf(kernel.slots[0]!);
+  }
+
+  /** Each slot's address of element `begin`. */
+  addresses(): void {
+    this.kernel.slots.forEach((slot, index) => {
+      this.element(index, "begin");
+      this.writer.set(addressOf(slot), "i32");
+    });
+  }
+
+  vectorLoop(): void {
+    const { writer, kernel, dtype } = this;
+    const body = new Body("vector", kernel, dtype, writer);
+    const round = this.roundBytes();
+    this.hoist(body);
+    this.eachAccumulator((name) => {
+      writer.emit("f64.const", 0);
+      writer.emit("f64x2.splat");
+      writer.set(name, "v128");
+    });
+    this.vectorLimit(round / bytesOf(dtype));
+    writer.whileBelow(this.watched, "vectors*", () => {
+      for (let offset = 0; offset < round; offset += VECTOR_BYTES) {
+        body.start(offset);
+        body.storeAll();
+        kernel.reductions.forEach((id, r) => this.accumulate(body, id, r, offset));
+      }
+      this.advance(round);
+    });
+    this.eachAccumulator((name, lanes) => {
+      writer.get("job");
+      writer.get(name);
+      writer.emit("v128.store", 3, lanes);
+    });
+  }
+
+  scalarLoop(): void {
+    const { writer, kernel } = this;
+    const body = new Body("scalar", kernel, this.dtype, writer);
+    this.hoist(body);
+    const reduces = kernel.reductions.length > 0;
+    if (reduces) {
+      writer.get("job");
+      writer.set("lane*", "i32");
+    }
+    this.element(0, "end");
+    writer.set("end*", "i32");
+    writer.whileBelow(this.watched, "end*", () => {
+      body.start(0);
+      body.storeAll();
+      kernel.reductions.forEach((id, r) => this.addToLane(body, id, r));
+      if (reduces) this.nextLane();
+      this.advance(bytesOf(this.dtype));
+    });
+  }
+
+  clearLanes(): void {
+    for (let lane = 0; lane < this.kernel.reductions.length * LANES; lane++) {
+      this.writer.get("job");
+      this.writer.emit("f64.const", 0);
+      this.writer.emit("f64.store", 3, this.layout.lanes + 8 * lane);
+    }
+  }
+
+  private roundBytes(): number {
+    if (this.kernel.reductions.length > 0) return LANES * bytesOf(this.dtype);
+    return VECTOR_BYTES * (this.kernel.nodes.length <= SHORT_KERNEL ? 4 : 2);
+  }
+
+  private hoist(body: Body): void {
+    for (let index = 0; index < this.kernel.uniformCount; index++) {
+      body.hoistUniform(index, this.layout.uniforms + index * bytesOf(this.dtype));
+    }
+    body.hoistConstants();
+  }
+
+  /** Leaves the address of element `position` of a slot on the stack. */
+  private element(slot: number, position: "begin" | "end"): void {
+    this.writer.get("job");
+    this.writer.emit("i32.load", 2, 4 * slot);
+    this.writer.get(position);
+    this.toBytes();
+    this.writer.emit("i32.add");
+  }
+
+  /** Where the whole rounds of the vector loop end. */
+  private vectorLimit(round: number): void {
+    this.writer.get(this.watched);
+    this.writer.get("end");
+    this.writer.get("begin");
+    this.writer.emit("i32.sub");
+    this.writer.emit("i32.const", -round);
+    this.writer.emit("i32.and");
+    this.toBytes();
+    this.writer.emit("i32.add");
+    this.writer.set("vectors*", "i32");
+  }
+
+  private toBytes(): void {
+    this.writer.emit("i32.const", Math.log2(bytesOf(this.dtype)));
+    this.writer.emit("i32.shl");
+  }
+
+  private advance(bytes: number): void {
+    for (const slot of this.kernel.slots) this.writer.advance(addressOf(slot), bytes);
+  }
+
+  /** Adds one vector to its accumulators, two elements to each, as float64. */
+  private accumulate(body: Body, id: number, reduction: number, offset: number): void {
+    const { op, args } = this.kernel.nodes[id]!;
+    const names = args.map((arg) => body.keep(arg));
+    const halves = this.dtype === "float32" ? 2 : 1;
+    for (let half = 0; half < halves; half++) {
+      const accumulator = accumulatorOf(reduction, (offset / VECTOR_BYTES) * halves + half);
+      this.writer.get(accumulator);
+      for (const name of names) this.widened(name, half);
+      if (op === Op.dot) this.writer.emit("f64x2.mul");
+      this.writer.emit("f64x2.add");
+      this.writer.set(accumulator, "v128");
+    }
+  }
+
+  private widened(name: string, half: number): void {
+    this.writer.get(name);
+    if (this.dtype === "float64") return;
+    if (half === 1) {
+      this.writer.get(name);
+      this.writer.emit("i8x16.shuffle", ...UPPER_HALF);
+    }
+    this.writer.emit("f64x2.promote_low_f32x4");
+  }
+
+  /** Adds one element to the lane in memory whose turn it is. */
+  private addToLane(body: Body, id: number, reduction: number): void {
+    const { op, args } = this.kernel.nodes[id]!;
+    const names = args.map((arg) => body.keep(arg));
+    const at = this.layout.lanes + reduction * LANES * 8;
+    this.writer.get("lane*");
+    this.writer.get("lane*");
+    this.writer.emit("f64.load", 3, at);
+    for (const name of names) {
+      this.writer.get(name);
+      if (this.dtype === "float32") this.writer.emit("f64.promote_f32");
+    }
+    if (op === Op.dot) this.writer.emit("f64.mul");
+    this.writer.emit("f64.add");
+    this.writer.emit("f64.store", 3, at);
+  }
+
+  /** lane = job + (lane + 8 - job) mod 64 */
+  private nextLane(): void {
+    this.writer.get("lane*");
+    this.writer.emit("i32.const", 8);
+    this.writer.emit("i32.add");
+    this.writer.get("job");
+    this.writer.emit("i32.sub");
+    this.writer.emit("i32.const", 8 * LANES - 1);
+    this.writer.emit("i32.and");
+    this.writer.get("job");
+    this.writer.emit("i32.add");
+    this.writer.set("lane*", "i32");
+  }
+
+  private eachAccumulator(visit: (name: string, lanesOffset: number) => void): void {
+    this.kernel.reductions.forEach((_, r) => {
+      for (let part = 0; part < LANES / 2; part++) {
+        visit(accumulatorOf(r, part), this.layout.lanes + 8 * (r * LANES + 2 * part));
+      }
+    });
+  }
+}
+
+const accumulatorOf = (reduction: number, part: number): string => `sum${reduction}.${part}`;

@@ -1,0 +1,70 @@
+/** Downhill: every optimizer written once, as its equations, and run at memory speed. */
+export { Adam, AdamW, RMSprop, SGD } from "./optim/classes.ts";
+export { defineOptimizer, type OptimizerClass } from "./optim/define.ts";
+export { Optimizer } from "./optim/optimizer.ts";
+export type {
+  OptimizerOptions,
+  ParamGroup,
+  ParamGroupInput,
+  ParamsInput,
+  PlanOptions,
+} from "./optim/options.ts";
+export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
+export { parameter, type Parameter, type ParameterOptions } from "./memory/parameter.ts";
+export type { DType, TypedArray } from "./memory/dtype.ts";
+export type { NestedNumbers } from "./memory/shape.ts";
+export {
+  rule,
+  type Complaint,
+  type Hyper,
+  type HyperDefaults,
+  type Interval,
+  type Rule,
+  type RuleOutputs,
+  type RuleSpec,
+  type RuleTensors,
+} from "./ir/rule.ts";
+export type { Expr, Mask, Operand, Scalar, StateTensor, Tensor } from "./ir/trace.ts";
+export {
+  abs,
+  add,
+  clamp,
+  div,
+  dot,
+  ema,
+  emaSq,
+  eq,
+  ge,
+  gt,
+  le,
+  lerp,
+  lt,
+  max,
+  mean,
+  min,
+  mul,
+  neg,
+  norm,
+  pow,
+  sign,
+  sizeOf,
+  sq,
+  sqrt,
+  sub,
+  sum,
+  where,
+} from "./ir/words.ts";
+export { adam, adamw } from "./rules/adam.ts";
+export { rmsprop } from "./rules/rmsprop.ts";
+export { sgd } from "./rules/sgd.ts";
+export type { Backend, BoundKernel, Kernel } from "./backend/backend.ts";
+export type { BackendName } from "./backend/select.ts";
+export {
+  BackendError,
+  DownhillError,
+  GradientError,
+  OptionError,
+  ParameterError,
+  RuleError,
+  StateDictError,
+} from "./errors.ts";

@@ -1,0 +1,92 @@
+/**
+ * The operations of the intermediate representation: one table that every other part reads.
+ *
+ * All of them but the two reductions act on one element at a time and round once, so that a kernel
+ * may run them in any grouping (one pass each, or all in one pass) and still give the same bits.
+ */
+
+/** Operation codes, as they stand on a trace's tape. */
+export const Op = {
+  /** Element of a slot: the parameter, its gradient or a state tensor. */
+  load: 0,
+  /** A number of the host, handed to the kernel at run time. */
+  uniform: 1,
+  /** Number of elements of the tensor at hand. */
+  size: 2,
+  add: 3,
+  sub: 4,
+  mul: 5,
+  div: 6,
+  /** IEEE minimum: NaN if either is NaN, -0 < +0. */
+  min: 7,
+  max: 8,
+  neg: 9,
+  abs: 10,
+  sqrt: 11,
+  /** -1, 0 or 1; 0 for NaN, as in PyTorch. */
+  sign: 12,
+  /** (x + c) - c: keeps a decaying average out of the subnormal range. */
+  flush: 13,
+  gt: 14,
+  ge: 15,
+  eq: 16,
+  where: 17,
+  /** Sum of all elements, in float64 and a fixed order. */
+  sum: 18,
+  /** Sum of products of all elements, in float64 and a fixed order. */
+  dot: 19,
+} as const;
+
+export type OpCode = (typeof Op)[keyof typeof Op];
+
+/** What an operation makes of its operands. */
+export type OpClass = "leaf" | "arithmetic" | "compare" | "select" | "reduce";
+
+export interface OpInfo {
+  readonly name: keyof typeof Op;
+  /** Number of operands that are values (leaves have an index instead). */
+  readonly arity: 0 | 1 | 2 | 3;
+  readonly class: OpClass;
+}
+
+const info = (name: keyof typeof Op, arity: OpInfo["arity"], cls: OpClass): OpInfo => ({
+  name,
+  arity,
+  class: cls,
+});
+
+/** Looked up by operation code. */
+export const opTable: readonly OpInfo[] = /* @__PURE__ */ [
+  info("load", 0, "leaf"),
+  info("uniform", 0, "leaf"),
+  info("size", 0, "leaf"),
+  info("add", 2, "arithmetic"),
+  info("sub", 2, "arithmetic"),
+  info("mul", 2, "arithmetic"),
+  info("div", 2, "arithmetic"),
+  info("min", 2, "arithmetic"),
+  info("max", 2, "arithmetic"),
+  info("neg", 1, "arithmetic"),
+  info("abs", 1, "arithmetic"),
+  info("sqrt", 1, "arithmetic"),
+  info("sign", 1, "arithmetic"),
+  info("flush", 1, "arithmetic"),
+  info("gt", 2, "compare"),
+  info("ge", 2, "compare"),
+  info("eq", 2, "compare"),
+  info("where", 3, "select"),
+  info("sum", 1, "reduce"),
+  info("dot", 2, "reduce"),
+];
+
+export function opInfo(op: OpCode): OpInfo {
+  return opTable[op]!;
+}
+
+/**
+ * The constant of {@link Op.flush}, a power of two so that adding and subtracting it is exact for
+ * every average that matters: 2^-80 in float32 (exact from 2.8e-17 up), 2^-940 in float64.
+ */
+export function flushConstant(dtype: "float32" | "float64"): number {
+  return dtype === "float32" ? 2 ** -80 : 2 ** -940;
+}

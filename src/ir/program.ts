@@ -1,0 +1,141 @@
+/**
+ * From a tape to a program: named values in order, checked and tidied.
+ *
+ * The passes are few, and none changes a bit of a result except `flush`, whose purpose that is:
+ * a state tensor whose new value depends on its old one may decay into the subnormal range, where a
+ * CPU computes 50 times slower, so its store goes through (x + c) - c.
+ */
+import { Op, opInfo, type OpCode } from "./op.ts";
+import { TAPE_STRIDE, type Trace } from "./trace.ts";
+import { verify } from "./verify.ts";
+
+/** How many numbers a value has: one known to the host, one per tensor, one per element. */
+export type Rank = "number" | "scalar" | "tensor";
+
+/** One value of a program. */
+export interface Node {
+  readonly op: OpCode;
+  /** Ids of the operands. */
+  readonly args: readonly number[];
+  /** The slot of a load, the number of a uniform; 0 otherwise. */
+  readonly index: number;
+  readonly rank: Rank;
+  /** Whether it is the truth value of a comparison. */
+  readonly isMask: boolean;
+}
+
+/** Values in order (operands come first) and which of them each slot becomes. */
+export interface Program {
+  /** Who it belongs to, for messages. */
+  readonly subject: string;
+  readonly slots: readonly string[];
+  readonly nodes: readonly Node[];
+  /** Per slot the id of its new value; for an untouched slot that of its load, or -1. */
+  readonly outputs: readonly number[];
+  /** Ids of scalars that the host wants to know. */
+  readonly results: readonly number[];
+}
+
+export interface PassOptions {
+  /** Keep state out of the subnormal range. */
+  readonly flush: boolean;
+}
+
+/** Reads, verifies and tidies what a trace has recorded. */
+export function programOf(trace: Trace, options: PassOptions): Program {
+  const read = decode(trace);
+  verify(read);
+  return tidy(options.flush ? flushState(read) : read);
+}
+
+function decode(trace: Trace): Program {
+  const { slots, tape } = trace;
+  const nodes: Node[] = slots.map((_, index) => leaf(Op.load, index, "tensor"));
+  const end = trace.operationsEnd;
+  for (let at = 0; at < end; at += TAPE_STRIDE) {
+    const op = tape[at] as OpCode;
+    const operands = [tape[at + 1]!, tape[at + 2]!, tape[at + 3]!];
+    if (op === Op.uniform) nodes.push(leaf(op, operands[0]!, "number"));
+    else if (op === Op.size) nodes.push(leaf(op, 0, "scalar"));
+    else nodes.push(nodeOf(op, operands.slice(0, opInfo(op).arity), nodes));
+  }
+  const outputs = slots.map((_, slot) => tape[end + slot]!);
+  const results = [...tape.subarray(end + slots.length, trace.length)];
+  return { subject: trace.subject, slots, nodes, outputs, results };
+}
+
+function leaf(op: OpCode, index: number, rank: Rank): Node {
+  return { op, args: [], index, rank, isMask: false };
+}
+
+const rankOrder: readonly Rank[] = ["number", "scalar", "tensor"];
+
+function nodeOf(op: OpCode, args: readonly number[], nodes: readonly Node[]): Node {
+  const cls = opInfo(op).class;
+  const widest = Math.max(...args.map((id) => rankOrder.indexOf(nodes[id]!.rank)));
+  const rank = cls === "reduce" ? "scalar" : rankOrder[widest]!;
+  return { op, args, index: 0, rank, isMask: cls === "compare" };
+}
+
+/**
+ * Flushes the new value of each state slot that depends on its old one. Whatever reads that value
+ * reads the flushed one, so that a step computes with what it stores.
+ */
+function flushState(program: Program): Program {
+  const decaying = new Set(
+    program.outputs.filter(
+      (id, slot) => slot >= 2 && !isLoadOf(program, id, slot) && dependsOn(program, id, slot),
+    ),
+  );
+  const nodes: Node[] = [];
+  const moved: number[] = [];
+  program.nodes.forEach((node, id) => {
+    const args = node.args.map((arg) => moved[arg]!);
+    nodes.push({ ...node, args });
+    if (decaying.has(id)) nodes.push(nodeOf(Op.flush, [nodes.length - 1], nodes));
+    moved.push(nodes.length - 1);
+  });
+  const follow = (id: number) => moved[id]!;
+  return {
+    ...program,
+    nodes,
+    outputs: program.outputs.map(follow),
+    results: program.results.map(follow),
+  };
+}
+
+function isLoadOf(program: Program, id: number, slot: number): boolean {
+  const node = program.nodes[id]!;
+  return node.op === Op.load && node.index === slot;
+}
+
+function dependsOn(program: Program, id: number, slot: number): boolean {
+  return (
+    isLoadOf(program, id, slot) ||
+    program.nodes[id]!.args.some((arg) => dependsOn(program, arg, slot))
+  );
+}
+
+/** Drops what no slot needs and merges equal values; uniforms are never merged. */
+function tidy(program: Program): Program {
+  const nodes: Node[] = [];
+  const moved = new Map<number, number>();
+  const known = new Map<string, number>();
+  const place = (id: number): number => {
+    const done = moved.get(id);
+    if (done !== undefined) return done;
+    const node = program.nodes[id]!;
+    const args = node.args.map(place);
+    const key = `${node.op} ${node.index} ${args.join(" ")}`;
+    let at = known.get(key);
+    if (at === undefined) {
+      at = nodes.length;
+      nodes.push({ ...node, args });
+      known.set(key, at);
+    }
+    moved.set(id, at);
+    return at;
+  };
+  const outputs = program.outputs.map((id, slot) => (isLoadOf(program, id, slot) ? -1 : place(id)));
+  return { ...program, nodes, outputs, results: program.results.map(place) };
+}

@@ -1,0 +1,245 @@
+/**
+ * The tape onto which a rule writes itself, and the stand-ins it is written with.
+ *
+ * A rule runs again in every step, because its numbers change. Its tensors are then stand-ins that
+ * hold nothing but the id of a value: each operation appends four integers to the tape, each number
+ * that meets a tensor goes into the next uniform. Two traces with equal tapes are the same kernel,
+ * whatever their numbers are; comparing tapes is exact, unlike a hash, and as cheap. The tape and
+ * the stand-ins are reused, so a trace allocates next to nothing.
+ */
+import { Prose, RuleError, show } from "../errors.ts";
+import { Op, type OpCode } from "./op.ts";
+
+/** Integers per operation on the tape: code and three operands. */
+export const TAPE_STRIDE = 4;
+
+/** A traced value that may stand wherever the rule's mathematics has a number or a tensor. */
+export type Operand = Expr | number;
+
+type Joined<K, O> = K extends "tensor" ? "tensor" : O extends Expr<"tensor"> ? "tensor" : "scalar";
+
+/**
+ * A traced value: a tensor (one number per element) or a scalar (one number per tensor, the result
+ * of a reduction). Only the four infix operators are methods; everything that has a name in a paper
+ * is a free function (`sqrt`, `lerp`, `norm`, ...). Numbers are not traced: write `1 - b1` as usual.
+ */
+export class Expr<K extends "tensor" | "scalar" = "tensor" | "scalar"> {
+  declare readonly kind: K;
+  /** @internal */ readonly trace: Trace;
+  /** @internal */ readonly id: number;
+  /** @internal */ readonly parity: number;
+
+  /** @internal */
+  constructor(trace: Trace, id: number, parity: number) {
+    this.trace = trace;
+    this.id = id;
+    this.parity = parity;
+  }
+
+  /** this + other */
+  add<const O extends Operand>(other: O): Expr<Joined<K, O>> {
+    return this.trace.binary(Op.add, this, other) as Expr<Joined<K, O>>;
+  }
+  /** this - other */
+  sub<const O extends Operand>(other: O): Expr<Joined<K, O>> {
+    return this.trace.binary(Op.sub, this, other) as Expr<Joined<K, O>>;
+  }
+  /** this · other */
+  mul<const O extends Operand>(other: O): Expr<Joined<K, O>> {
+    return this.trace.binary(Op.mul, this, other) as Expr<Joined<K, O>>;
+  }
+  /** this / other */
+  div<const O extends Operand>(other: O): Expr<Joined<K, O>> {
+    return this.trace.binary(Op.div, this, other) as Expr<Joined<K, O>>;
+  }
+
+  /** A tensor has no value while its rule is traced, so JavaScript's own operators cannot work. */
+  [Symbol.toPrimitive](): never {
+    throw new RuleError("NOT_A_NUMBER", {
+      subject: "a traced tensor",
+      got: new Prose("one of JavaScript's operators (such as * or <) on it"),
+      expected: "a method or a function of Downhill",
+      advice:
+        "Write a.mul(b) for a * b, sub(1, a) for 1 - a, where(gt(a, b), x, y) for a > b ? x : y.",
+    });
+  }
+}
+
+/** One number per element. */
+export type Tensor = Expr<"tensor">;
+/** One number per tensor: the result of a reduction. */
+export type Scalar = Expr<"scalar">;
+
+/** The result of a comparison, for `where`. */
+export class Mask {
+  /** @internal */ readonly value: Expr;
+  /** @internal */
+  constructor(value: Expr) {
+    this.value = value;
+  }
+}
+
+/** A tensor of a rule's state. */
+export class StateTensor extends Expr<"tensor"> {
+  /** True until the first step that writes it (for the parameter at hand); it then holds zeros. */
+  fresh = false;
+}
+
+/** One tracing after another, over the same slots and into the same memory. */
+export class Trace {
+  /** Who is traced, for messages. */
+  readonly subject: string;
+  /** Names of the slots: `p`, `g`, then the state. */
+  readonly slots: readonly string[];
+  tape = new Int32Array(64 * TAPE_STRIDE);
+  /** Integers of the tape in use. */
+  length = 0;
+  /** Where on the tape the operations end and the ids of outputs and results begin. */
+  operationsEnd = 0;
+  uniforms = new Float64Array(32);
+  uniformCount = 0;
+  /**
+   * Two sets of stand-ins, used in turn: one that a rule kept from its last run is then told from
+   * this run's by its parity.
+   */
+  private readonly pools: [Expr[], Expr[]] = [[], []];
+  private parity = 0;
+  private next = 0;
+
+  constructor(subject: string, slots: readonly string[]) {
+    this.subject = subject;
+    this.slots = slots;
+    for (const parity of [0, 1] as const) {
+      const create = (_: string, id: number) =>
+        id < 2 ? new Expr(this, id, parity) : new StateTensor(this, id, parity);
+      this.pools[parity] = slots.map(create);
+    }
+  }
+
+  /** Starts over; bit i of `freshMask` says that state slot i has never been written. */
+  begin(freshMask: number): void {
+    this.parity ^= 1;
+    this.length = 0;
+    this.uniformCount = 0;
+    this.next = this.slots.length;
+    for (let id = 2; id < this.slots.length; id++) {
+      (this.pools[this.parity as 0 | 1][id] as StateTensor).fresh =
+        ((freshMask >> (id - 2)) & 1) === 1;
+    }
+  }
+
+  /** The stand-in of a slot in the run that {@link begin} has started. */
+  slot(index: number): Expr<"tensor"> {
+    return this.pools[this.parity as 0 | 1][index] as Expr<"tensor">;
+  }
+
+  unary(op: OpCode, a: Operand): Expr {
+    return this.record(op, this.operand(a), 0, 0);
+  }
+
+  binary(op: OpCode, a: Operand, b: Operand): Expr {
+    const left = this.operand(a);
+    return this.record(op, left, this.operand(b), 0);
+  }
+
+  select(mask: Mask, a: Operand, b: Operand): Expr {
+    const condition = this.operand(mask.value);
+    const left = this.operand(a);
+    return this.record(Op.where, condition, left, this.operand(b));
+  }
+
+  leaf(op: OpCode): Expr {
+    return this.record(op, 0, 0, 0);
+  }
+
+  /** Ends the tape with the id of each slot's new value and with the scalars the host asks for. */
+  finish(outputs: Readonly<Record<string, unknown>>, ...results: readonly Expr<"scalar">[]): void {
+    this.operationsEnd = this.length;
+    for (let index = 0; index < this.slots.length; index++) {
+      const value = index === 1 ? this.slot(1) : outputs[this.slots[index]!];
+      if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value);
+      this.push(this.operand(value));
+    }
+    for (let index = 0; index < results.length; index++) this.push(this.operand(results[index]!));
+  }
+
+  /** Whether this trace recorded just what `tape` holds. */
+  matches(tape: Int32Array): boolean {
+    if (tape.length !== this.length) return false;
+    for (let i = 0; i < tape.length; i++) if (tape[i] !== this.tape[i]) return false;
+    return true;
+  }
+
+  /** The id of an operand; a number becomes the next uniform. */
+  private operand(x: Operand): number {
+    if (typeof x === "number") return this.uniform(x);
+    if (!(x instanceof Expr)) this.notAnOperand(x);
+    if (x.trace !== this || x.parity !== this.parity || x.id >= this.next) this.foreign();
+    return x.id;
+  }
+
+  private uniform(value: number): number {
+    if (value - value !== 0) this.notFinite(value);
+    if (this.uniformCount === this.uniforms.length) {
+      const grown = new Float64Array(this.uniforms.length * 2);
+      grown.set(this.uniforms);
+      this.uniforms = grown;
+    }
+    this.uniforms[this.uniformCount] = value;
+    return this.record(Op.uniform, this.uniformCount++, 0, 0).id;
+  }
+
+  private record(op: OpCode, a: number, b: number, c: number): Expr {
+    this.push(op);
+    this.push(a);
+    this.push(b);
+    this.push(c);
+    const id = this.next++;
+    const pool = this.pools[this.parity as 0 | 1];
+    return id < pool.length ? pool[id]! : (pool[id] = new Expr(this, id, this.parity));
+  }
+
+  private push(value: number): void {
+    if (this.length === this.tape.length) {
+      const grown = new Int32Array(this.tape.length * 2);
+      grown.set(this.tape);
+      this.tape = grown;
+    }
+    this.tape[this.length++] = value;
+  }
+
+  private notFinite(value: number): never {
+    throw new RuleError("NOT_FINITE", {
+      subject: `${this.subject}: number ${this.uniformCount + 1} that meets a tensor`,
+      got: value,
+      expected: "a finite number",
+      advice: "Look at the hyperparameters and at what the rule computes from them.",
+    });
+  }
+
+  private notAnOperand(x: unknown): never {
+    throw new RuleError("NOT_AN_OPERAND", {
+      subject: `${this.subject}: an operand`,
+      got: x,
+      expected: "a number, or a tensor or scalar of this rule",
+    });
+  }
+
+  private foreign(): never {
+    throw new RuleError("STALE_TENSOR", {
+      subject: `${this.subject}: an operand`,
+      got: new Prose("a tensor of an earlier step or of another rule"),
+      expected: "a tensor of this call",
+      advice: "A rule must be pure: keep nothing between calls but what it returns.",
+    });
+  }
+
+  private missingOutput(slot: string, value: unknown): never {
+    throw new RuleError("MISSING_OUTPUT", {
+      subject: `${this.subject}: what step() returned for ${show(slot)}`,
+      got: value,
+      expected: "a tensor",
+      advice: `Return every slot, also one that did not change: { ${this.slots.filter((_, i) => i !== 1).join(", ")} }.`,
+    });
+  }
+}

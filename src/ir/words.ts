@@ -1,0 +1,138 @@
+/**
+ * The words in which rules are written: everything that has a name in a paper.
+ *
+ * Each is a free function over traced tensors and scalars; the four infix operators are methods
+ * (`a.add(b)`), with free forms for a number on the left (`sub(1, a)`). Where a word stands for
+ * several operations its formula is given, because the order of roundings is part of its meaning.
+ */
+import { Prose, RuleError } from "../errors.ts";
+import { Op, type OpCode } from "./op.ts";
+import { Expr, Mask, type Operand, type Scalar, type Tensor } from "./trace.ts";
+
+/** Tensor if any operand is one, else scalar. */
+type Widest<O> = Extract<O, Expr<"tensor">> extends never ? Scalar : Tensor;
+
+function traceOf(word: string, a: unknown, b?: unknown) {
+  if (a instanceof Expr) return a.trace;
+  if (b instanceof Expr) return b.trace;
+  throw new RuleError("NOT_AN_OPERAND", {
+    subject: word,
+    got: b === undefined ? a : [a, b],
+    expected: "at least one tensor or scalar of a rule",
+    advice: "Between plain numbers use JavaScript's own operators and Math.",
+  });
+}
+
+function unary<O extends Expr>(word: string, op: OpCode, x: O): O {
+  return traceOf(word, x).unary(op, x) as O;
+}
+
+function binary<A extends Operand, B extends Operand>(word: string, op: OpCode, a: A, b: B) {
+  return traceOf(word, a, b).binary(op, a, b) as Widest<A | B>;
+}
+
+/** a + b, with a number on either side. */
+export const add = <A extends Operand, B extends Operand>(a: A, b: B) =>
+  binary("add", Op.add, a, b);
+/** a - b, with a number on either side. */
+export const sub = <A extends Operand, B extends Operand>(a: A, b: B) =>
+  binary("sub", Op.sub, a, b);
+/** a · b, with a number on either side. */
+export const mul = <A extends Operand, B extends Operand>(a: A, b: B) =>
+  binary("mul", Op.mul, a, b);
+/** a / b, with a number on either side. */
+export const div = <A extends Operand, B extends Operand>(a: A, b: B) =>
+  binary("div", Op.div, a, b);
+/** The smaller one; NaN if either is NaN. */
+export const min = <A extends Operand, B extends Operand>(a: A, b: B) =>
+  binary("min", Op.min, a, b);
+/** The larger one; NaN if either is NaN. */
+export const max = <A extends Operand, B extends Operand>(a: A, b: B) =>
+  binary("max", Op.max, a, b);
+
+/** -x */
+export const neg = <O extends Expr>(x: O): O => unary("neg", Op.neg, x);
+/** |x| */
+export const abs = <O extends Expr>(x: O): O => unary("abs", Op.abs, x);
+/** √x, correctly rounded; NaN below zero. */
+export const sqrt = <O extends Expr>(x: O): O => unary("sqrt", Op.sqrt, x);
+/** -1, 0 or 1; 0 for NaN, as `torch.sign` has it. */
+export const sign = <O extends Expr>(x: O): O => unary("sign", Op.sign, x);
+
+/** x · x */
+export const sq = <O extends Expr>(x: O): O => traceOf("sq", x).binary(Op.mul, x, x) as O;
+
+/** min(max(x, low), high) */
+export const clamp = <O extends Expr>(x: O, low: number, high: number): O =>
+  min(max(x, low), high) as O;
+
+/**
+ * From a to b by the share w: a + w·(b - a), or b - (b - a)·(1 - w) from w = 1/2 on, so that both
+ * ends are exact. It is `torch.lerp`; `lerp(m, g, 1 - b1)` is PyTorch's form of a moving average.
+ */
+export function lerp<A extends Expr, B extends Expr>(a: A, b: B, w: number): Widest<A | B> {
+  const difference = b.sub(a);
+  return (w < 0.5 ? a.add(difference.mul(w)) : b.sub(difference.mul(1 - w))) as Widest<A | B>;
+}
+
+/** An exponential moving average: b·average + (1 - b)·x. */
+export function ema<A extends Expr, B extends Expr>(average: A, x: B, b: number): Widest<A | B> {
+  return average.mul(b).add(x.mul(1 - b)) as Widest<A | B>;
+}
+
+/** The same of squares, b·average + ((1 - b)·x)·x: its order keeps large x from overflowing. */
+export function emaSq<A extends Expr, B extends Expr>(average: A, x: B, b: number): Widest<A | B> {
+  return average.mul(b).add(x.mul(1 - b).mul(x)) as Widest<A | B>;
+}
+
+/** a > b */
+export const gt = (a: Operand, b: Operand): Mask =>
+  new Mask(traceOf("gt", a, b).binary(Op.gt, a, b));
+/** a ≥ b */
+export const ge = (a: Operand, b: Operand): Mask =>
+  new Mask(traceOf("ge", a, b).binary(Op.ge, a, b));
+/** a < b */
+export const lt = (a: Operand, b: Operand): Mask => gt(b, a);
+/** a ≤ b */
+export const le = (a: Operand, b: Operand): Mask => ge(b, a);
+/** a = b */
+export const eq = (a: Operand, b: Operand): Mask =>
+  new Mask(traceOf("eq", a, b).binary(Op.eq, a, b));
+
+/** a where the condition holds, b elsewhere. */
+export function where<A extends Operand, B extends Operand>(condition: Mask, a: A, b: B) {
+  if (!(condition instanceof Mask)) {
+    throw new RuleError("NOT_A_CONDITION", {
+      subject: "where",
+      got: (condition as unknown) instanceof Expr ? new Prose("a tensor") : condition,
+      expected: "a comparison such as gt(a, b)",
+      advice: "A condition over plain numbers is an ordinary if.",
+    });
+  }
+  return condition.value.trace.select(condition, a, b) as Widest<A | B>;
+}
+
+/** Sum of all elements of the tensor, in float64 and a fixed order. */
+export const sum = (x: Tensor): Scalar => traceOf("sum", x).unary(Op.sum, x) as Scalar;
+/** Sum of a·b over all elements, in float64 and a fixed order. */
+export const dot = (a: Tensor, b: Tensor): Scalar =>
+  traceOf("dot", a, b).binary(Op.dot, a, b) as Scalar;
+/** The Euclidean norm √(Σ x²). */
+export const norm = (x: Tensor): Scalar => sqrt(dot(x, x));
+/** The arithmetic mean Σ x / n. */
+export const mean = (x: Tensor): Scalar => sum(x).div(sizeOf(x));
+/** Number of elements of the tensor at hand. */
+export const sizeOf = (x: Tensor): Scalar => traceOf("sizeOf", x).leaf(Op.size) as Scalar;
+
+/**
+ * base^exponent for a whole exponent ≥ 0, by repeated squaring. Unlike `**` its bits do not depend on
+ * the JavaScript engine, so a run gives the same bits everywhere: use it for `1 - pow(b1, t)`.
+ */
+export function pow(base: number, exponent: number): number {
+  let result = 1;
+  for (let square = base, rest = exponent; rest > 0; square *= square) {
+    if (rest % 2 === 1) result *= square;
+    rest = Math.floor(rest / 2);
+  }
+  return result;
+}

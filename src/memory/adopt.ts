@@ -1,0 +1,35 @@
+/** Moves the parameters of an optimizer into arenas, side by side. */
+import type { Parameter } from "./parameter.ts";
+import { ALIGNMENT, Arena } from "./arena.ts";
+import { bytesOf, type DType } from "./dtype.ts";
+
+/**
+ * Gives every parameter a home. Those that have one keep it: another optimizer may hold them too.
+ * The others move, each data type into one new arena, in the given order.
+ *
+ * @throws {BackendError} `OUT_OF_MEMORY`; no parameter has moved then.
+ */
+export function adopt(parameters: readonly Parameter[]): void {
+  const moves: (() => void)[] = [];
+  for (const dtype of ["float32", "float64"] as const) {
+    const homeless = parameters.filter((p) => p.home === null && p.dtype === dtype);
+    if (homeless.length > 0) moves.push(prepare(homeless, dtype));
+  }
+  for (const move of moves) move();
+}
+
+function prepare(parameters: readonly Parameter[], dtype: DType): () => void {
+  const perTensor = ALIGNMENT / bytesOf(dtype);
+  const offsets: number[] = [];
+  let elements = 0;
+  for (const { size } of parameters) {
+    offsets.push(elements);
+    elements += Math.ceil(size / perTensor) * perTensor;
+  }
+  const bytes = elements * bytesOf(dtype);
+  const arena = new Arena(dtype, elements, 2 * bytes);
+  const dataRegion = arena.allocate(bytes);
+  const gradRegion = arena.allocate(bytes);
+  return () =>
+    parameters.forEach((p, i) => p.moveTo({ arena, offset: offsets[i]!, dataRegion, gradRegion }));
+}

@@ -1,0 +1,134 @@
+/**
+ * One memory in which parameters, gradients and state lie side by side.
+ *
+ * An arena hands out regions and never takes one back; it is freed as a whole, by the garbage
+ * collector, when nothing views it any more. The memory is a shared WebAssembly.Memory wherever the
+ * engine makes one: views of a shared memory stay alive when it grows, and threads can join later.
+ */
+import { BackendError, Prose } from "../errors.ts";
+import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
+
+/** Every tensor starts on this many bytes, so that each can be bound alone on a GPU as well. */
+export const ALIGNMENT = 256;
+
+const PAGE = 65_536;
+const MAX_PAGES = 65_536;
+
+/** What an arena needs of its memory; a WebAssembly.Memory has it. */
+interface Growable {
+  readonly buffer: ArrayBufferLike;
+  grow(pages: number): number;
+}
+
+/** Stands in where an engine has no WebAssembly at all. */
+class PlainMemory implements Growable {
+  readonly buffer: ArrayBuffer;
+
+  constructor(pages: number) {
+    this.buffer = new ArrayBuffer(pages * PAGE, { maxByteLength: MAX_PAGES * PAGE });
+  }
+
+  grow(pages: number): number {
+    const before = this.buffer.byteLength / PAGE;
+    this.buffer.resize((before + pages) * PAGE);
+    return before;
+  }
+}
+
+export class Arena {
+  readonly dtype: DType;
+  /** Elements in each region of tensors: those of all its parameters with the gaps between. */
+  readonly capacity: number;
+  readonly memory: WebAssembly.Memory | PlainMemory;
+  /** Whether views survive growth and other threads may join. */
+  readonly shared: boolean;
+  private used = 0;
+  private whole: TypedArray | undefined;
+
+  /** @param bytes how much memory to begin with; it grows when more is allocated. */
+  constructor(dtype: DType, capacity: number, bytes: number) {
+    this.dtype = dtype;
+    this.capacity = capacity;
+    this.memory = createMemory(pagesFor(bytes));
+    this.shared = !(this.memory.buffer instanceof ArrayBuffer);
+  }
+
+  /** Bytes handed out so far. */
+  get bytes(): number {
+    return this.used;
+  }
+
+  /** The memory as it is now. */
+  get buffer(): ArrayBufferLike {
+    return this.memory.buffer;
+  }
+
+  /** All of the memory as elements; made anew after growth. */
+  get elements(): TypedArray {
+    const { buffer } = this.memory;
+    const known = this.whole;
+    if (known && known.buffer === buffer && known.byteLength === buffer.byteLength) return known;
+    const length = Math.floor(buffer.byteLength / bytesOf(this.dtype));
+    return (this.whole = viewOf(this.dtype, buffer, 0, length));
+  }
+
+  /**
+   * Byte offset of a new region, zero all over and aligned.
+   *
+   * @throws {BackendError} `OUT_OF_MEMORY` if the engine has no more; nothing has changed then.
+   */
+  allocate(bytes: number): number {
+    const at = this.used;
+    const end = at + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const missing = pagesFor(end) - this.memory.buffer.byteLength / PAGE;
+    if (missing > 0) grow(this.memory, missing, end);
+    this.used = end;
+    return at;
+  }
+
+  /** A live view of `length` elements from `byteOffset` on. */
+  view(byteOffset: number, length: number): TypedArray {
+    return viewOf(this.dtype, this.memory.buffer, byteOffset, length);
+  }
+}
+
+function pagesFor(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / PAGE));
+}
+
+function createMemory(pages: number): WebAssembly.Memory | PlainMemory {
+  if (pages > MAX_PAGES) throw outOfMemory(pages * PAGE);
+  try {
+    if (typeof WebAssembly === "undefined") return new PlainMemory(pages);
+    return createWasmMemory(pages);
+  } catch (error) {
+    throw outOfMemory(pages * PAGE, error);
+  }
+}
+
+function createWasmMemory(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
+  } catch {
+    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES });
+  }
+}
+
+function grow(memory: Growable, pages: number, bytes: number): void {
+  try {
+    memory.grow(pages);
+  } catch (error) {
+    throw outOfMemory(bytes, error);
+  }
+}
+
+function outOfMemory(bytes: number, cause?: unknown): BackendError {
+  const error = new BackendError("OUT_OF_MEMORY", {
+    subject: "memory of the optimizer",
+    got: new Prose(`no more memory for ${(bytes / 2 ** 20).toFixed(1)} MiB`),
+    expected: "parameters, gradients and state of one group to fit into 4 GiB",
+    advice: "Use fewer or smaller parameters per group.",
+  });
+  if (cause !== undefined) error.cause = cause;
+  return error;
+}

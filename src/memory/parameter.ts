@@ -1,0 +1,312 @@
+/**
+ * A parameter: numbers that an optimizer improves, and the gradient it improves them by.
+ *
+ * Until an optimizer takes it in, a parameter has memory of its own. Then its data and gradient move
+ * into the optimizer's arena, side by side with the others, and stay there for good.
+ */
+import { GradientError, ParameterError, Prose } from "../errors.ts";
+import type { Arena } from "./arena.ts";
+import { bytesOf, dtypeOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
+import { flatten, sizeOfShape, type NestedNumbers } from "./shape.ts";
+
+/** Where a parameter lives in an arena. */
+export interface Home {
+  readonly arena: Arena;
+  /** Elements from the start of each region to this parameter. */
+  readonly offset: number;
+  /** Byte offsets of the regions of data and of gradients. */
+  readonly dataRegion: number;
+  readonly gradRegion: number;
+}
+
+/** A trainable tensor; made by {@link parameter}. */
+export class Parameter<D extends DType = DType> {
+  /** Key in state dicts; without one, its position among all parameters of the optimizer. */
+  readonly name: string | undefined;
+  readonly shape: readonly number[];
+  /** Number of elements. */
+  readonly size: number;
+  readonly dtype: D;
+  /** @internal */ home: Home | null = null;
+  /** @internal Whether the gradient counts: the optimizer skips parameters without one. */
+  hasGrad = false;
+  private dataView: TypedArray<D>;
+  private gradView: TypedArray<D> | undefined;
+  private trainable: boolean;
+
+  /** @internal */
+  constructor(data: TypedArray<D>, dtype: D, shape: readonly number[], options: ParameterOptions) {
+    this.dataView = data;
+    this.dtype = dtype;
+    this.shape = Object.freeze([...shape]);
+    this.size = data.length;
+    this.name = options.name;
+    this.trainable = options.requiresGrad ?? true;
+  }
+
+  /**
+   * A live view of the values, in row-major order. Take it after the optimizer is made: making one
+   * moves the values, and a view taken before it is then empty (its length is 0).
+   */
+  get data(): TypedArray<D> {
+    if (this.dataView.length !== this.size) this.lookAgain();
+    return this.dataView;
+  }
+
+  /** Copies values in. @throws {ParameterError} unless type and shape fit. */
+  set data(values: TypedArray<D> | NestedNumbers) {
+    this.data.set(this.accept(values, (parts) => new ParameterError("BAD_DATA", parts)));
+  }
+
+  /**
+   * A live view of the gradient, or `null` where there is none: {@link Optimizer.step} then skips the
+   * parameter. Assigning copies the values in.
+   *
+   * @throws {GradientError} on assigning values of another type or shape, or to a frozen parameter.
+   */
+  get grad(): TypedArray<D> | null {
+    return this.hasGrad ? this.gradMemory() : null;
+  }
+
+  set grad(values: TypedArray<D> | NestedNumbers | null) {
+    if (values === null) {
+      this.hasGrad = false;
+      return;
+    }
+    this.refuseIfFrozen();
+    this.gradMemory().set(this.accept(values, (parts) => new GradientError("BAD_GRADIENT", parts)));
+    this.hasGrad = true;
+  }
+
+  /**
+   * The gradient's own memory, to be written in place: nothing is copied, and from this call on the
+   * parameter has a gradient. If it had none, the memory is zeroed first, so that `+=` may start.
+   * `{ zero: false }` leaves whatever was there, for writers that set every element.
+   *
+   * @example
+   * const g = w.ensureGrad({ zero: false });
+   * for (let i = 0; i < g.length; i++) g[i] = 2 * w.data[i]!;
+   */
+  ensureGrad({ zero = true }: { zero?: boolean } = {}): TypedArray<D> {
+    this.refuseIfFrozen();
+    const grad = this.gradMemory();
+    if (!this.hasGrad && zero) grad.fill(0);
+    this.hasGrad = true;
+    return grad;
+  }
+
+  /** `false` freezes: the gradient becomes `null` and may not be set. */
+  get requiresGrad(): boolean {
+    return this.trainable;
+  }
+
+  set requiresGrad(value: boolean) {
+    if (typeof value !== "boolean") {
+      throw new ParameterError("BAD_OPTION", {
+        subject: `${this.label}: requiresGrad`,
+        got: value,
+        expected: "true or false",
+      });
+    }
+    this.trainable = value;
+    if (!value) this.hasGrad = false;
+  }
+
+  /** How messages call it. */
+  get label(): string {
+    return this.name === undefined ? "parameter" : `parameter ${JSON.stringify(this.name)}`;
+  }
+
+  /** @internal Moves data and gradient into an arena. Views of the old memory are detached. */
+  moveTo(home: Home): void {
+    const old = this.dataView;
+    const oldGrad = this.hasGrad ? this.gradView : undefined;
+    this.home = home;
+    this.lookAgain();
+    this.dataView.set(old);
+    if (oldGrad) this.gradMemory().set(oldGrad);
+    detach(old.buffer);
+    if (oldGrad) detach(oldGrad.buffer);
+  }
+
+  private gradMemory(): TypedArray<D> {
+    if (this.gradView?.length !== this.size) {
+      if (this.home) this.lookAgain();
+      else
+        this.gradView = viewOf(
+          this.dtype,
+          new ArrayBuffer(this.size * bytesOf(this.dtype)),
+          0,
+          this.size,
+        );
+    }
+    return this.gradView!;
+  }
+
+  private lookAgain(): void {
+    const { arena, offset, dataRegion, gradRegion } = this.home!;
+    const skip = offset * bytesOf(this.dtype);
+    this.dataView = arena.view(dataRegion + skip, this.size) as TypedArray<D>;
+    this.gradView = arena.view(gradRegion + skip, this.size) as TypedArray<D>;
+  }
+
+  private accept(
+    values: unknown,
+    error: (parts: ConstructorParameters<typeof GradientError>[1]) => Error,
+  ): ArrayLike<number> {
+    const wanted = this.dtype === "float32" ? "Float32Array" : "Float64Array";
+    const fail = (got: unknown, expected: string, advice?: string) =>
+      error({ subject: this.label, got, expected, ...(advice ? { advice } : {}) });
+    const dtype = dtypeOf(values);
+    if (dtype !== null) {
+      const given = values as TypedArray;
+      if (dtype !== this.dtype)
+        throw fail(values, `a ${wanted}`, `Convert it: new ${wanted}(values).`);
+      if (given.length !== this.size)
+        throw fail(values, `${this.size} elements, shape [${this.shape.join(", ")}]`);
+      return given;
+    }
+    const nested = flatten(values);
+    if (nested === null) throw fail(values, `a ${wanted}, or nested arrays of numbers`);
+    const fits =
+      nested.shape.length === this.shape.length &&
+      nested.shape.every((n, i) => n === this.shape[i]);
+    if (fits || (nested.shape.length === 1 && nested.values.length === this.size))
+      return nested.values;
+    throw fail(new Prose(`shape [${nested.shape.join(", ")}]`), `shape [${this.shape.join(", ")}]`);
+  }
+
+  private refuseIfFrozen(): void {
+    if (this.trainable) return;
+    throw new GradientError("FROZEN", {
+      subject: this.label,
+      got: new Prose("a gradient although requiresGrad is false"),
+      expected: "no gradient",
+      advice: "Set requiresGrad to true first.",
+    });
+  }
+}
+
+export interface ParameterOptions {
+  /** Key in state dicts and in messages. */
+  readonly name?: string;
+  /** Row-major; by default that of the values. */
+  readonly shape?: readonly number[];
+  /** By default that of the typed array, `"float32"` for plain arrays. */
+  readonly dtype?: DType;
+  /** Whether it is trained (default true). */
+  readonly requiresGrad?: boolean;
+}
+
+/**
+ * A parameter with a copy of the given values.
+ *
+ * @param values a Float32Array or Float64Array (flat, see `shape`), nested arrays of numbers (also a
+ *   single number: shape []), or nothing but `{ shape }` for zeros.
+ * @throws {ParameterError} `BAD_SHAPE`, `BAD_VALUES` or `BAD_OPTION`.
+ *
+ * @example
+ * parameter(new Float32Array(1000), { name: "w", shape: [10, 100] });
+ * parameter([[1, 2], [3, 4]], { dtype: "float64" });
+ * parameter({ name: "b", shape: [100] });
+ */
+export function parameter(values: Float64Array, options?: ParameterOptions): Parameter<"float64">;
+export function parameter(values: Float32Array, options?: ParameterOptions): Parameter<"float32">;
+export function parameter<D extends DType = "float32">(
+  values: NestedNumbers,
+  options?: ParameterOptions & { readonly dtype?: D },
+): Parameter<D>;
+export function parameter<D extends DType = "float32">(
+  options: ParameterOptions & { readonly shape: readonly number[]; readonly dtype?: D },
+): Parameter<D>;
+export function parameter(
+  first: TypedArray | NestedNumbers | ParameterOptions,
+  second?: ParameterOptions,
+): Parameter {
+  const onlyShape =
+    second === undefined &&
+    typeof first === "object" &&
+    !Array.isArray(first) &&
+    !ArrayBuffer.isView(first) &&
+    first !== null &&
+    "shape" in first;
+  const options = (onlyShape ? first : (second ?? {})) as ParameterOptions;
+  checkOptions(options);
+  const dtype = options.dtype ?? dtypeOf(first) ?? "float32";
+  if (onlyShape) {
+    const size = sizeOfShape(options.shape!, labelOf(options));
+    return create(new Float64Array(size), dtype, options.shape!, options);
+  }
+  return fromValues(first as TypedArray | NestedNumbers, dtype, options);
+}
+
+function fromValues(
+  values: TypedArray | NestedNumbers,
+  dtype: DType,
+  options: ParameterOptions,
+): Parameter {
+  const given = dtypeOf(values);
+  const flat = given
+    ? { values: values as TypedArray, shape: [(values as TypedArray).length] }
+    : flatten(values);
+  if (flat === null) {
+    throw new ParameterError("BAD_VALUES", {
+      subject: labelOf(options),
+      got: values,
+      expected: "a Float32Array, a Float64Array or evenly nested arrays of numbers",
+      advice: "For zeros give the shape alone: parameter({ shape: [10, 100] }).",
+    });
+  }
+  const shape = options.shape ?? flat.shape;
+  const size = sizeOfShape(shape, labelOf(options));
+  if (size !== flat.values.length) {
+    throw new ParameterError("BAD_SHAPE", {
+      subject: `${labelOf(options)}: shape`,
+      got: shape,
+      expected: `a shape of ${flat.values.length} elements`,
+    });
+  }
+  return create(flat.values, dtype, shape, options);
+}
+
+function create(
+  values: ArrayLike<number>,
+  dtype: DType,
+  shape: readonly number[],
+  options: ParameterOptions,
+): Parameter {
+  const data = dtype === "float32" ? new Float32Array(values) : new Float64Array(values);
+  return new Parameter<DType>(data, dtype, shape, options);
+}
+
+const known = ["name", "shape", "dtype", "requiresGrad"];
+
+function checkOptions(options: ParameterOptions): void {
+  const bad = (option: string, got: unknown, expected: string): never => {
+    throw new ParameterError("BAD_OPTION", {
+      subject: `${labelOf(options)}: ${option}`,
+      got,
+      expected,
+    });
+  };
+  if (typeof options !== "object" || options === null) bad("options", options, "an object");
+  const stranger = Object.keys(options).find((key) => !known.includes(key));
+  if (stranger !== undefined) bad("options", stranger, `only ${known.join(", ")}`);
+  const { name, dtype, requiresGrad } = options;
+  if (name !== undefined && (typeof name !== "string" || name === "")) bad("name", name, "a text");
+  if (dtype !== undefined && dtype !== "float32" && dtype !== "float64") {
+    bad("dtype", dtype, '"float32" or "float64"');
+  }
+  if (requiresGrad !== undefined && typeof requiresGrad !== "boolean") {
+    bad("requiresGrad", requiresGrad, "true or false");
+  }
+}
+
+function labelOf({ name }: ParameterOptions): string {
+  return name === undefined ? "parameter" : `parameter ${JSON.stringify(name)}`;
+}
+
+/** Empties old views, so that nobody reads or writes memory that no longer counts. */
+function detach(buffer: ArrayBufferLike): void {
+  if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+}

@@ -1,0 +1,37 @@
+/** From a rule to an optimizer class, in one call. */
+import { rule, type Hyper, type HyperDefaults, type Rule, type RuleSpec } from "../ir/rule.ts";
+import { Optimizer } from "./optimizer.ts";
+import type { OptimizerOptions, ParamsInput } from "./options.ts";
+
+/** A class such as `Adam`, made from a rule. */
+export interface OptimizerClass<H extends HyperDefaults> {
+  new (params: ParamsInput<H>, options?: OptimizerOptions<H>): Optimizer<H>;
+  readonly rule: Rule<H>;
+}
+
+/**
+ * An optimizer class for your own rule; it gets every backend and plan.
+ *
+ * @example
+ * const SignSGD = defineOptimizer({
+ *   name: "SignSGD",
+ *   hyper: { lr: 1e-3 },
+ *   step: ({ p, g }, { lr }) => ({ p: p.sub(sign(g).mul(lr)) }),
+ * });
+ * const optimizer = new SignSGD([w], { lr: 1e-2 });
+ *
+ * @throws {RuleError} if names clash, {OptionError} if a default lies outside its domain.
+ */
+export function defineOptimizer<const H extends HyperDefaults, S extends string = never>(
+  spec: RuleSpec<H, S>,
+): OptimizerClass<Hyper<H>> {
+  const made = rule(spec);
+  const cls = class extends Optimizer<Hyper<H>> {
+    static readonly rule = made;
+    constructor(params: ParamsInput<Hyper<H>>, options: OptimizerOptions<Hyper<H>> = {}) {
+      super(made, params, options);
+    }
+  };
+  Object.defineProperty(cls, "name", { value: made.name });
+  return cls;
+}

@@ -1,0 +1,163 @@
+/**
+ * The optimizer: a rule, parameter groups, and the semantics of PyTorch's `torch.optim.Optimizer`.
+ *
+ * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
+ */
+import { selectBackend } from "../backend/select.ts";
+import { OptionError } from "../errors.ts";
+import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
+import { adopt } from "../memory/adopt.ts";
+import type { Parameter } from "../memory/parameter.ts";
+import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
+import {
+  checkOptions,
+  readGroup,
+  readGroups,
+  type OptimizerOptions,
+  type ParamGroup,
+  type ParamGroupInput,
+  type ParamsInput,
+} from "./options.ts";
+import { loadState, saveState, type StateDict } from "./state-dict.ts";
+import { Stepper } from "./stepper.ts";
+
+export class Optimizer<H extends HyperDefaults = HyperDefaults> {
+  /**
+   * The groups, in order. Their numbers may be changed between steps
+   * (`optimizer.paramGroups[0].lr = 1e-4`); they are checked again in the next step.
+   */
+  readonly paramGroups: readonly ParamGroup<H>[];
+  private readonly rule: Rule<H>;
+  private readonly defaults: Hyper<H>;
+  private readonly stepper: Stepper<H>;
+  private readonly groups: ParamGroup<H>[] = [];
+  private readonly entries: Entry[] = [];
+  private readonly arenas: ArenaState[] = [];
+
+  /**
+   * @param rule the equations, see `rule()`.
+   * @param params parameters, or groups of them with hyperparameters of their own.
+   * @param options hyperparameters for all groups, and how to run, see {@link PlanOptions}.
+   * @throws {OptionError} for a wrong or unknown option, also in a group.
+   * @throws {ParameterError} for parameters that are missing, double or have equal names.
+   */
+  constructor(rule: Rule<H>, params: ParamsInput<H>, options: OptimizerOptions<H> = {}) {
+    const { defaults, plan } = checkOptions(rule, options);
+    this.rule = rule;
+    this.defaults = defaults;
+    this.stepper = new Stepper(rule, plan, selectBackend(plan.backend));
+    this.paramGroups = this.groups;
+    this.admit(readGroups(rule, params, defaults));
+  }
+
+  /** Name of the backend that runs the steps. */
+  get backend(): "wasm" | "interp" {
+    return this.stepper.backend.name;
+  }
+
+  /**
+   * Adds parameters, as `torch.optim.Optimizer.add_param_group` does: e.g. layers unfrozen later.
+   *
+   * @throws as the constructor does; the optimizer is unchanged then.
+   */
+  addParamGroup(group: ParamGroupInput<H>): void {
+    this.admit([readGroup(this.rule, group, this.defaults)]);
+  }
+
+  /**
+   * Updates every parameter that has a gradient, in place.
+   *
+   * @param closure computes gradients and returns the loss; it is called once, before the update.
+   * @returns what the closure returned.
+   * @throws {OptionError} if a hyperparameter was changed to a value that it must not have. Nothing
+   *   has changed then: no parameter, no state, no count of steps.
+   */
+  step(): void;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    const loss = closure === undefined ? undefined : this.evaluate(closure);
+    for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!);
+    this.stepper.step(this.arenas, this.groups);
+    return loss;
+  }
+
+  /**
+   * Forgets all gradients: they become `null`, which costs nothing, and parameters that get none
+   * before the next step are skipped. With `{ setToNull: false }` existing gradients become zero
+   * instead; the next step then moves parameters by their momentum and decay.
+   */
+  zeroGrad({ setToNull = true }: { setToNull?: boolean } = {}): void {
+    for (let i = 0; i < this.entries.length; i++) {
+      const { parameter } = this.entries[i]!;
+      if (setToNull) parameter.hasGrad = false;
+      else if (parameter.hasGrad) parameter.grad!.fill(0);
+    }
+  }
+
+  /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
+  stateDict(): StateDict {
+    return saveState(this.rule, this.entries, this.groups);
+  }
+
+  /**
+   * Continues from a copy of the state: counts, slots and hyperparameters. Parameters themselves are
+   * not part of it. From here on steps are bit for bit those of the saved optimizer.
+   *
+   * @throws {StateDictError} if optimizer, groups, names, shapes, dtypes or slots do not fit, and
+   *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
+   */
+  loadStateDict(stateDict: StateDict): void {
+    loadState(this.rule, this.entries, this.groups, stateDict);
+  }
+
+  /** Like PyTorch's: the name, and each group's hyperparameters. */
+  toString(): string {
+    const lines = this.groups.flatMap((group, index) => [
+      `Parameter Group ${index}`,
+      ...this.rule.hyperNames.map((name) => `    ${name}: ${JSON.stringify(group[name])}`),
+    ]);
+    return `${this.rule.name} (\n${lines.join("\n")}\n)`;
+  }
+
+  private evaluate<T>(closure: () => T): T {
+    if (typeof closure !== "function") {
+      throw new OptionError("BAD_OPTION", {
+        subject: `${this.rule.name}: closure`,
+        got: closure,
+        expected: "a function that returns the loss",
+      });
+    }
+    const loss = closure();
+    if (typeof (loss as { then?: unknown } | undefined)?.then !== "function") return loss;
+    throw new OptionError("ASYNC_CLOSURE", {
+      subject: `${this.rule.name}: closure`,
+      got: "a promise",
+      expected: "a loss",
+      advice: "Await the gradients first, then call step() without a closure.",
+    });
+  }
+
+  private admit(groups: readonly ParamGroup<H>[]): void {
+    const parameters = groups.flatMap((group) => [...group.params]);
+    checkDistinct(this.rule.name, parameters, this.entries);
+    adopt(parameters);
+    for (const group of groups) {
+      for (const parameter of group.params) this.enter(parameter, this.groups.length);
+      this.groups.push(group);
+    }
+    for (const arena of this.arenas) arena.entries.sort((a, b) => a.home.offset - b.home.offset);
+  }
+
+  private enter(parameter: Parameter, group: number): void {
+    const home = parameter.home!;
+    let arena = this.arenas.find((known) => known.arena === home.arena);
+    if (!arena) {
+      arena = new ArenaState(home.arena, home, this.rule.slots.length);
+      this.arenas.push(arena);
+    }
+    const key = keyOf(parameter, this.entries.length);
+    const entry: Entry = { parameter, key, group, home, arena, steps: 0, written: 0 };
+    this.entries.push(entry);
+    arena.entries.push(entry);
+  }
+}

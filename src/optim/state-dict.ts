@@ -1,0 +1,223 @@
+/**
+ * State dicts: everything that an optimizer remembers, as plain data.
+ *
+ * Keyed by parameter name, with PyTorch's names for the slots. Loading checks all of it before it
+ * changes anything, so a state dict that does not fit leaves the optimizer as it was.
+ */
+import { Prose, StateDictError } from "../errors.ts";
+import type { HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
+import { dtypeOf, type DType, type TypedArray } from "../memory/dtype.ts";
+import type { Entry } from "./entry.ts";
+import type { ParamGroup } from "./options.ts";
+
+/** State of one parameter: its count of steps, and a flat array for each slot written so far. */
+export type ParameterState = Record<string, number | TypedArray>;
+
+/** What a state dict says of a parameter itself. */
+export interface ParameterInfo {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** One group: its parameters in order, and its hyperparameters. */
+export type GroupState = { readonly params: readonly ParameterInfo[] } & Record<string, unknown>;
+
+/** A copy of an optimizer's state; plain data that `structuredClone` and workers take. */
+export interface StateDict {
+  /** Name of the rule, e.g. `"Adam"`. */
+  readonly optimizer: string;
+  /** Version of this layout. */
+  readonly version: 1;
+  /** By parameter name; parameters that have taken no step are absent. */
+  readonly state: Readonly<Record<string, ParameterState>>;
+  readonly paramGroups: readonly GroupState[];
+}
+
+export function saveState<H extends HyperDefaults>(
+  rule: Rule<H>,
+  entries: readonly Entry[],
+  groups: readonly ParamGroup<H>[],
+): StateDict {
+  const state = Object.create(null) as Record<string, ParameterState>;
+  for (const entry of entries) {
+    if (entry.steps === 0 && entry.written === 0) continue;
+    const saved: ParameterState = rule.counted ? { step: entry.steps } : {};
+    rule.stateNames.forEach((name, slot) => {
+      if (!((entry.written >> slot) & 1)) return;
+      saved[name] = entry.arena.view(slot + 2, entry.home, entry.parameter.size).slice();
+    });
+    state[entry.key] = saved;
+  }
+  const paramGroups = groups.map((group, index): GroupState => {
+    const params = entries.filter((entry) => entry.group === index).map(infoOf);
+    const saved: Record<string, unknown> = {};
+    for (const name of rule.hyperNames) saved[name] = structuredClone(group[name]);
+    return { params, ...saved };
+  });
+  return { optimizer: rule.name, version: 1, state, paramGroups };
+}
+
+function infoOf({ key, parameter }: Entry): ParameterInfo {
+  return { name: key, shape: [...parameter.shape], dtype: parameter.dtype };
+}
+
+/** @throws {StateDictError} | {OptionError} if it does not fit; nothing has changed then. */
+export function loadState<H extends HyperDefaults>(
+  rule: Rule<H>,
+  entries: readonly Entry[],
+  groups: readonly ParamGroup<H>[],
+  dict: StateDict,
+): void {
+  checkHead(rule, dict);
+  checkGroups(rule, entries, groups, dict.paramGroups);
+  const byKey = new Map(entries.map((entry) => [entry.key, entry]));
+  for (const key of Object.keys(dict.state)) {
+    const entry = byKey.get(key);
+    if (!entry)
+      throw refusal(
+        rule,
+        `state of ${JSON.stringify(key)}`,
+        new Prose("state of an unknown parameter"),
+        "state of this optimizer's parameters only",
+      );
+    checkParameterState(rule, entry, dict.state[key]!);
+  }
+  reserve(rule, entries, dict);
+  for (const entry of entries) restore(rule, entry, own(dict.state, entry.key));
+  groups.forEach((group, index) => {
+    for (const name of rule.hyperNames) {
+      (group as Record<string, unknown>)[name] = structuredClone(dict.paramGroups[index]![name]);
+    }
+  });
+}
+
+function checkHead(rule: RuleInfo, dict: StateDict): void {
+  const isObject = (value: unknown) => typeof value === "object" && value !== null;
+  if (!isObject(dict) || !isObject(dict.state) || !Array.isArray(dict.paramGroups)) {
+    throw refusal(rule, "state dict", dict, "what stateDict() returned");
+  }
+  if (dict.version !== 1) throw refusal(rule, "version of the state dict", dict.version, "1");
+  if (dict.optimizer === rule.name) return;
+  throw refusal(rule, "optimizer of the state dict", dict.optimizer, JSON.stringify(rule.name));
+}
+
+function checkGroups<H extends HyperDefaults>(
+  rule: Rule<H>,
+  entries: readonly Entry[],
+  groups: readonly ParamGroup<H>[],
+  saved: readonly GroupState[],
+): void {
+  if (saved.length !== groups.length) {
+    throw refusal(rule, "paramGroups", new Prose(`${saved.length} groups`), `${groups.length}`);
+  }
+  saved.forEach((group, index) => {
+    if (typeof group !== "object" || group === null || !Array.isArray(group.params)) {
+      throw refusal(rule, `paramGroups[${index}]`, group, "an object with params");
+    }
+    const mine = entries.filter((entry) => entry.group === index);
+    checkParameters(rule, index, mine, group.params);
+    const known = new Set<string>(["params", ...rule.hyperNames]);
+    const stranger = Object.keys(group).find((key) => !known.has(key));
+    if (stranger !== undefined) {
+      throw refusal(rule, `paramGroups[${index}]`, stranger, `only ${[...known].join(", ")}`);
+    }
+    rule.validate(group);
+  });
+}
+
+function checkParameters(
+  rule: RuleInfo,
+  index: number,
+  mine: readonly Entry[],
+  saved: readonly ParameterInfo[],
+): void {
+  const where = `paramGroups[${index}].params`;
+  const names = new Set(saved.map((info) => info?.name));
+  const missing = mine.filter((entry) => !names.has(entry.key)).map((entry) => entry.key);
+  const strange = [...names].filter((name) => !mine.some((entry) => entry.key === name));
+  if (missing.length > 0 || strange.length > 0 || names.size !== saved.length) {
+    throw refusal(
+      rule,
+      where,
+      saved.map((info) => info?.name),
+      `the names ${JSON.stringify(mine.map((entry) => entry.key))}`,
+    );
+  }
+  for (const info of saved) {
+    const { parameter } = mine.find((entry) => entry.key === info.name)!;
+    const fits = Array.isArray(info.shape) && info.shape.length === parameter.shape.length;
+    if (!fits || info.shape.some((n, i) => n !== parameter.shape[i])) {
+      throw refusal(
+        rule,
+        `${where}: shape of ${JSON.stringify(info.name)}`,
+        info.shape,
+        `[${parameter.shape.join(", ")}]`,
+      );
+    }
+    if (info.dtype !== parameter.dtype) {
+      throw refusal(
+        rule,
+        `${where}: dtype of ${JSON.stringify(info.name)}`,
+        info.dtype,
+        JSON.stringify(parameter.dtype),
+      );
+    }
+  }
+}
+
+function checkParameterState(
+  rule: RuleInfo,
+  { key, parameter }: Entry,
+  state: ParameterState,
+): void {
+  const where = `state of ${JSON.stringify(key)}`;
+  if (typeof state !== "object" || state === null) throw refusal(rule, where, state, "an object");
+  const known = rule.counted ? ["step", ...rule.stateNames] : rule.stateNames;
+  for (const [slot, value] of Object.entries(state)) {
+    if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);
+    if (slot === "step") {
+      if (Number.isSafeInteger(value) && (value as number) >= 0) continue;
+      throw refusal(rule, `${where}: step`, value, "a whole number ≥ 0");
+    }
+    if (dtypeOf(value) !== parameter.dtype || (value as TypedArray).length !== parameter.size) {
+      const wanted = parameter.dtype === "float32" ? "Float32Array" : "Float64Array";
+      throw refusal(rule, `${where}: ${slot}`, value, `a ${wanted} of ${parameter.size} elements`);
+    }
+  }
+  if (rule.counted && !Object.hasOwn(state, "step")) {
+    throw refusal(rule, where, Object.keys(state), "a step among them");
+  }
+}
+
+/** Makes room for all slots that the state dict holds. */
+function reserve(rule: RuleInfo, entries: readonly Entry[], dict: StateDict): void {
+  for (const entry of entries) {
+    const saved = own(dict.state, entry.key);
+    rule.stateNames.forEach((name, slot) => {
+      if (saved && Object.hasOwn(saved, name)) entry.arena.require(slot + 2);
+    });
+  }
+}
+
+function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined): void {
+  entry.steps = rule.counted && saved ? (saved["step"] as number) : 0;
+  entry.written = 0;
+  rule.stateNames.forEach((name, slot) => {
+    const region = slot + 2;
+    if (entry.arena.regions[region]! < 0) return;
+    const view = entry.arena.view(region, entry.home, entry.parameter.size);
+    const has = saved !== undefined && Object.hasOwn(saved, name);
+    if (has) view.set(saved[name] as TypedArray);
+    else view.fill(0);
+    if (has) entry.written |= 1 << slot;
+  });
+}
+
+function own(state: StateDict["state"], key: string): ParameterState | undefined {
+  return Object.hasOwn(state, key) ? state[key] : undefined;
+}
+
+function refusal(rule: RuleInfo, what: string, got: unknown, expected: string): StateDictError {
+  return new StateDictError("STATE_MISMATCH", { subject: `${rule.name}: ${what}`, got, expected });
+}

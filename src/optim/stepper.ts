@@ -1,0 +1,202 @@
+/**
+ * Runs steps: finds out which parameters go together, traces the rule once for each such set, and
+ * runs the kernels. Everything that can fail happens before the first kernel runs.
+ *
+ * Parameters go together if they share group, arena, count of steps and state written so far: then
+ * the rule gives them the same structure and the same numbers. Where they lie side by side, they run
+ * as one range.
+ */
+import type { Backend } from "../backend/backend.ts";
+import { BoundPlan } from "../backend/bound-plan.ts";
+import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import { planOf, type Plan } from "../ir/plan.ts";
+import { programOf } from "../ir/program.ts";
+import { Trace } from "../ir/trace.ts";
+import { ALIGNMENT } from "../memory/arena.ts";
+import { bytesOf } from "../memory/dtype.ts";
+import type { ArenaState, Entry } from "./entry.ts";
+import type { CheckedPlan, ParamGroup } from "./options.ts";
+
+/** Parameters that take this step together. */
+class Batch {
+  arena!: ArenaState;
+  group = 0;
+  steps = 0;
+  written = 0;
+  plan!: Plan;
+  uniforms = new Float64Array(32);
+  entries: Entry[] = [];
+  entryCount = 0;
+  /** Begin and end of each range, in elements. */
+  ranges: number[] = [];
+  rangeCount = 0;
+  /** Where a parameter would lie that continues the last range. */
+  private next = -1;
+
+  restart(entry: Entry): void {
+    this.arena = entry.arena;
+    this.group = entry.group;
+    this.steps = entry.steps;
+    this.written = entry.written;
+    this.entryCount = 0;
+    this.rangeCount = 0;
+    this.next = -1;
+  }
+
+  takes(entry: Entry): boolean {
+    return (
+      entry.arena === this.arena &&
+      entry.group === this.group &&
+      entry.steps === this.steps &&
+      entry.written === this.written
+    );
+  }
+
+  add(entry: Entry, merge: boolean): void {
+    this.entries[this.entryCount++] = entry;
+    this.addRange(entry, merge);
+  }
+
+  /** One range for each parameter, for plans whose values belong to one tensor. */
+  splitRanges(): void {
+    this.rangeCount = 0;
+    for (let i = 0; i < this.entryCount; i++) this.addRange(this.entries[i]!, false);
+  }
+
+  private addRange({ home, parameter }: Entry, merge: boolean): void {
+    const end = home.offset + parameter.size;
+    if (merge && home.offset === this.next) this.ranges[2 * this.rangeCount - 1] = end;
+    else {
+      this.ranges[2 * this.rangeCount] = home.offset;
+      this.ranges[2 * this.rangeCount + 1] = end;
+      this.rangeCount++;
+    }
+    const step = ALIGNMENT / bytesOf(this.arena.arena.dtype);
+    this.next = Math.ceil(end / step) * step;
+  }
+}
+
+interface Traced {
+  readonly tape: Int32Array;
+  readonly plan: Plan;
+}
+
+export class Stepper<H extends HyperDefaults> {
+  readonly backend: Backend;
+  private readonly rule: Rule<H>;
+  private readonly options: CheckedPlan;
+  private readonly trace: Trace;
+  private readonly known: Traced[] = [];
+  private readonly batches: Batch[] = [];
+  private batchCount = 0;
+  /** The objects that the rule is called with, again and again. */
+  private readonly tensors: Record<string, unknown> = {};
+  private readonly numbers: Record<string, unknown> = { t: 0 };
+
+  constructor(rule: Rule<H>, options: CheckedPlan, backend: Backend) {
+    this.rule = rule;
+    this.options = options;
+    this.backend = backend;
+    this.trace = new Trace(rule.name, rule.slots);
+  }
+
+  /** Takes one step for every parameter that has a gradient. */
+  step(arenas: readonly ArenaState[], groups: readonly ParamGroup<H>[]): void {
+    this.batchCount = 0;
+    for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
+    for (let i = 0; i < this.batchCount; i++) this.prepare(this.batches[i]!, groups);
+    for (let i = 0; i < this.batchCount; i++) this.run(this.batches[i]!);
+    for (let i = 0; i < this.batchCount; i++) this.commit(this.batches[i]!);
+  }
+
+  private gather(arena: ArenaState): void {
+    const { entries } = arena;
+    let batch: Batch | undefined;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      if (!entry.parameter.hasGrad) continue;
+      if (!batch?.takes(entry)) batch = this.batchFor(entry);
+      batch.add(entry, this.options.foreach);
+    }
+  }
+
+  private batchFor(entry: Entry): Batch {
+    for (let i = 0; i < this.batchCount; i++) {
+      if (this.batches[i]!.takes(entry)) return this.batches[i]!;
+    }
+    const batch = (this.batches[this.batchCount++] ??= new Batch());
+    batch.restart(entry);
+    return batch;
+  }
+
+  private prepare(batch: Batch, groups: readonly ParamGroup<H>[]): void {
+    const { trace } = this;
+    this.runRule(batch, groups[batch.group]!);
+    batch.plan = this.findPlan() ?? this.makePlan();
+    const count = trace.uniformCount;
+    if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
+    for (let i = 0; i < count; i++) batch.uniforms[i] = trace.uniforms[i]!;
+    if (batch.plan.perTensor) batch.splitRanges();
+    if (!batch.arena.bound.has(batch.plan)) this.bind(batch);
+  }
+
+  /** Lets the rule write itself onto the trace. */
+  private runRule(batch: Batch, group: ParamGroup<H>): void {
+    const { rule, trace, tensors, numbers } = this;
+    trace.begin(~batch.written);
+    for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
+    for (let i = 0; i < rule.hyperNames.length; i++) {
+      numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
+    }
+    numbers["t"] = rule.counted ? batch.steps + 1 : NaN;
+    trace.finish(rule.step(tensors as never, numbers as never));
+  }
+
+  private findPlan(): Plan | undefined {
+    for (let i = 0; i < this.known.length; i++) {
+      if (this.trace.matches(this.known[i]!.tape)) return this.known[i]!.plan;
+    }
+    return undefined;
+  }
+
+  private makePlan(): Plan {
+    const { trace, options } = this;
+    const program = programOf(trace, { flush: options.flushSubnormals });
+    const plan = planOf(program, options.compile);
+    this.known.push({ tape: trace.tape.slice(0, trace.length), plan });
+    return plan;
+  }
+
+  private bind({ arena, plan }: Batch): void {
+    for (let slot = 2; slot < this.rule.slots.length; slot++) {
+      if ((plan.usedMask >> slot) & 1) arena.require(slot);
+    }
+    const whole = arena.arena.capacity;
+    const largest = Math.max(0, ...arena.entries.map((entry) => entry.parameter.size));
+    const temporary = this.byRange(plan) ? largest : whole;
+    const bound = new BoundPlan(plan, this.backend, arena.arena, temporary);
+    bound.place(arena.regions);
+    arena.bound.set(plan, bound);
+  }
+
+  /** Whether a range runs through all kernels before the next one starts. */
+  private byRange(plan: Plan): boolean {
+    return plan.perTensor || !this.options.foreach;
+  }
+
+  private run(batch: Batch): void {
+    const bound = batch.arena.bound.get(batch.plan)!;
+    bound.load(batch.uniforms);
+    if (this.byRange(batch.plan)) bound.runRangeByRange(batch.ranges, batch.rangeCount);
+    else bound.runKernelByKernel(batch.ranges, batch.rangeCount);
+  }
+
+  private commit(batch: Batch): void {
+    const written = batch.plan.storeMask >> 2;
+    for (let i = 0; i < batch.entryCount; i++) {
+      const entry = batch.entries[i]!;
+      if (this.rule.counted) entry.steps++;
+      entry.written |= written;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** PyTorch's recorded trajectories, and how a run of ours is measured against them. */
+import { readFileSync } from "node:fs";
+import type { DType, Optimizer, Parameter, PlanOptions, TypedArray } from "../../src/index.ts";
+import { Adam, AdamW, parameter, RMSprop, SGD } from "../../src/index.ts";
+
+type Values = Record<string, number[]>;
+
+export interface GoldenCase {
+  readonly options: Record<string, number | boolean | number[]>;
+  readonly dtype: DType;
+  readonly shapes: Record<string, number[]>;
+  readonly init: Values;
+  readonly grads: readonly Record<string, number[] | null>[];
+  readonly lr?: readonly number[];
+  readonly params: readonly Values[];
+  readonly state: Record<string, Record<string, number | number[]>>;
+}
+
+export const optimizers = { SGD, RMSprop, Adam, AdamW };
+export type OptimizerName = keyof typeof optimizers;
+
+export function goldenCases(name: OptimizerName): GoldenCase[] {
+  const file = new URL(`../golden/${name}.json`, import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { cases: GoldenCase[] }).cases;
+}
+
+/** PyTorch's option names in camelCase. */
+export function camelCase(options: GoldenCase["options"]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [
+      name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+}
+
+export interface Run {
+  readonly parameters: Record<string, Parameter>;
+  readonly optimizer: Optimizer;
+  /** Copies of all parameters after each step. */
+  readonly trajectory: Record<string, TypedArray>[];
+}
+
+export interface Task {
+  readonly optimizer: Optimizer;
+  readonly parameters: Record<string, Parameter>;
+}
+
+export function createTask(name: OptimizerName, golden: GoldenCase, plan: PlanOptions): Task {
+  const parameters: Record<string, Parameter> = {};
+  for (const [key, shape] of Object.entries(golden.shapes)) {
+    parameters[key] = parameter(Float64Array.from(golden.init[key]!), {
+      name: key,
+      shape,
+      dtype: golden.dtype,
+    } as { name: string });
+  }
+  const options = { ...camelCase(golden.options), ...plan };
+  const optimizer = new optimizers[name](Object.values(parameters), options as never);
+  return { optimizer: optimizer as unknown as Optimizer, parameters };
+}
+
+/** Takes step `index` of a case, as it was recorded. */
+export function takeStep({ optimizer, parameters }: Task, golden: GoldenCase, index: number): void {
+  const lr = golden.lr?.[index];
+  if (lr !== undefined) (optimizer.paramGroups[0] as unknown as { lr: number }).lr = lr;
+  for (const [key, values] of Object.entries(golden.grads[index]!)) {
+    parameters[key]!.grad = values;
+  }
+  optimizer.step();
+}
+
+export function snapshot(parameters: Record<string, Parameter>): Record<string, TypedArray> {
+  return Object.fromEntries(Object.entries(parameters).map(([key, p]) => [key, p.data.slice()]));
+}
+
+export function runCase(name: OptimizerName, golden: GoldenCase, plan: PlanOptions): Run {
+  const task = createTask(name, golden, plan);
+  const trajectory = golden.grads.map((_, index) => {
+    takeStep(task, golden, index);
+    return snapshot(task.parameters);
+  });
+  return { ...task, trajectory };
+}
