@@ -10,6 +10,7 @@ export type {
   PlanOptions,
 } from "./optim/options.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
+export * as foreach from "./foreach/index.ts";
 export { parameter, type Parameter, type ParameterOptions } from "./memory/parameter.ts";
 export type { DType, TypedArray } from "./memory/dtype.ts";
 export type { NestedNumbers } from "./memory/shape.ts";
@@ -24,7 +25,7 @@ export {
   type RuleSpec,
   type RuleTensors,
 } from "./ir/rule.ts";
-export type { Expr, Mask, Operand, Scalar, StateTensor, Tensor } from "./ir/trace.ts";
+export type { Expr, Mask, Operand, Scalar, Tensor } from "./ir/trace.ts";
 export {
   abs,
   add,
@@ -36,6 +37,7 @@ export {
   eq,
   ge,
   gt,
+  isFresh,
   le,
   lerp,
   lt,

@@ -126,7 +126,7 @@ class Cutter {
     for (const { target } of placed) indexIn(pointers, target);
     const outputs = pointers.map((target) => placed.find((s) => s.target === target)?.at ?? -1);
     const slots = pointers.map((target) =>
-      target < 0 ? `t${~target}` : this.program.slots[target]!,
+      target < 0 ? `t.${~target}` : this.program.slots[target]!,
     );
     this.stages.push({
       kernel: { slots, nodes, outputs, uniformCount: uniforms.length, reductions: reducers },

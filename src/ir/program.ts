@@ -45,7 +45,8 @@ export interface PassOptions {
 export function programOf(trace: Trace, options: PassOptions): Program {
   const read = decode(trace);
   verify(read);
-  return tidy(options.flush ? flushState(read) : read);
+  const tidied = tidy(read);
+  return options.flush ? flushState(tidied) : tidied;
 }
 
 function decode(trace: Trace): Program {
@@ -79,14 +80,10 @@ function nodeOf(op: OpCode, args: readonly number[], nodes: readonly Node[]): No
 
 /**
  * Flushes the new value of each state slot that depends on its old one. Whatever reads that value
- * reads the flushed one, so that a step computes with what it stores.
+ * reads the flushed one, so that a step computes with what it stores; equal values are one already.
  */
 function flushState(program: Program): Program {
-  const decaying = new Set(
-    program.outputs.filter(
-      (id, slot) => slot >= 2 && !isLoadOf(program, id, slot) && dependsOn(program, id, slot),
-    ),
-  );
+  const decaying = new Set(program.outputs.filter((_, slot) => decays(program, slot)));
   const nodes: Node[] = [];
   const moved: number[] = [];
   program.nodes.forEach((node, id) => {
@@ -95,7 +92,7 @@ function flushState(program: Program): Program {
     if (decaying.has(id)) nodes.push(nodeOf(Op.flush, [nodes.length - 1], nodes));
     moved.push(nodes.length - 1);
   });
-  const follow = (id: number) => moved[id]!;
+  const follow = (id: number) => moved[id] ?? -1;
   return {
     ...program,
     nodes,
@@ -104,16 +101,27 @@ function flushState(program: Program): Program {
   };
 }
 
+/** Whether a state slot depends on itself, be it by way of other state: a and b may take turns. */
+function decays(program: Program, slot: number): boolean {
+  const reached = new Set<number>();
+  let found = false;
+  const visit = (id: number): void => {
+    if (id < 0 || reached.has(id)) return;
+    reached.add(id);
+    const { op, index, args } = program.nodes[id]!;
+    if (op === Op.load && index === slot) found = true;
+    else if (op === Op.load && index >= 2) visit(program.outputs[index]!);
+    args.forEach(visit);
+  };
+  const output = program.outputs[slot]!;
+  if (slot < 2 || output < 0 || program.nodes[output]!.op === Op.load) return false;
+  visit(output);
+  return found;
+}
+
 function isLoadOf(program: Program, id: number, slot: number): boolean {
   const node = program.nodes[id]!;
   return node.op === Op.load && node.index === slot;
-}
-
-function dependsOn(program: Program, id: number, slot: number): boolean {
-  return (
-    isLoadOf(program, id, slot) ||
-    program.nodes[id]!.args.some((arg) => dependsOn(program, arg, slot))
-  );
 }
 
 /** Drops what no slot needs and merges equal values; uniforms are never merged. */

@@ -5,31 +5,36 @@
  * between tensors is an error in the editor already.
  */
 import { OptionError, Prose, RuleError, show } from "../errors.ts";
-import type { StateTensor, Tensor } from "./trace.ts";
+import type { Tensor } from "./trace.ts";
 
 /** Defaults of hyperparameters: numbers, switches and pairs such as Adam's betas. */
 export type HyperDefaults = Readonly<Record<string, number | boolean | readonly [number, number]>>;
 
+type Widened<T> = T extends boolean
+  ? boolean
+  : T extends number
+    ? number
+    : readonly [number, number];
+
 /** The types behind a rule's defaults. */
-export type Hyper<H extends HyperDefaults> = {
-  -readonly [K in keyof H]: H[K] extends boolean
-    ? boolean
-    : H[K] extends number
-      ? number
-      : readonly [number, number];
-};
+export type Hyper<H extends HyperDefaults> = { -readonly [K in keyof H]: Widened<H[K]> };
 
 /** Where a number may lie: `"[0, inf)"` is 0 ≤ x < ∞. Numbers must be finite in any case. */
 export type Interval = `${"[" | "("}${number}, ${number | "inf"}${"]" | ")"}`;
 
 /** What a rule's `step` gets: the parameter, its gradient and its state. */
-export type RuleTensors<S extends string> = { p: Tensor; g: Tensor } & Record<S, StateTensor>;
+export type RuleTensors<S extends string> = Record<"p" | "g" | S, Tensor>;
 /** What it gives back: the new parameter and the new state, every slot of it. */
 export type RuleOutputs<S extends string> = Record<"p" | S, Tensor>;
 
 export interface RuleSpec<H extends HyperDefaults, S extends string> {
   /** Name of the optimizer, e.g. `"Adam"`. */
   readonly name: string;
+  /**
+   * The equations as text, one a line, for people: `p = p - lr * g`. Names as in `step`, pairs such as
+   * betas as b1 and b2.
+   */
+  readonly formula?: string;
   /** Hyperparameters and their defaults. */
   readonly hyper: H;
   /** Where each number may lie; without an entry any finite number will do. */
@@ -64,6 +69,8 @@ interface Range {
 /** What is known of a rule whatever its hyperparameters are. */
 export interface RuleInfo {
   readonly name: string;
+  /** The equations as text, one a line; empty if the rule does not say. */
+  readonly formula: string;
   readonly hyperNames: readonly string[];
   /** `p`, `g`, then the state, by the rule's own letters. */
   readonly slots: readonly string[];
@@ -84,6 +91,8 @@ export interface Rule<H extends HyperDefaults = HyperDefaults> extends RuleInfo 
 }
 
 const MAX_STATE = 30;
+/** What an optimizer's options hold besides hyperparameters. */
+const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals"];
 
 /**
  * Makes a rule from its equations.
@@ -109,7 +118,8 @@ export function rule<const H extends HyperDefaults, S extends string = never>(
   checkNames(spec.name, hyperNames, state.letters, state.names);
   const made: Rule<Hyper<H>> = {
     name: spec.name,
-    hyper: spec.hyper as Hyper<H>,
+    formula: trimLines(spec.formula ?? ""),
+    hyper: spec.hyper as unknown as Hyper<H>,
     hyperNames,
     slots: ["p", "g", ...state.letters],
     stateNames: state.names,
@@ -129,6 +139,11 @@ export function rule<const H extends HyperDefaults, S extends string = never>(
   return made;
 }
 
+function trimLines(text: string): string {
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "").join("\n");
+}
+
 function stateOf(spec: { readonly state?: readonly string[] | Readonly<Record<string, string>> }) {
   const state = spec.state ?? [];
   if (Array.isArray(state)) return { letters: state as string[], names: state as string[] };
@@ -143,18 +158,21 @@ function checkNames(rule: string, hyper: string[], letters: string[], names: str
       subject: `${rule}: ${what}`,
       got: new Prose(`${show(twice)} twice`),
       expected: "each name once",
-      advice: "p and g are the parameter and its gradient; t is the count of steps.",
+      advice:
+        "Taken are p and g (the parameter and its gradient), t and step (the count of steps), params and the options that say how to run.",
     });
   };
   clash("names of tensors", ["p", "g", ...letters]);
   clash("names in state dicts", ["step", ...names]);
-  clash("hyperparameters", ["params", "t", ...hyper]);
-  const strange = letters.find((letter) => !/^[A-Za-z_]\w*$/.test(letter));
+  clash("hyperparameters", ["params", "t", ...RUN_OPTIONS, ...hyper]);
+  const strange =
+    letters.find((letter) => !/^[A-Za-z_]\w*$/.test(letter)) ??
+    [...letters, ...names, ...hyper].find((name) => name === "__proto__");
   if (strange !== undefined) {
     throw new RuleError("BAD_NAME", {
-      subject: `${rule}: names of tensors`,
+      subject: `${rule}: names of tensors and hyperparameters`,
       got: strange,
-      expected: "letters, digits and underscores",
+      expected: "letters, digits and underscores, but not __proto__",
     });
   }
   if (letters.length > MAX_STATE) {

@@ -79,7 +79,7 @@ export class Mask {
   }
 }
 
-/** A tensor of a rule's state. */
+/** A tensor of a rule's state; rules see it as a {@link Tensor} and ask `isFresh`. */
 export class StateTensor extends Expr<"tensor"> {
   /** True until the first step that writes it (for the parameter at hand); it then holds zeros. */
   fresh = false;
@@ -153,10 +153,13 @@ export class Trace {
   }
 
   /** Ends the tape with the id of each slot's new value and with the scalars the host asks for. */
-  finish(outputs: Readonly<Record<string, unknown>>, ...results: readonly Expr<"scalar">[]): void {
+  finish(
+    outputs: Readonly<Record<string, unknown>> | undefined,
+    ...results: readonly Expr<"scalar">[]
+  ): void {
     this.operationsEnd = this.length;
     for (let index = 0; index < this.slots.length; index++) {
-      const value = index === 1 ? this.slot(1) : outputs[this.slots[index]!];
+      const value = index === 1 ? this.slot(1) : outputs?.[this.slots[index]!];
       if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value);
       this.push(this.operand(value));
     }

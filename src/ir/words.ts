@@ -7,7 +7,7 @@
  */
 import { Prose, RuleError } from "../errors.ts";
 import { Op, type OpCode } from "./op.ts";
-import { Expr, Mask, type Operand, type Scalar, type Tensor } from "./trace.ts";
+import { Expr, Mask, type Operand, type Scalar, StateTensor, type Tensor } from "./trace.ts";
 
 /** Tensor if any operand is one, else scalar. */
 type Widest<O> = Extract<O, Expr<"tensor">> extends never ? Scalar : Tensor;
@@ -123,6 +123,12 @@ export const norm = (x: Tensor): Scalar => sqrt(dot(x, x));
 export const mean = (x: Tensor): Scalar => sum(x).div(sizeOf(x));
 /** Number of elements of the tensor at hand. */
 export const sizeOf = (x: Tensor): Scalar => traceOf("sizeOf", x).leaf(Op.size) as Scalar;
+
+/**
+ * Whether a state tensor has never been written for the parameter at hand; it then holds zeros. For
+ * rules whose first step differs, such as momentum buffers that begin as a copy of the gradient.
+ */
+export const isFresh = (state: Tensor): boolean => state instanceof StateTensor && state.fresh;
 
 /**
  * base^exponent for a whole exponent ≥ 0, by repeated squaring. Unlike `**` its bits do not depend on

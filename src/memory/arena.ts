@@ -51,6 +51,7 @@ export class Arena {
     this.capacity = capacity;
     this.memory = createMemory(pagesFor(bytes));
     this.shared = !(this.memory.buffer instanceof ArrayBuffer);
+    arenas.set(this.memory.buffer, this);
   }
 
   /** Bytes handed out so far. */
@@ -81,7 +82,10 @@ export class Arena {
     const at = this.used;
     const end = at + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const missing = pagesFor(end) - this.memory.buffer.byteLength / PAGE;
-    if (missing > 0) grow(this.memory, missing, end);
+    if (missing > 0) {
+      grow(this.memory, missing, end);
+      arenas.set(this.memory.buffer, this);
+    }
     this.used = end;
     return at;
   }
@@ -90,6 +94,14 @@ export class Arena {
   view(byteOffset: number, length: number): TypedArray {
     return viewOf(this.dtype, this.memory.buffer, byteOffset, length);
   }
+}
+
+/** Arenas by their buffers; a shared memory has another buffer object after each growth. */
+const arenas = new WeakMap<ArrayBufferLike, Arena>();
+
+/** The arena that a view looks into, if any. */
+export function arenaOf(view: ArrayBufferView): Arena | undefined {
+  return arenas.get(view.buffer);
 }
 
 function pagesFor(bytes: number): number {

@@ -120,11 +120,11 @@ export class Parameter<D extends DType = DType> {
   /** @internal Moves data and gradient into an arena. Views of the old memory are detached. */
   moveTo(home: Home): void {
     const old = this.dataView;
-    const oldGrad = this.hasGrad ? this.gradView : undefined;
+    const oldGrad = this.gradView;
     this.home = home;
     this.lookAgain();
     this.dataView.set(old);
-    if (oldGrad) this.gradMemory().set(oldGrad);
+    if (oldGrad && this.hasGrad) this.gradMemory().set(oldGrad);
     detach(old.buffer);
     if (oldGrad) detach(oldGrad.buffer);
   }

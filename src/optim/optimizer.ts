@@ -159,5 +159,6 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const entry: Entry = { parameter, key, group, home, arena, steps: 0, written: 0 };
     this.entries.push(entry);
     arena.entries.push(entry);
+    arena.bound.clear(); // their temporaries fit the largest parameter so far
   }
 }

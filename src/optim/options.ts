@@ -66,7 +66,7 @@ export function checkOptions<H extends HyperDefaults>(
     }
   }
   const { foreach = true, compile = true, backend = "auto", flushSubnormals = true } = given;
-  const defaults = fillIn(rule, rule.hyper as Hyper<H>, options);
+  const defaults = fillIn(rule, rule.hyper as unknown as Hyper<H>, options);
   return { defaults, plan: { foreach, compile, backend, flushSubnormals } };
 }
 
@@ -91,7 +91,7 @@ export function readGroups<H extends HyperDefaults>(
       expected: "at least one parameter",
     });
   }
-  const plain = params.every((entry) => entry instanceof Parameter);
+  const plain = params.some((entry) => entry instanceof Parameter);
   const groups = plain ? [{ params } as ParamGroupInput<H>] : (params as ParamGroupInput<H>[]);
   return groups.map((group) => readGroup(rule, group, defaults));
 }
@@ -104,11 +104,11 @@ export function readGroup<H extends HyperDefaults>(
   requireObject(rule.name, "a parameter group", group);
   refuseUnknown(rule, group, ["params"]);
   const { params } = group;
-  const stranger = Array.isArray(params) ? params.find((p) => !(p instanceof Parameter)) : params;
-  if (!Array.isArray(params) || stranger !== undefined) {
+  const strange = Array.isArray(params) ? params.findIndex((p) => !(p instanceof Parameter)) : -1;
+  if (!Array.isArray(params) || strange >= 0) {
     throw new ParameterError("BAD_PARAMS", {
-      subject: `${rule.name}: params of a group`,
-      got: stranger,
+      subject: `${rule.name}: params of a group${strange >= 0 ? `, number ${strange + 1}` : ""}`,
+      got: strange >= 0 ? params[strange] : params,
       expected: "an array of parameters",
       advice: "Make parameters with parameter(values, { name, shape }).",
     });
@@ -137,7 +137,8 @@ function fillIn<H extends HyperDefaults>(
 }
 
 function requireObject(rule: string, what: string, value: unknown): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  const isObject = typeof value === "object" && value !== null;
+  if (isObject && !Array.isArray(value) && !ArrayBuffer.isView(value)) return;
   const error = what === "options" ? OptionError : ParameterError;
   throw new error("BAD_OPTION", {
     subject: `${rule}: ${what}`,

@@ -192,7 +192,7 @@ export class Stepper<H extends HyperDefaults> {
   }
 
   private commit(batch: Batch): void {
-    const written = batch.plan.storeMask >> 2;
+    const written = batch.plan.storeMask >>> 2;
     for (let i = 0; i < batch.entryCount; i++) {
       const entry = batch.entries[i]!;
       if (this.rule.counted) entry.steps++;

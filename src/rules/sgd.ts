@@ -8,10 +8,14 @@
  * but with lr outside the buffer. Weight decay is L2: g ← g + wd·p.
  */
 import { rule } from "../ir/rule.ts";
-import { neg } from "../ir/words.ts";
+import { isFresh, neg } from "../ir/words.ts";
 
 export const sgd = /* @__PURE__ */ rule({
   name: "SGD",
+  formula: `
+    g = g + weightDecay * p
+    b = momentum * b + (1 - dampening) * g
+    p = p - lr * b`,
   hyper: { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false },
   domain: { lr: "[0, inf)", momentum: "[0, inf)", weightDecay: "[0, inf)" },
   state: { b: "momentum_buffer" },
@@ -24,7 +28,7 @@ export const sgd = /* @__PURE__ */ rule({
     if (maximize) g = neg(g);
     if (weightDecay !== 0) g = g.add(p.mul(weightDecay));
     if (momentum === 0) return { p: p.sub(g.mul(lr)), b };
-    const buffer = b.fresh ? g : b.mul(momentum).add(dampening === 0 ? g : g.mul(1 - dampening));
+    const buffer = isFresh(b) ? g : b.mul(momentum).add(dampening === 0 ? g : g.mul(1 - dampening));
     const direction = nesterov ? g.add(buffer.mul(momentum)) : buffer;
     return { p: p.sub(direction.mul(lr)), b: buffer };
   },

@@ -14,7 +14,10 @@ import type { FunctionWriter } from "./writer.ts";
 
 export type Width = "vector" | "scalar";
 
-/** The local that holds the address in a slot. */
+/**
+ * The local that holds the address in a slot. A slot may have any name made of letters, so the names
+ * of all other locals have something that a slot's cannot have: a dot, a star or a digit in front.
+ */
 export const addressOf = (slot: string): string => `${slot}*`;
 
 export class Body {
@@ -49,16 +52,16 @@ export class Body {
       const bits = this.dtype === "float32" ? 32 : 64;
       this.writer.emit(`v128.load${bits}_splat`, this.alignment(), offset);
     }
-    this.writer.set(this.local(`u${index}`), this.type(false));
+    this.writer.set(this.local(`u.${index}`), this.type(false));
   }
 
   /** Puts the constants that the kernel needs into locals. */
   hoistConstants(): void {
     const has = (op: number) => this.kernel.nodes.some((node) => node.op === op);
-    if (has(Op.flush)) this.hoistConstant("tiny", flushConstant(this.dtype));
+    if (has(Op.flush)) this.hoistConstant(flushConstant(this.dtype));
     if (!has(Op.sign)) return;
-    this.hoistConstant("zero", 0);
-    this.hoistConstant("one", 1);
+    this.hoistConstant(0);
+    this.hoistConstant(1);
   }
 
   /** Starts a copy of the body, `offset` bytes from the addresses. */
@@ -113,7 +116,7 @@ export class Body {
       case Op.flush:
         this.value(args[0]!);
         for (const direction of ["add", "sub"] as const) {
-          this.writer.get(this.local("tiny"));
+          this.writer.get(this.constant(flushConstant(this.dtype)));
           this.emit(direction);
         }
         return;
@@ -133,21 +136,21 @@ export class Body {
   private sign(x: number): void {
     for (const comparison of ["gt", "lt"] as const) {
       this.value(x);
-      this.writer.get(this.local("zero"));
+      this.writer.get(this.constant(0));
       this.emit(comparison);
       if (this.width === "scalar") this.emit("convert_i32_s");
       else {
-        this.writer.get(this.local("one"));
+        this.writer.get(this.constant(1));
         this.writer.emit("v128.and");
       }
     }
     this.emit("sub");
   }
 
-  private hoistConstant(name: string, value: number): void {
+  private hoistConstant(value: number): void {
     this.writer.emit(this.dtype === "float32" ? "f32.const" : "f64.const", value);
     if (this.width === "vector") this.emit("splat");
-    this.writer.set(this.local(name), this.type(false));
+    this.writer.set(this.constant(value), this.type(false));
   }
 
   private emit(operation: string, ...immediates: number[]): void {
@@ -157,8 +160,13 @@ export class Body {
   private nameOf(id: number): string {
     const { op, index } = this.kernel.nodes[id]!;
     if (op === Op.load) return this.local(this.kernel.slots[index]!);
-    if (op === Op.uniform) return this.local(`u${index}`);
-    return this.local(`${opInfo(op).name}${id}`);
+    if (op === Op.uniform) return this.local(`u.${index}`);
+    return this.local(`${opInfo(op).name}.${id}`);
+  }
+
+  /** The local of 0, 1 or the flush constant, e.g. `2^-80.v`. */
+  private constant(value: number): string {
+    return this.local(Number.isInteger(value) ? `${value}` : `2^${Math.log2(value)}`);
   }
 
   /** Vectors and single elements keep apart: `g.v`, `g.x`. */

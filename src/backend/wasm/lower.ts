@@ -77,7 +77,7 @@ class Lowering {
       writer.set(name, "v128");
     });
     this.vectorLimit(round / bytesOf(dtype));
-    writer.whileBelow(this.watched, "vectors*", () => {
+    writer.whileBelow(this.watched, "*vectors", () => {
       for (let offset = 0; offset < round; offset += VECTOR_BYTES) {
         body.start(offset);
         body.storeAll();
@@ -99,11 +99,11 @@ class Lowering {
     const reduces = kernel.reductions.length > 0;
     if (reduces) {
       writer.get("job");
-      writer.set("lane*", "i32");
+      writer.set("*lane", "i32");
     }
     this.element(0, "end");
-    writer.set("end*", "i32");
-    writer.whileBelow(this.watched, "end*", () => {
+    writer.set("*end", "i32");
+    writer.whileBelow(this.watched, "*end", () => {
       body.start(0);
       body.storeAll();
       kernel.reductions.forEach((id, r) => this.addToLane(body, id, r));
@@ -151,7 +151,7 @@ class Lowering {
     this.writer.emit("i32.and");
     this.toBytes();
     this.writer.emit("i32.add");
-    this.writer.set("vectors*", "i32");
+    this.writer.set("*vectors", "i32");
   }
 
   private toBytes(): void {
@@ -193,8 +193,8 @@ class Lowering {
     const { op, args } = this.kernel.nodes[id]!;
     const names = args.map((arg) => body.keep(arg));
     const at = this.layout.lanes + reduction * LANES * 8;
-    this.writer.get("lane*");
-    this.writer.get("lane*");
+    this.writer.get("*lane");
+    this.writer.get("*lane");
     this.writer.emit("f64.load", 3, at);
     for (const name of names) {
       this.writer.get(name);
@@ -207,7 +207,7 @@ class Lowering {
 
   /** lane = job + (lane + 8 - job) mod 64 */
   private nextLane(): void {
-    this.writer.get("lane*");
+    this.writer.get("*lane");
     this.writer.emit("i32.const", 8);
     this.writer.emit("i32.add");
     this.writer.get("job");
@@ -216,7 +216,7 @@ class Lowering {
     this.writer.emit("i32.and");
     this.writer.get("job");
     this.writer.emit("i32.add");
-    this.writer.set("lane*", "i32");
+    this.writer.set("*lane", "i32");
   }
 
   private eachAccumulator(visit: (name: string, lanesOffset: number) => void): void {
@@ -228,4 +228,4 @@ class Lowering {
   }
 }
 
-const accumulatorOf = (reduction: number, part: number): string => `sum${reduction}.${part}`;
+const accumulatorOf = (reduction: number, part: number): string => `sum.${reduction}.${part}`;

@@ -1,0 +1,51 @@
+/**
+ * Checks the package as its users get it: packs it, lints the tarball, checks that its types resolve,
+ * installs it into an empty project and uses it there.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const root = dirname(import.meta.dirname);
+const folder = mkdtempSync(join(tmpdir(), "downhill-package-"));
+const run = (command, args, cwd = root) =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+
+try {
+  const [{ filename, size, files }] = JSON.parse(
+    run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder]),
+  );
+  const tarball = join(folder, filename);
+  say(`${filename}: ${files.length} files, ${(size / 1024).toFixed(0)} kB`);
+
+  const { dependencies, scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  if (dependencies) throw new Error(`the package has dependencies: ${Object.keys(dependencies)}`);
+  for (const hook of ["preinstall", "install", "postinstall"]) {
+    if (scripts[hook]) throw new Error(`the package has an ${hook} script`);
+  }
+
+  say(run("npx", ["--no-install", "publint", tarball, "--strict"]));
+  say(run("npx", ["--no-install", "attw", tarball, "--profile", "esm-only"]));
+
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
+  run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", tarball], folder);
+  writeFileSync(
+    join(folder, "use.js"),
+    `import { Adam, parameter } from "downhill";
+     const w = parameter([1, 2, 3]);
+     const optimizer = new Adam([w], { lr: 0.1 });
+     w.grad = [1, 1, 1];
+     optimizer.step();
+     if (Math.abs(w.data[0] - 0.9) > 1e-6) throw new Error(String(w.data));
+     console.log(optimizer.backend, w.data.join(" "));`,
+  );
+  say(run("node", ["use.js"], folder));
+  say(run("npx", ["--no-install", "downhill", "explain"], folder));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function say(text) {
+  process.stdout.write(`${text.trimEnd()}\n`);
+}

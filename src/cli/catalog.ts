@@ -1,0 +1,21 @@
+// The rules that come with Downhill, by the names the command line knows them by.
+
+import { adam, adamw, rmsprop, sgd, type HyperDefaults, type Rule } from "../index.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Rules by their command-line name. */
+export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
+  [sgd, rmsprop, adam, adamw].map((rule) => [
+    rule.name.toLowerCase(),
+    rule as unknown as Rule<HyperDefaults>,
+  ]),
+);
+
+/** @throws {UsageError} for a name that is not in the catalog. */
+export function findRule(name: string): Rule {
+  const rule = catalog[name.toLowerCase()];
+  if (rule) return rule;
+  throw new UsageError(
+    `optimizer: got ${JSON.stringify(name)}, expected one of ${Object.keys(catalog).join(", ")}.`,
+  );
+}

@@ -1,0 +1,36 @@
+// `downhill explain` at the terminal.
+
+import { explain, explanationText, ruleList } from "./explain.ts";
+import type { DType } from "../index.ts";
+import type { OptionValue } from "./experiment.ts";
+import { print } from "./output.ts";
+import { UsageError } from "./usage-error.ts";
+import { showOptions } from "./usage.ts";
+
+export interface ExplainFlags {
+  readonly hyper: Readonly<Record<string, OptionValue>>;
+  readonly dtype: DType;
+  readonly t: string;
+  readonly json: boolean;
+}
+
+export function explainCommand(rule: string | undefined, flags: ExplainFlags): void {
+  const t = Number(flags.t);
+  if (!Number.isSafeInteger(t) || t < 1) {
+    throw new UsageError(`--t: got ${JSON.stringify(flags.t)}, expected a whole number from 1 on.`);
+  }
+  const options = { hyper: flags.hyper, dtype: flags.dtype, t };
+  if (rule === undefined) return printList(flags.json);
+  const explained = explain(rule, options);
+  print(flags.json ? JSON.stringify(explained) : explanationText(explained, options));
+}
+
+function printList(json: boolean): void {
+  const rules = ruleList();
+  if (json) return print(JSON.stringify(rules.map(({ ir: _, wasm: __, ...rest }) => rest)));
+  for (const { name, bytes, state, hyper } of rules) {
+    print(`${name.padEnd(8)} ${bytes} bytes per parameter; state: ${state.join(", ") || "none"}`);
+    print(`         ${showOptions(hyper)}`);
+  }
+  print("\nMore with: downhill explain <name>, e.g. downhill explain adam --amsgrad");
+}

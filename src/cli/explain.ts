@@ -1,0 +1,111 @@
+// `downhill explain`: what a rule is and what it becomes.
+//
+// Everything is read off the rule itself: it is traced once with the given hyperparameters, as the
+// optimizer traces it in every step, and the program, the traffic and the generated code follow.
+
+import { planOf, type Plan } from "../ir/plan.ts";
+import { printProgram } from "../ir/print.ts";
+import { programOf } from "../ir/program.ts";
+import { Op } from "../ir/op.ts";
+import { Trace } from "../ir/trace.ts";
+import { lower } from "../backend/wasm/lower.ts";
+import { wasmText } from "../backend/wasm/text.ts";
+import type { DType, Hyper, HyperDefaults, Rule, RuleTensors } from "../index.ts";
+import { catalog, findRule } from "./catalog.ts";
+import type { OptionValue } from "./experiment.ts";
+import { showOptions } from "./usage.ts";
+
+export interface ExplainOptions {
+  readonly hyper: Readonly<Record<string, OptionValue>>;
+  readonly dtype: DType;
+  /** Which step of a parameter is shown, from 1; the first may differ from the others. */
+  readonly t: number;
+}
+
+/** What is known of a rule with certain hyperparameters. */
+export interface Explanation {
+  readonly name: string;
+  readonly formula: string;
+  readonly hyper: Readonly<Record<string, OptionValue>>;
+  /** Names in state dicts of the state in use. */
+  readonly state: readonly string[];
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  /** Bytes per parameter and step. */
+  readonly bytes: number;
+  readonly ir: string;
+  /** Values of the uniforms in this step. */
+  readonly uniforms: readonly number[];
+  /** One module for each kernel. */
+  readonly wasm: readonly string[];
+}
+
+export function explain(name: string, options: ExplainOptions): Explanation {
+  const rule = findRule(name);
+  const hyper = { ...rule.hyper, ...options.hyper } as Hyper<HyperDefaults>;
+  const stranger = Object.keys(options.hyper).find((key) => !Object.hasOwn(rule.hyper, key));
+  rule.validate(stranger === undefined ? hyper : { ...hyper, [stranger]: undefined });
+  const { plan, uniforms } = tracePlan(rule, hyper, options.t);
+  const { program } = plan;
+  const slotNames = ["p", "g", ...rule.stateNames];
+  const named = (mask: number) => slotNames.filter((_, slot) => (mask >> slot) & 1);
+  const loads = loadMask(plan);
+  const passes = named(loads).length + named(plan.storeMask).length;
+  return {
+    name: rule.name,
+    formula: rule.formula,
+    hyper,
+    state: named(plan.usedMask & ~3),
+    reads: named(loads),
+    writes: named(plan.storeMask),
+    bytes: passes * (options.dtype === "float32" ? 4 : 8),
+    ir: printProgram(program),
+    uniforms,
+    wasm: plan.stages.map(({ kernel }) => wasmText(lower(kernel, options.dtype, true), true)),
+  };
+}
+
+function tracePlan(
+  rule: Rule,
+  hyper: Hyper<HyperDefaults>,
+  t: number,
+): { plan: Plan; uniforms: number[] } {
+  const trace = new Trace(rule.name, rule.slots);
+  trace.begin(t === 1 ? -1 : 0);
+  const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
+  trace.finish(rule.step(tensors as unknown as RuleTensors<string>, { ...hyper, t }));
+  const plan = planOf(programOf(trace, { flush: true }), true);
+  return { plan, uniforms: [...trace.uniforms.subarray(0, trace.uniformCount)] };
+}
+
+function loadMask({ program }: Plan): number {
+  return program.nodes.reduce(
+    (mask, node) => (node.op === Op.load ? mask | (1 << node.index) : mask),
+    0,
+  );
+}
+
+/** The explanation as text. */
+export function explanationText(explained: Explanation, { dtype, t }: ExplainOptions): string {
+  const { name, formula, hyper, state, reads, writes, bytes, ir, uniforms, wasm } = explained;
+  const section = (title: string, body: string) => `${title}\n${body.replaceAll(/^(?=.)/gm, "  ")}`;
+  return [
+    section(`${name}: the formula`, formula),
+    section("Hyperparameters", showOptions(hyper)),
+    section("State", state.length > 0 ? state.join(", ") : "none"),
+    section(
+      `Memory traffic: ${bytes} bytes per parameter and step (${dtype})`,
+      `reads ${reads.join(", ")}; writes ${writes.join(", ")}`,
+    ),
+    section(`Intermediate representation (step ${t})`, ir),
+    section("Uniforms in this step", uniforms.map((u, i) => `u${i} = ${u}`).join("\n")),
+    ...wasm.map((text, i) =>
+      section(`WebAssembly${wasm.length > 1 ? `, kernel ${i + 1} of ${wasm.length}` : ""}`, text),
+    ),
+  ].join("\n\n");
+}
+
+/** A line for each rule: name, bytes per parameter, state, hyperparameters. */
+export function ruleList(): Explanation[] {
+  return Object.keys(catalog).map((name) => explain(name, { hyper: {}, dtype: "float32", t: 2 }));
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+// The command line: train, compare, explain.
+//
+// Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed,
+// 2 used wrongly, 130 interrupted. Each command loads what it needs when it runs, so that `--help`
+// and `explain` are quick.
+
+import { Command, CommanderError, Option } from "commander";
+
+import { DownhillError, OptionError } from "../errors.ts";
+import { UsageError } from "./usage-error.ts";
+import {
+  addExperimentOptions,
+  addHyperOptions,
+  addPlanOptions,
+  experimentFrom,
+  hyperFrom,
+  planFrom,
+} from "./usage.ts";
+import { version } from "./package.ts";
+
+type Flags = Readonly<Record<string, unknown>>;
+
+function createProgram(): Command {
+  const program = new Command("downhill")
+    .description(
+      "Optimizers from their equations: train with them, compare them with PyTorch's, look inside.",
+    )
+    .version(version())
+    .showHelpAfterError("(--help shows what there is)")
+    .exitOverride();
+  addTrain(program);
+  addCompare(program);
+  addExplain(program);
+  return program;
+}
+
+function addTrain(program: Command): void {
+  const command = program
+    .command("train")
+    .description("train a small network on MNIST with one optimizer")
+    .addOption(new Option("--optimizer <name>", "adam, adamw, rmsprop, sgd").default("adam"))
+    .addOption(new Option("--out <folder>", "for run record and figure").default("runs/train"))
+    .addOption(new Option("--json", "print the result as one line of JSON"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ downhill train --optimizer sgd --lr 0.05 --momentum 0.9
+  $ downhill train --optimizer adamw --layers 256,64 --epochs 1 --json`,
+    );
+  addHyperOptions(addPlanOptions(addExperimentOptions(command)));
+  command.action(async (flags: Flags) => {
+    const { trainCommand } = await import("./train-command.ts");
+    await trainCommand({
+      optimizer: flags["optimizer"] as string,
+      hyper: hyperFrom(flags),
+      experiment: experimentFrom(flags),
+      plan: planFrom(flags),
+      out: flags["out"] as string,
+      json: flags["json"] === true,
+    });
+  });
+}
+
+function addCompare(program: Command): void {
+  const command = program
+    .command("compare")
+    .description("train with several optimizers from the same start, beside PyTorch's curves")
+    .addOption(
+      new Option("--optimizers <names>", "some of sgd, momentum, rmsprop, adam").default(
+        "sgd,momentum,rmsprop,adam",
+      ),
+    )
+    .addOption(new Option("--torch", "record PyTorch's curves now (needs Python with torch)"))
+    .addOption(new Option("--out <folder>", "for figures and report").default("runs/compare"))
+    .addOption(new Option("--json", "print the result as one line of JSON"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ downhill compare
+  $ downhill compare --optimizers sgd,adam --epochs 1 --torch`,
+    );
+  addPlanOptions(addExperimentOptions(command));
+  command.action(async (flags: Flags) => {
+    const { compareCommand } = await import("./compare-command.ts");
+    await compareCommand({
+      optimizers: (flags["optimizers"] as string).split(","),
+      experiment: experimentFrom(flags),
+      plan: planFrom(flags),
+      live: flags["torch"] === true,
+      out: flags["out"] as string,
+      json: flags["json"] === true,
+    });
+  });
+}
+
+function addExplain(program: Command): void {
+  const command = program
+    .command("explain")
+    .description("show a rule's formula, memory traffic, IR and WebAssembly; alone: list the rules")
+    .argument("[rule]", "adam, adamw, rmsprop, sgd")
+    .addOption(
+      new Option("--dtype <type>", "of the generated code")
+        .choices(["float32", "float64"])
+        .default("float32"),
+    )
+    .addOption(new Option("--t <step>", "which step of a parameter to show").default("2"))
+    .addOption(new Option("--json", "print as one line of JSON"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ downhill explain
+  $ downhill explain adam
+  $ downhill explain sgd --momentum 0.9 --nesterov --dtype float64`,
+    );
+  addHyperOptions(command);
+  command.action(async (rule: string | undefined, flags: Flags) => {
+    const { explainCommand } = await import("./explain-command.ts");
+    explainCommand(rule, {
+      hyper: hyperFrom(flags),
+      dtype: flags["dtype"] as "float32" | "float64",
+      t: flags["t"] as string,
+      json: flags["json"] === true,
+    });
+  });
+}
+
+/** Exit code for an error, after saying what it was. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const expected =
+    error instanceof UsageError ||
+    error instanceof DownhillError ||
+    (error instanceof Error && typeof (error as { code?: unknown }).code === "string");
+  const text = expected ? (error as Error).message : String((error as Error)?.stack ?? error);
+  process.stderr.write(`downhill: ${text}\n`);
+  return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
+}
+
+process.on("SIGINT", () => process.exit(130));
+// A reader that closes the pipe early (`| head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}

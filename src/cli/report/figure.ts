@@ -1,0 +1,120 @@
+/**
+ * The report's figures, as standalone SVG: one optimizer beside PyTorch, all optimizers together,
+ * and a single run.
+ *
+ * Two curves that coincide must both be seen. So PyTorch's float64 run is a broad pale line, ours a
+ * thin dark one upon it, and a second panel shows on a log axis how far they really are apart, next
+ * to the distance that float32 costs PyTorch itself. A loss over one batch is noisy, so the lines
+ * are moving averages and the single steps lie faint behind them. A run that diverged ends in a
+ * cross that says where.
+ */
+
+import { type Curve, movingAverage, smoothingWindow } from "./curves.ts";
+import {
+  distancePanel,
+  drawEndLabels,
+  endLabelMargin,
+  endLabels,
+  type Line,
+  lossPanel,
+} from "./panels.ts";
+import { composeFigure, type LegendItem, MUTED, PALETTE } from "./svg.ts";
+
+/** What every figure takes besides its curves. */
+export interface FigureOptions {
+  readonly title: string;
+  readonly subtitle?: string;
+  /** What the losses are. Default `Training loss`. */
+  readonly loss?: string;
+  /** The losses' unit. Default `nats`. */
+  readonly unit?: string;
+  /** How many steps the moving average covers. Default: a fiftieth of the run. */
+  readonly window?: number;
+}
+
+const OURS = { color: PALETTE[0], width: 1.75, marked: true };
+const TORCH64 = { color: PALETTE[4], width: 7, opacity: 0.55 };
+const TORCH32 = { color: PALETTE[1] };
+const PALE = { width: 7, opacity: 0.28 };
+
+/**
+ * One optimizer's learning curve over PyTorch's, and below it the distances from PyTorch's float64
+ * run: ours, and PyTorch's own in float32. Without `torch64` it is our curve alone.
+ */
+export function comparisonFigure(
+  options: FigureOptions & {
+    readonly ours: Curve;
+    readonly torch64?: Curve;
+    readonly torch32?: Curve;
+  },
+): string {
+  const { ours, torch64, torch32, title, subtitle = "" } = options;
+  const window = options.window ?? smoothingWindow(ours.losses.length);
+  const heading = headingOf(options, window);
+  const front = { ...lineOf(ours, window, OURS), raw: window > 1 };
+  if (!torch64)
+    return composeFigure(title, subtitle, [lossPanel([front], { heading, height: 370 })]);
+
+  const loss = lossPanel([lineOf(torch64, window, TORCH64), front], { heading, height: 300 });
+  const series = [
+    ...(torch32 ? [{ curve: torch32, color: TORCH32.color }] : []),
+    { curve: ours, color: OURS.color },
+  ];
+  return composeFigure(title, subtitle, [
+    { ...loss, x: { ...loss.x, label: null } },
+    distancePanel(series, torch64, options.unit ?? "nats"),
+  ]);
+}
+
+/**
+ * All optimizers in one chart, each named at the end of its line with its last averaged loss.
+ * `references` (PyTorch's runs, in the order of `curves`) lie broad and pale below their own line.
+ */
+export function allFigure(
+  options: FigureOptions & {
+    readonly curves: readonly Curve[];
+    readonly references?: readonly (Curve | undefined)[];
+  },
+): string {
+  const { curves, references = [], title, subtitle = "" } = options;
+  const steps = Math.max(0, ...curves.map((curve) => curve.losses.length));
+  const window = options.window ?? smoothingWindow(steps);
+  const pale = references.flatMap((curve, i) =>
+    curve ? [lineOf(curve, window, { color: colorOf(i), ...PALE })] : [],
+  );
+  const dark = curves.map((curve, i) => {
+    const dash = i < PALETTE.length ? {} : { dash: "5 3" };
+    return lineOf(curve, window, { ...OURS, color: colorOf(i), ...dash });
+  });
+  const plot = lossPanel([...pale, ...dark], { heading: headingOf(options, window), height: 430 });
+  const labels = steps > 0 ? endLabels(dark, plot) : [];
+  const legend = pale.length > 0 ? SOURCES : [];
+  const panel = { ...plot, marginRight: endLabelMargin(labels), legend };
+  const overlay = drawEndLabels(labels, panel);
+  return composeFigure(title, subtitle, [{ ...panel, overlay }]);
+}
+
+/** The learning curve of one run. */
+export function trainFigure(options: FigureOptions & { readonly curve: Curve }): string {
+  const { curve, ...rest } = options;
+  return comparisonFigure({ ...rest, ours: curve });
+}
+
+const SOURCES: readonly LegendItem[] = [
+  { label: "Downhill", color: MUTED, width: 1.75 },
+  { label: "PyTorch float64", color: MUTED, ...PALE },
+];
+
+function lineOf(curve: Curve, window: number, style: Omit<Line, "curve" | "smooth">): Line {
+  return { curve, smooth: movingAverage(curve.losses, window), ...style };
+}
+
+function colorOf(index: number): string {
+  return PALETTE[index % PALETTE.length] ?? MUTED;
+}
+
+function headingOf(options: FigureOptions, window: number): (log: boolean) => string {
+  const { loss = "Training loss", unit = "nats" } = options;
+  const averaged = window > 1 ? `, mean of ${window} steps` : "";
+  return (log) => `${loss} (${unit}${log ? ", log scale" : ""})${averaged}`;
+}

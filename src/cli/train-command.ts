@@ -1,0 +1,85 @@
+// `downhill train`: one optimizer, one run record, one figure.
+
+import type { PlanOptions } from "../index.ts";
+import { findRule } from "./catalog.ts";
+import { stepsOf, type Experiment, type OptionValue } from "./experiment.ts";
+import { loadMnist } from "./mnist.ts";
+import { createNetwork } from "./network.ts";
+import { note, print, writeOutput } from "./output.ts";
+import { trainFigure } from "./report/figure.ts";
+import { formatCount, formatDuration, formatLoss, percent } from "./report/format.ts";
+import { createProgress } from "./report/progress.ts";
+import { train, type StepRecord, type TrainedRun } from "./training.ts";
+import { showOptions } from "./usage.ts";
+
+export interface TrainFlags {
+  readonly optimizer: string;
+  readonly hyper: Readonly<Record<string, OptionValue>>;
+  readonly experiment: Experiment;
+  readonly plan: PlanOptions;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+export async function trainCommand(flags: TrainFlags): Promise<void> {
+  const { experiment, hyper, plan } = flags;
+  const rule = findRule(flags.optimizer);
+  const mnist = loadMnist();
+  const network = await createNetwork(experiment);
+  const records: StepRecord[] = [];
+  const total = stepsOf(experiment, mnist.train.count);
+  const progress = createProgress(process.stderr, { label: rule.name, total });
+  let run: TrainedRun;
+  try {
+    run = train({
+      experiment,
+      optimizer: { torchClass: rule.name, options: hyper },
+      plan,
+      mnist,
+      network,
+      onStep: (record) => {
+        records.push(record);
+        progress.update(record.step, record);
+      },
+    });
+  } finally {
+    progress.stop();
+    network.dispose();
+  }
+  const start = {
+    type: "start",
+    optimizer: rule.name,
+    options: { ...rule.hyper, ...hyper },
+    plan,
+    experiment,
+  };
+  const { losses, ...summary } = run;
+  const end = { type: "end", ...summary, finalLoss: losses.at(-1) };
+  const steps = records.map((record) => ({ type: "step", ...record }));
+  const lines = [start, ...steps, end].map((line) => JSON.stringify(line));
+  const recordFile = writeOutput(flags.out, "run.jsonl", `${lines.join("\n")}\n`);
+  const title = `${rule.name}${Object.keys(hyper).length > 0 ? `, ${showOptions(hyper)}` : ""}`;
+  const figure = trainFigure({
+    title,
+    subtitle: `MNIST, ${experiment.layers.join("-")} ${experiment.activation}, batches of ${experiment.batchSize}`,
+    curve: { label: rule.name, losses },
+  });
+  const figureFile = writeOutput(flags.out, "curve.svg", figure);
+  if (flags.json)
+    return print(JSON.stringify({ ...start, ...end, type: "run", recordFile, figureFile }));
+  print(summaryText(title, run, network.size));
+  note(`run record: ${recordFile}\nfigure: ${figureFile}`);
+}
+
+function summaryText(title: string, run: TrainedRun, parameters: number): string {
+  const { steps, seconds, gradientMs, optimizerMs, testAccuracy, losses, backend } = run;
+  return [
+    title,
+    `parameters      ${formatCount(parameters)}`,
+    `steps           ${formatCount(steps)} in ${formatDuration(1000 * seconds)}`,
+    `final loss      ${formatLoss(losses.at(-1)!)}`,
+    `test accuracy   ${percent(testAccuracy)}`,
+    `gradient        ${gradientMs.toFixed(3)} ms/step`,
+    `optimizer       ${optimizerMs.toFixed(3)} ms/step (${backend})`,
+  ].join("\n");
+}

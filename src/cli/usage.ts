@@ -1,0 +1,128 @@
+// The options of the command line and what they are read into. Hyperparameters are taken from the
+// rules themselves, so that a new rule brings its options with it.
+
+import { InvalidArgumentError, Option, type Command } from "commander";
+
+import type { BackendName, HyperDefaults, PlanOptions } from "../index.ts";
+import { catalog } from "./catalog.ts";
+import {
+  defaultExperiment,
+  type Activation,
+  type Experiment,
+  type OptionValue,
+} from "./experiment.ts";
+
+const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
+function numberFrom(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError(`got ${JSON.stringify(text)}, expected a number.`);
+}
+
+function wholeNumberFrom(text: string): number {
+  const value = numberFrom(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError(`got ${text}, expected a whole number from 1 on.`);
+}
+
+function numbersFrom(text: string): number[] {
+  return text.split(",").map(numberFrom);
+}
+
+function widthsFrom(text: string): number[] {
+  return text.split(",").map(wholeNumberFrom);
+}
+
+/** All hyperparameters of all rules, with an example value of each. */
+function allHyper(): HyperDefaults {
+  return Object.assign({}, ...Object.values(catalog).map((rule) => rule.hyper)) as HyperDefaults;
+}
+
+/** One option for each hyperparameter of any rule; the rule itself refuses what it does not have. */
+export function addHyperOptions(command: Command): Command {
+  for (const [name, example] of Object.entries(allHyper())) {
+    const owners = Object.values(catalog).filter((rule) => Object.hasOwn(rule.hyper, name));
+    const about = owners.map((rule) => rule.name).join(", ");
+    if (typeof example === "boolean") {
+      command.addOption(new Option(`--${kebab(name)}`, about).helpGroup(HYPER));
+    } else {
+      const [shape, parse] =
+        typeof example === "number" ? ["number", numberFrom] : ["a,b", numbersFrom];
+      const option = new Option(`--${kebab(name)} <${shape}>`, about).helpGroup(HYPER);
+      command.addOption(option.argParser(parse as (text: string) => unknown));
+    }
+  }
+  return command;
+}
+
+const HYPER = "Hyperparameters (of which optimizers):";
+
+/** The hyperparameters that were given. */
+export function hyperFrom(flags: Readonly<Record<string, unknown>>): Record<string, OptionValue> {
+  const given = Object.keys(allHyper()).filter((name) => flags[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, flags[name] as OptionValue]));
+}
+
+export function addExperimentOptions(command: Command): Command {
+  const { layers, batchSize, epochs, seed, activation } = defaultExperiment;
+  const group = "Experiment:";
+  const add = (flags: string, about: string, parse: (text: string) => unknown, value: unknown) =>
+    command.addOption(
+      new Option(flags, about).argParser(parse).default(value, String(value)).helpGroup(group),
+    );
+  add("--layers <widths>", "widths of the hidden layers", widthsFrom, layers.slice(1, -1));
+  command.addOption(
+    new Option("--activation <name>", "between the layers")
+      .choices(["tanh", "relu"])
+      .default(activation)
+      .helpGroup(group),
+  );
+  add("--batch-size <n>", "examples per step", wholeNumberFrom, batchSize);
+  add("--epochs <n>", "passes over the training examples", wholeNumberFrom, epochs);
+  return add(
+    "--seed <n>",
+    "of the initial weights and the order of batches",
+    wholeNumberFrom,
+    seed,
+  );
+}
+
+export function experimentFrom(flags: Readonly<Record<string, unknown>>): Experiment {
+  const widths = flags["layers"] as number[];
+  return {
+    layers: [defaultExperiment.layers[0]!, ...widths, defaultExperiment.layers.at(-1)!],
+    activation: flags["activation"] as Activation,
+    batchSize: flags["batchSize"] as number,
+    epochs: flags["epochs"] as number,
+    seed: flags["seed"] as number,
+  };
+}
+
+export function addPlanOptions(command: Command): Command {
+  const group = "How a step runs (results are the same):";
+  return command
+    .addOption(new Option("--no-foreach", "one tensor after another").helpGroup(group))
+    .addOption(new Option("--no-compile", "one operation after another").helpGroup(group))
+    .addOption(
+      new Option("--backend <name>", "where kernels run")
+        .choices(["auto", "wasm", "interp"])
+        .default("auto")
+        .helpGroup(group),
+    );
+}
+
+export function planFrom(flags: Readonly<Record<string, unknown>>): PlanOptions {
+  return {
+    foreach: flags["foreach"] as boolean,
+    compile: flags["compile"] as boolean,
+    backend: flags["backend"] as BackendName,
+  };
+}
+
+/** Options as they read in tables and titles, e.g. `lr=0.001, betas=0.9,0.999`. */
+export function showOptions(options: Readonly<Record<string, OptionValue>>): string {
+  return Object.entries(options)
+    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
+    .join(", ");
+}

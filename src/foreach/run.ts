@@ -1,0 +1,279 @@
+/**
+ * Runs one traced operation over lists of tensors, in place.
+ *
+ * Tensors that lie in an arena at the same distances from one another, as the data and the gradients
+ * of an optimizer's parameters do, run as ranges of one kernel. Tensors anywhere else are copied
+ * through a small arena, one by one and block by block.
+ */
+import { BoundPlan } from "../backend/bound-plan.ts";
+import { selectBackend } from "../backend/select.ts";
+import { OptionError, ParameterError, Prose } from "../errors.ts";
+import { planOf, type Plan } from "../ir/plan.ts";
+import { programOf } from "../ir/program.ts";
+import { Trace, type Scalar, type Tensor } from "../ir/trace.ts";
+import { Arena, arenaOf } from "../memory/arena.ts";
+import { bytesOf, dtypeOf, type DType, type TypedArray } from "../memory/dtype.ts";
+import { Parameter } from "../memory/parameter.ts";
+
+/** Tensors to work on: parameters (their data) or live views such as `w.grad`. */
+export type TensorList = readonly (Parameter | TypedArray)[];
+
+/** An operation as a rule has it: the target, up to two other tensors, one number. */
+export interface Operation {
+  /** The function's name, for messages. */
+  readonly name: string;
+  readonly result: (p: Tensor, g: Tensor, h: Tensor, x: number) => Tensor | Scalar;
+}
+
+/**
+ * Where a tensor lies. It is read once, before any kernel is bound: binding may grow the arena, and
+ * views of an unshared memory are lost when it grows.
+ */
+interface Place {
+  readonly view: TypedArray;
+  readonly arena: Arena | undefined;
+  readonly byteOffset: number;
+  readonly length: number;
+}
+
+/** One kernel over tensors side by side in an arena, or over one set of tensors outside. */
+interface Job {
+  readonly bound: BoundPlan;
+  readonly uniforms: Float64Array;
+  /** One tensor of each list: the first of several, if there are ranges. */
+  readonly places: readonly Place[];
+  /** Begin and end of each tensor, in elements from the first one. */
+  readonly ranges: readonly number[] | null;
+}
+
+interface Traced {
+  readonly tape: Int32Array;
+  readonly plan: Plan;
+}
+
+const SLOTS = ["p", "g", "h"];
+/** Elements that go through the small arena at a time: a whole number of blocks of a reduction. */
+const BLOCK = 1 << 16;
+
+const traces = new Map<Operation, { readonly trace: Trace; readonly known: Traced[] }>();
+const boundPlans = new WeakMap<Arena, Map<Plan, BoundPlan>>();
+const scratches = new Map<DType, Arena>();
+
+/** Runs `operation` on each target, with one number for all or one for each. */
+export function run(
+  operation: Operation,
+  targets: TensorList,
+  others: readonly TensorList[],
+  x: number | readonly number[] = 0,
+): void {
+  const lists = readLists(operation.name, [targets, ...others]);
+  const numbers = readNumbers(operation.name, x, targets.length);
+  const jobs: Job[] = [];
+  if (typeof numbers === "number") prepare(operation, lists, 0, targets.length, numbers, jobs);
+  else numbers.forEach((number, i) => prepare(operation, lists, i, i + 1, number, jobs));
+  for (const { bound, uniforms, places, ranges } of jobs) {
+    bound.load(uniforms);
+    if (!ranges) runOutside(bound, places);
+    else {
+      bound.place(places.map(({ byteOffset }) => byteOffset));
+      bound.runRangeByRange(ranges, ranges.length / 2);
+    }
+  }
+}
+
+/** Reduces each tensor to a number by a sum, which is then the sum over its blocks. */
+export function sumOver(operation: Operation, tensors: TensorList): number[] {
+  const [places] = readLists(operation.name, [tensors]);
+  const { plan } = planFor(operation, 0);
+  return places!.map((place) => {
+    const { arena, byteOffset, length } = place;
+    const bound = boundTo(plan, arena ?? scratch(dtypeOf(place.view)!));
+    let total = 0;
+    const add = (count: number): void => {
+      bound.runRangeByRange([0, count], 1);
+      total += bound.scalars[plan.program.results[0]!]!;
+    };
+    bound.place([arena ? byteOffset : 0]);
+    if (arena) add(length);
+    else inBlocks([place.view], add);
+    return total;
+  });
+}
+
+/** The tensors themselves, checked. */
+export function readTensors(name: string, tensors: TensorList): TypedArray[] {
+  return readLists(name, [tensors])[0]!.map(({ view }) => view);
+}
+
+/** Finds out how to run the tensors `from` to `to` (exclusive) with the number `x`. */
+function prepare(
+  operation: Operation,
+  lists: readonly Place[][],
+  from: number,
+  to: number,
+  x: number,
+  jobs: Job[],
+): void {
+  const { plan, uniforms } = planFor(operation, x);
+  for (let at = from; at < to; at++) {
+    const places = lists.map((list) => list[at]!);
+    const { arena, view } = places[0]!;
+    const inside = arena && places.every((place) => place.arena === arena);
+    const bound = boundTo(plan, inside ? arena : scratch(dtypeOf(view)!));
+    const ranges: number[] = [];
+    if (inside) while (at < to && addRange(ranges, lists, places, at)) at++;
+    if (inside) at--;
+    jobs.push({ bound, uniforms, places, ranges: inside ? ranges : null });
+  }
+}
+
+/** Adds the tensors at `at` to the ranges if they lie at equal distances from `first`. */
+function addRange(
+  ranges: number[],
+  lists: readonly Place[][],
+  first: readonly Place[],
+  at: number,
+): boolean {
+  const { byteOffset, length, view } = lists[0]![at]!;
+  const distance = byteOffset - first[0]!.byteOffset;
+  const parallel = lists.every((list, k) => {
+    const place = list[at]!;
+    return place.arena === first[0]!.arena && place.byteOffset - first[k]!.byteOffset === distance;
+  });
+  if (!parallel) return false;
+  const begin = distance / view.BYTES_PER_ELEMENT;
+  if (ranges.at(-1) === begin) ranges[ranges.length - 1] = begin + length;
+  else ranges.push(begin, begin + length);
+  return true;
+}
+
+function runOutside(bound: BoundPlan, places: readonly Place[]): void {
+  const views = places.map(({ arena, view, byteOffset, length }) =>
+    arena ? arena.view(byteOffset, length) : view,
+  );
+  const dtype = dtypeOf(views[0])!;
+  bound.place(views.map((_, k) => k * BLOCK * bytesOf(dtype)));
+  inBlocks(views, (count, from) => {
+    bound.runRangeByRange([0, count], 1);
+    views[0]!.set(scratch(dtype).view(0, count), from);
+  });
+}
+
+/** Copies tensors of one length into the small arena, a block at a time. */
+function inBlocks(
+  views: readonly TypedArray[],
+  visit: (count: number, from: number) => void,
+): void {
+  const dtype = dtypeOf(views[0])!;
+  const { length } = views[0]!;
+  for (let from = 0; from < length; from += BLOCK) {
+    const count = Math.min(BLOCK, length - from);
+    views.forEach((view, k) => {
+      const room = scratch(dtype).view(k * BLOCK * bytesOf(dtype), count);
+      room.set(view.subarray(from, from + count));
+    });
+    visit(count, from);
+  }
+}
+
+/** Traces an operation; finds its plan among those made before. */
+function planFor(operation: Operation, x: number): { plan: Plan; uniforms: Float64Array } {
+  let entry = traces.get(operation);
+  if (!entry) {
+    entry = { trace: new Trace(`foreach.${operation.name}`, SLOTS), known: [] };
+    traces.set(operation, entry);
+  }
+  const { trace, known } = entry;
+  trace.begin(0);
+  const [p, g, h] = [trace.slot(0), trace.slot(1), trace.slot(2)];
+  const result = operation.result(p, g, h, x);
+  if (result.isTensor()) trace.finish({ p: result, h });
+  else trace.finish({ p, h }, result);
+  const uniforms = trace.uniforms.slice(0, trace.uniformCount);
+  const found = known.find(({ tape }) => trace.matches(tape));
+  if (found) return { plan: found.plan, uniforms };
+  const plan = planOf(programOf(trace, { flush: false }), true);
+  known.push({ tape: trace.tape.slice(0, trace.length), plan });
+  return { plan, uniforms };
+}
+
+function boundTo(plan: Plan, arena: Arena): BoundPlan {
+  let plans = boundPlans.get(arena);
+  if (!plans) boundPlans.set(arena, (plans = new Map()));
+  let bound = plans.get(plan);
+  if (!bound) plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, 0)));
+  return bound;
+}
+
+function scratch(dtype: DType): Arena {
+  let arena = scratches.get(dtype);
+  if (!arena) {
+    const bytes = SLOTS.length * BLOCK * bytesOf(dtype);
+    arena = new Arena(dtype, SLOTS.length * BLOCK, bytes);
+    arena.allocate(bytes);
+    scratches.set(dtype, arena);
+  }
+  return arena;
+}
+
+function readLists(name: string, lists: readonly TensorList[]): Place[][] {
+  const subject = `foreach.${name}`;
+  const views = lists.map((list) => {
+    if (!Array.isArray(list)) {
+      throw new ParameterError("BAD_TENSORS", {
+        subject,
+        got: list,
+        expected: "a list of tensors",
+      });
+    }
+    return (list as TensorList).map((tensor) =>
+      tensor instanceof Parameter ? tensor.data : tensor,
+    );
+  });
+  for (const list of views) {
+    if (list.length !== views[0]!.length) {
+      throw new ParameterError("BAD_TENSORS", {
+        subject,
+        got: new Prose(`lists of ${views[0]!.length} and ${list.length} tensors`),
+        expected: "lists of equal length",
+      });
+    }
+    list.forEach((tensor, index) => checkTensor(subject, index, tensor, views[0]![index]));
+  }
+  return views.map((list) => list.map(placeOf));
+}
+
+function checkTensor(subject: string, index: number, tensor: unknown, target: unknown): void {
+  const fits = dtypeOf(tensor) !== null && dtypeOf(tensor) === dtypeOf(target);
+  if (fits && (tensor as TypedArray).length === (target as TypedArray).length) return;
+  throw new ParameterError("BAD_TENSORS", {
+    subject: `${subject}: tensor ${index}`,
+    got: tensor,
+    expected: dtypeOf(target)
+      ? `as the target, a ${showType(target as TypedArray)}`
+      : "a parameter or a float array",
+  });
+}
+
+function placeOf(view: TypedArray): Place {
+  return { view, arena: arenaOf(view), byteOffset: view.byteOffset, length: view.length };
+}
+
+function showType(view: TypedArray): string {
+  return `${view.constructor.name} of ${view.length} elements`;
+}
+
+function readNumbers(
+  name: string,
+  x: number | readonly number[],
+  count: number,
+): number | readonly number[] {
+  const all = typeof x === "number" ? [x] : x;
+  const fits = Array.isArray(all) && all.every((value) => Number.isFinite(value));
+  if (fits && (typeof x === "number" || all.length === count)) return x;
+  throw new OptionError("BAD_NUMBER", {
+    subject: `foreach.${name}`,
+    got: x,
+    expected: `a finite number, or ${count} of them`,
+  });
+}

@@ -1,0 +1,24 @@
+/** Bundles code that imports `downhill`, as a user's bundler would. */
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const source = (path: string): string =>
+  fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
+
+/** A minified ES module; `@jax-js/jax` stays an import. */
+export async function bundle(code: string): Promise<Uint8Array> {
+  const result = await build({
+    stdin: {
+      contents: code,
+      loader: "ts",
+      resolveDir: fileURLToPath(new URL("..", import.meta.url)),
+    },
+    alias: { "downhill/jax": source("adapters/jax.ts"), downhill: source("index.ts") },
+    external: ["@jax-js/jax"],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    write: false,
+  });
+  return result.outputFiles[0]!.contents;
+}

@@ -1,0 +1,37 @@
+/**
+ * What an import costs: everything that is not used must stay out, and what is used must stay small.
+ * Raise a ceiling only in the commit that needs it.
+ */
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { bundle } from "./helpers/bundle.ts";
+
+const cases = [
+  {
+    name: "Adam with the WebAssembly backend and the interpreter",
+    code: `import { Adam, parameter } from "downhill"; console.log(Adam, parameter);`,
+    ceiling: 18_500,
+    absent: ["RMSprop", "momentum_buffer", "jax", "foreach."],
+  },
+  {
+    name: "SGD",
+    code: `import { SGD, parameter } from "downhill"; console.log(SGD, parameter);`,
+    ceiling: 18_500,
+    absent: ["exp_avg", "square_avg", "jax", "foreach."],
+  },
+  {
+    name: "errors alone",
+    code: `import { DownhillError } from "downhill"; console.log(DownhillError);`,
+    ceiling: 1_000,
+    absent: ["WebAssembly", "exp_avg", "momentum_buffer"],
+  },
+];
+
+describe.each(cases)("$name", ({ code, ceiling, absent }) => {
+  test(`takes at most ${ceiling} bytes gzipped and leaves the rest out`, async () => {
+    const bytes = await bundle(code);
+    const text = new TextDecoder().decode(bytes);
+    for (const word of absent) expect(text).not.toContain(word);
+    expect(gzipSync(bytes, { level: 9 }).length).toBeLessThanOrEqual(ceiling);
+  });
+});
