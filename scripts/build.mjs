@@ -15,8 +15,10 @@ execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
 });
 await build({
   entryPoints: [join(root, "src/cli/main.ts")],
-  outfile: join(root, "dist/cli/main.js"),
+  outdir: join(root, "dist/cli"),
   bundle: true,
+  // Commands load what they need when they run: jax-js is not there for everyone.
+  splitting: true,
   platform: "node",
   format: "esm",
   target: "node20.19",

@@ -3,14 +3,21 @@
  *
  * Each takes parameters (their data) or live views (`w.grad`); the lists of one call must fit
  * together tensor by tensor, in length and type. Numbers may be one for all tensors or one for each.
- * Tensors of one optimizer lie side by side, so a call is one pass over memory, not one per tensor.
+ * Tensors of one optimizer lie side by side, so a call is one kernel over all of them.
  *
  *     foreach.mul(grads, -lr);       // the fastest hand-made SGD step of eager PyTorch
  *     foreach.add(params, grads);
  */
 import * as words from "../ir/words.ts";
 import type { Tensor } from "../ir/trace.ts";
-import { readTensors, run, sumOver, type Operation, type TensorList } from "./run.ts";
+import {
+  readTensors,
+  run,
+  sumOver,
+  type Operation,
+  type Summation,
+  type TensorList,
+} from "./run.ts";
 
 export type { TensorList } from "./run.ts";
 
@@ -68,7 +75,7 @@ const addcdivOperation: Operation = {
 };
 const lerpOperation: Operation = { name: "lerp", result: (p, g, _h, x) => words.lerp(p, g, x) };
 const copyOperation: Operation = { name: "copy", result: (_p, g) => g };
-const squares: Operation = { name: "norm", result: (p) => words.dot(p, p) };
+const squares: Summation = { name: "norm", sum: (p) => words.dot(p, p) };
 
 /** a ← a + value · b · c */
 export function addcmul(

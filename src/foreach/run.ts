@@ -22,7 +22,13 @@ export type TensorList = readonly (Parameter | TypedArray)[];
 export interface Operation {
   /** The function's name, for messages. */
   readonly name: string;
-  readonly result: (p: Tensor, g: Tensor, h: Tensor, x: number) => Tensor | Scalar;
+  readonly result: (p: Tensor, g: Tensor, h: Tensor, x: number) => Tensor;
+}
+
+/** A sum over the elements of a tensor. */
+export interface Summation {
+  readonly name: string;
+  readonly sum: (p: Tensor) => Scalar;
 }
 
 /**
@@ -55,7 +61,10 @@ const SLOTS = ["p", "g", "h"];
 /** Elements that go through the small arena at a time: a whole number of blocks of a reduction. */
 const BLOCK = 1 << 16;
 
-const traces = new Map<Operation, { readonly trace: Trace; readonly known: Traced[] }>();
+const traces = new Map<
+  Operation | Summation,
+  { readonly trace: Trace; readonly known: Traced[] }
+>();
 const boundPlans = new WeakMap<Arena, Map<Plan, BoundPlan>>();
 const scratches = new Map<DType, Arena>();
 
@@ -81,8 +90,8 @@ export function run(
   }
 }
 
-/** Reduces each tensor to a number by a sum, which is then the sum over its blocks. */
-export function sumOver(operation: Operation, tensors: TensorList): number[] {
+/** Reduces each tensor to a number. */
+export function sumOver(operation: Summation, tensors: TensorList): number[] {
   const [places] = readLists(operation.name, [tensors]);
   const { plan } = planFor(operation, 0);
   return places!.map((place) => {
@@ -115,15 +124,18 @@ function prepare(
   jobs: Job[],
 ): void {
   const { plan, uniforms } = planFor(operation, x);
-  for (let at = from; at < to; at++) {
+  let at = from;
+  while (at < to) {
     const places = lists.map((list) => list[at]!);
     const { arena, view } = places[0]!;
-    const inside = arena && places.every((place) => place.arena === arena);
-    const bound = boundTo(plan, inside ? arena : scratch(dtypeOf(view)!));
-    const ranges: number[] = [];
-    if (inside) while (at < to && addRange(ranges, lists, places, at)) at++;
-    if (inside) at--;
-    jobs.push({ bound, uniforms, places, ranges: inside ? ranges : null });
+    if (arena && places.every((place) => place.arena === arena)) {
+      const ranges: number[] = [];
+      while (at < to && addRange(ranges, lists, places, at)) at++;
+      jobs.push({ bound: boundTo(plan, arena), uniforms, places, ranges });
+    } else {
+      jobs.push({ bound: boundTo(plan, scratch(dtypeOf(view)!)), uniforms, places, ranges: null });
+      at++;
+    }
   }
 }
 
@@ -177,7 +189,10 @@ function inBlocks(
 }
 
 /** Traces an operation; finds its plan among those made before. */
-function planFor(operation: Operation, x: number): { plan: Plan; uniforms: Float64Array } {
+function planFor(
+  operation: Operation | Summation,
+  x: number,
+): { plan: Plan; uniforms: Float64Array } {
   let entry = traces.get(operation);
   if (!entry) {
     entry = { trace: new Trace(`foreach.${operation.name}`, SLOTS), known: [] };
@@ -186,9 +201,8 @@ function planFor(operation: Operation, x: number): { plan: Plan; uniforms: Float
   const { trace, known } = entry;
   trace.begin(0);
   const [p, g, h] = [trace.slot(0), trace.slot(1), trace.slot(2)];
-  const result = operation.result(p, g, h, x);
-  if (result.isTensor()) trace.finish({ p: result, h });
-  else trace.finish({ p, h }, result);
+  if ("sum" in operation) trace.finish({ p, h }, operation.sum(p));
+  else trace.finish({ p: operation.result(p, g, h, x), h });
   const uniforms = trace.uniforms.slice(0, trace.uniformCount);
   const found = known.find(({ tape }) => trace.matches(tape));
   if (found) return { plan: found.plan, uniforms };
@@ -256,7 +270,9 @@ function checkTensor(subject: string, index: number, tensor: unknown, target: un
 }
 
 function placeOf(view: TypedArray): Place {
-  return { view, arena: arenaOf(view), byteOffset: view.byteOffset, length: view.length };
+  const arena = arenaOf(view);
+  const native = arena?.dtype === dtypeOf(view) ? arena : undefined;
+  return { view, arena: native, byteOffset: view.byteOffset, length: view.length };
 }
 
 function showType(view: TypedArray): string {

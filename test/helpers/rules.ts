@@ -1,0 +1,116 @@
+/** The rules with a few sets of options each, and a rule of one's own that reduces and averages. */
+import {
+  Adam,
+  AdamW,
+  defineOptimizer,
+  dot,
+  ema,
+  emaSq,
+  gt,
+  norm,
+  parameter,
+  RMSprop,
+  SGD,
+  sq,
+  sqrt,
+  where,
+  type Optimizer,
+  type Parameter,
+  type PlanOptions,
+  type Rule,
+} from "../../src/index.ts";
+
+/** Normalized momentum: its step has the length of the parameter, and it shrinks if it overshoots. */
+export const Normed = defineOptimizer({
+  name: "Normed",
+  hyper: { lr: 1e-2, b: 0.9 },
+  domain: { b: "[0, 1)" },
+  state: { m: "average", s: "spread" },
+  step({ p, g, m, s }, { lr, b, t }) {
+    const mean = ema(m, g, b);
+    const spread = emaSq(s, g, b);
+    const size = norm(p).div(norm(mean).add(1e-6));
+    const along = where(gt(dot(g, mean), 0), 1, 0.5);
+    const step = mean.mul(size.mul(along).mul(lr / (1 - b ** t)));
+    return { p: p.sub(step.div(sqrt(spread).add(sq(size)))), m: mean, s: spread };
+  },
+});
+
+type Options = Readonly<Record<string, unknown>>;
+
+interface Maker {
+  new (params: never, options: never): unknown;
+  readonly rule: unknown;
+}
+
+const table: readonly (readonly [Maker, readonly Options[]])[] = [
+  [
+    SGD,
+    [
+      {},
+      { momentum: 0.9 },
+      { lr: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 },
+      { momentum: 0.5, dampening: 0.25, maximize: true },
+    ],
+  ],
+  [RMSprop, [{}, { momentum: 0.9, weightDecay: 0.1 }, { centered: true, momentum: 0.5, eps: 0.1 }]],
+  [
+    Adam,
+    [
+      {},
+      { amsgrad: true, weightDecay: 0.1 },
+      { betas: [0.3, 0.6], decoupledWeightDecay: true, weightDecay: 0.1, maximize: true },
+    ],
+  ],
+  [AdamW, [{}, { lr: 0.1, amsgrad: true }]],
+  [Normed, [{}]],
+];
+
+/** One rule with options. */
+export interface RuleCase {
+  readonly title: string;
+  readonly name: string;
+  readonly options: Options;
+  readonly rule: Rule;
+  readonly create: (params: readonly unknown[], more?: PlanOptions | Options) => Optimizer;
+}
+
+export const ruleCases: readonly RuleCase[] = table.flatMap(([maker, all]) =>
+  all.map((options) => ({
+    title: `${maker.name} ${JSON.stringify(options)}`,
+    name: maker.name,
+    options,
+    rule: maker.rule as Rule,
+    create: (params, more = {}) =>
+      new maker(params as never, { ...options, ...more } as never) as Optimizer,
+  })),
+);
+
+/** Numbers in (-1, 1) that look random and are the same every time. */
+export function noise(seed: number): () => number {
+  let state = seed * 2_654_435_761;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+    return ((state >>> 8) / 2 ** 23 - 1) * (1 - 2 ** -24);
+  };
+}
+
+/** Parameters of the given sizes, filled with noise and without gradients. */
+export function noisyParameters(
+  sizes: readonly number[],
+  dtype: "float32" | "float64" = "float32",
+): Parameter[] {
+  const next = noise(sizes.length + 1);
+  return sizes.map((size, index) =>
+    parameter(Array.from({ length: size }, next), { name: `w${index}`, dtype }),
+  );
+}
+
+/** Sets every gradient to noise that depends on the step. */
+export function setNoisyGrads(parameters: readonly Parameter[], step: number): void {
+  const next = noise(step + 17);
+  for (const p of parameters) {
+    const g = p.ensureGrad({ zero: false });
+    for (let i = 0; i < g.length; i++) g[i] = next();
+  }
+}
