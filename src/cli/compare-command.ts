@@ -103,8 +103,7 @@ async function torchCurves(
       experiment,
       optimizers,
       mnist,
-      ({ run, step, steps: each, loss }) =>
-        progress.update(run * each + step, { loss, gradientMs: NaN, optimizerMs: NaN }),
+      ({ run, step, steps: each, loss }) => progress.update(run * each + step, { loss }),
     );
   } finally {
     progress.stop();

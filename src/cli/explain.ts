@@ -10,7 +10,8 @@ import { Op } from "../ir/op.ts";
 import { Trace } from "../ir/trace.ts";
 import { lower } from "../backend/wasm/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
-import type { DType, Hyper, HyperDefaults, Rule, RuleTensors } from "../index.ts";
+import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
+import { checkOptions } from "../optim/options.ts";
 import { catalog, findRule } from "./catalog.ts";
 import type { OptionValue } from "./experiment.ts";
 import { showOptions } from "./usage.ts";
@@ -42,9 +43,7 @@ export interface Explanation {
 
 export function explain(name: string, options: ExplainOptions): Explanation {
   const rule = findRule(name);
-  const hyper = { ...rule.hyper, ...options.hyper } as Hyper<HyperDefaults>;
-  const stranger = Object.keys(options.hyper).find((key) => !Object.hasOwn(rule.hyper, key));
-  rule.validate(stranger === undefined ? hyper : { ...hyper, [stranger]: undefined });
+  const hyper = checkOptions(rule, options.hyper as OptimizerOptions<HyperDefaults>).defaults;
   const { plan, uniforms } = tracePlan(rule, hyper, options.t);
   const { program } = plan;
   const slotNames = ["p", "g", ...rule.stateNames];

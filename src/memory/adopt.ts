@@ -3,22 +3,31 @@ import type { Parameter } from "./parameter.ts";
 import { ALIGNMENT, Arena } from "./arena.ts";
 import { bytesOf, type DType } from "./dtype.ts";
 
+/** Room for what kernels need besides regions of tensors. */
+const SLACK = 1 << 16;
+
 /**
  * Gives every parameter a home. Those that have one keep it: another optimizer may hold them too.
  * The others move, each data type into one new arena, in the given order.
  *
+ * @param regions how many regions the optimizer may need: data, gradients and state. The memory is
+ *   made that large at once; what is never touched takes no physical memory.
  * @throws {BackendError} `OUT_OF_MEMORY`; no parameter has moved then.
  */
-export function adopt(parameters: readonly Parameter[]): void {
+export function adopt(parameters: readonly Parameter[], regions: number): void {
   const moves: (() => void)[] = [];
   for (const dtype of ["float32", "float64"] as const) {
     const homeless = parameters.filter((p) => p.home === null && p.dtype === dtype);
-    if (homeless.length > 0) moves.push(prepare(homeless, dtype));
+    if (homeless.length > 0) moves.push(prepare(homeless, dtype, regions));
   }
   for (const move of moves) move();
 }
 
-function prepare(parameters: readonly Parameter[], dtype: DType): () => void {
+function prepare(
+  parameters: readonly Parameter[],
+  dtype: DType,
+  regions: number,
+): () => void {
   const perTensor = ALIGNMENT / bytesOf(dtype);
   const offsets: number[] = [];
   let elements = 0;
@@ -27,7 +36,7 @@ function prepare(parameters: readonly Parameter[], dtype: DType): () => void {
     elements += Math.ceil(size / perTensor) * perTensor;
   }
   const bytes = elements * bytesOf(dtype);
-  const arena = new Arena(dtype, elements, 2 * bytes);
+  const arena = new Arena(dtype, elements, regions * bytes + SLACK);
   const dataRegion = arena.allocate(bytes);
   const gradRegion = arena.allocate(bytes);
   return () =>

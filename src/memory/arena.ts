@@ -12,7 +12,8 @@ import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
 export const ALIGNMENT = 256;
 
 const PAGE = 65_536;
-const MAX_PAGES = 65_536;
+/** One below 4 GiB, so that no region ends at the address that does not fit into 32 bits. */
+const MAX_PAGES = 65_535;
 
 /** What an arena needs of its memory; a WebAssembly.Memory has it. */
 interface Growable {

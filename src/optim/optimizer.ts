@@ -140,7 +140,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   private admit(groups: readonly ParamGroup<H>[]): void {
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
-    adopt(parameters);
+    adopt(parameters, this.rule.slots.length);
     for (const group of groups) {
       for (const parameter of group.params) this.enter(parameter, this.groups.length);
       this.groups.push(group);

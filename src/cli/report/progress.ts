@@ -18,10 +18,10 @@ export interface ProgressStream extends NodeJS.WritableStream {
 /** What a step tells. */
 export interface StepFigures {
   readonly loss: number;
-  /** Mean milliseconds per step for the loss and its gradient. */
-  readonly gradientMs: number;
-  /** Mean milliseconds per step in the optimizer. */
-  readonly optimizerMs: number;
+  /** Milliseconds for the loss and its gradient, where they are known. */
+  readonly gradientMs?: number;
+  /** Milliseconds in the optimizer, where they are known. */
+  readonly optimizerMs?: number;
 }
 
 /** A run's progress. Whoever made it must stop it, also after an error: the bar has a timer. */
@@ -123,11 +123,11 @@ function lineProgress(stream: ProgressStream, options: ProgressOptions): Progres
 }
 
 function partsOf(figures: StepFigures, gradient: string, optimizer: string): string[] {
-  return [
-    `loss ${formatLoss(figures.loss)}`,
-    `${gradient} ${figures.gradientMs.toFixed(2)} ms`,
-    `${optimizer} ${figures.optimizerMs.toFixed(3)} ms`,
-  ];
+  const { loss, gradientMs, optimizerMs } = figures;
+  const parts = [`loss ${formatLoss(loss)}`];
+  if (gradientMs !== undefined) parts.push(`${gradient} ${gradientMs.toFixed(2)} ms`);
+  if (optimizerMs !== undefined) parts.push(`${optimizer} ${optimizerMs.toFixed(3)} ms`);
+  return parts;
 }
 
 function timeLeft(step: number, total: number, elapsed: number): string {

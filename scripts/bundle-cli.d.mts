@@ -1,0 +1,1 @@
+export declare function bundleCli(outdir: string): Promise<void>;

