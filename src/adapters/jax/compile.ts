@@ -1,0 +1,157 @@
+/**
+ * Functions over the parameters, compiled by jax-js: a loss with its gradients, or any other.
+ *
+ * jax-js traces and compiles at the first call, and again for arguments of other shapes. A loss is
+ * also compiled once per set of frozen parameters, so those cost no backward pass.
+ */
+import { jit, valueAndGrad, type JsTree, type OwnedFunction } from "@jax-js/jax";
+import { BackendError, GradientError, OptionError, Prose } from "../../errors.ts";
+import type { Parameter } from "../../memory/parameter.ts";
+import type { Outcome } from "./gradients.ts";
+import { Loan } from "./loan.ts";
+import { fill, type ArrayTree, type JaxArray } from "./tree.ts";
+
+/** The user's function: the tree of parameters as jax arrays, then the arguments. */
+export type TreeFunction = (tree: never, ...args: never[]) => unknown;
+
+type Split = (trained: JaxArray[], frozen: JaxArray[], args: JaxArray[]) => JaxArray;
+type CompiledLoss = OwnedFunction<
+  (trained: JaxArray[], frozen: JaxArray[], args: unknown[]) => [JaxArray, JaxArray[]]
+>;
+
+/** A loss and its gradients. */
+export class DifferentiatedLoss {
+  private readonly parameters: readonly Parameter[];
+  private readonly skeleton: unknown;
+  private readonly loss: TreeFunction;
+  private readonly subject: string;
+  /** By which parameters are trained: one digit each. */
+  private readonly compiled = new Map<string, CompiledLoss>();
+  private disposed = false;
+
+  constructor(
+    parameters: readonly Parameter[],
+    skeleton: unknown,
+    loss: TreeFunction,
+    subject: string,
+  ) {
+    this.parameters = parameters;
+    this.skeleton = skeleton;
+    this.loss = loss;
+    this.subject = subject;
+  }
+
+  /** Computes (or queues) loss and gradients. The caller must read or dispose the outcome. */
+  run(args: readonly unknown[]): Outcome {
+    refuseDisposed(this.disposed, this.subject);
+    const trained = this.parameters.filter((parameter) => parameter.requiresGrad);
+    if (trained.length === 0) throw allFrozen(this.subject);
+    const compiled = this.compiledFor();
+    const loan = new Loan();
+    try {
+      const inputs = loan.borrow(args, this.subject);
+      const frozen = this.parameters.filter((parameter) => !parameter.requiresGrad);
+      const [loss, gradients] = compiled(
+        trained.map((parameter) => loan.upload(parameter)),
+        frozen.map((parameter) => loan.upload(parameter)),
+        inputs,
+      );
+      return { loss, gradients, trained };
+    } catch (error) {
+      loan.release();
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    if (!this.disposed) for (const compiled of this.compiled.values()) compiled.dispose();
+    this.disposed = true;
+  }
+
+  private compiledFor(): CompiledLoss {
+    const flags = this.parameters.map((parameter) => parameter.requiresGrad);
+    const key = flags.map(Number).join("");
+    let compiled = this.compiled.get(key);
+    if (!compiled) {
+      const split: Split = (trained, frozen, args) => {
+        const [first, second] = [trained.values(), frozen.values()];
+        const leaves = flags.map((isTrained) => (isTrained ? first : second).next().value);
+        const tree = fill(this.skeleton, leaves.values()) as never;
+        return checkLoss(this.loss(tree, ...(args as never[])), this.subject);
+      };
+      compiled = jit(valueAndGrad(split)) as CompiledLoss;
+      this.compiled.set(key, compiled);
+    }
+    return compiled;
+  }
+}
+
+/** A function without gradients, as {@link DifferentiatedLoss}. */
+export class CompiledFunction {
+  private readonly parameters: readonly Parameter[];
+  private readonly skeleton: unknown;
+  private readonly compiled: OwnedFunction<
+    (leaves: JaxArray[], args: unknown[]) => JsTree<JaxArray>
+  >;
+  private disposed = false;
+
+  constructor(parameters: readonly Parameter[], skeleton: unknown, fn: TreeFunction) {
+    this.parameters = parameters;
+    this.skeleton = skeleton;
+    const whole = (leaves: JaxArray[], args: JaxArray[]) =>
+      fn(fill(this.skeleton, leaves.values()) as never, ...(args as never[])) as JsTree<JaxArray>;
+    this.compiled = jit(whole) as typeof this.compiled;
+  }
+
+  /** The result belongs to the caller. */
+  run(args: readonly unknown[]): ArrayTree {
+    refuseDisposed(this.disposed, "forward");
+    const loan = new Loan();
+    try {
+      const inputs = loan.borrow(args, "forward");
+      const leaves = this.parameters.map((parameter) => loan.upload(parameter));
+      return this.compiled(leaves, inputs) as ArrayTree;
+    } catch (error) {
+      loan.release();
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    if (!this.disposed) this.compiled.dispose();
+    this.disposed = true;
+  }
+}
+
+function checkLoss(loss: unknown, subject: string): JaxArray {
+  const { shape, dtype, then } = (loss ?? {}) as Partial<JaxArray> & { then?: unknown };
+  const isArray = Array.isArray(shape) && typeof dtype === "string";
+  if (isArray && shape.length === 0 && dtype.startsWith("float")) return loss as JaxArray;
+  let got = loss;
+  if (isArray) got = new Prose(`${dtype}[${shape.join(", ")}]`);
+  else if (typeof then === "function") got = new Prose("a promise");
+  throw new OptionError("BAD_LOSS", {
+    subject: `${subject}: what the loss returned`,
+    got,
+    expected: "a jax array of floats with shape []",
+    advice: "Reduce it to one number, for instance with np.mean().",
+  });
+}
+
+function refuseDisposed(disposed: boolean, subject: string): void {
+  if (!disposed) return;
+  throw new BackendError("DISPOSED", {
+    subject,
+    got: new Prose("a call after dispose()"),
+    expected: "calls before it",
+  });
+}
+
+function allFrozen(subject: string): GradientError {
+  return new GradientError("FROZEN", {
+    subject,
+    got: new Prose("parameters that are all frozen"),
+    expected: "at least one to train",
+    advice: "Set requiresGrad to true, or use forward() for the loss alone.",
+  });
+}
