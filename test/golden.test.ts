@@ -88,7 +88,7 @@ describe.each(names)("%s", (name) => {
       const { state } = oracle.optimizer.stateDict();
       const bySlot = new Map<string, Comparison[]>();
       for (const [key, slots] of Object.entries(golden.state)) {
-        expect(Object.keys(state[key] ?? {}).sort()).toEqual(Object.keys(slots).sort());
+        expect(Object.keys(state[key] ?? {}).toSorted()).toEqual(Object.keys(slots).toSorted());
         for (const [slot, value] of Object.entries(slots)) {
           const comparisons = bySlot.get(slot) ?? [];
           const ours = state[key]![slot]!;

@@ -1,5 +1,5 @@
 /** The README's TypeScript runs: every block is type-checked and executed as a program of its own. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -50,8 +50,10 @@ describe("each block runs", () => {
     async ({ i, code }) => {
       const file = join(folder, `block${i}.mjs`);
       writeFileSync(file, await bundle(code));
-      const output = execFileSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 });
-      if (code.includes("close to 1")) expect(Number(output)).toBeCloseTo(1, 2);
+      const run = spawnSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 });
+      expect(run.stderr).toBe("");
+      expect(run.status).toBe(0);
+      if (code.includes("close to 1")) expect(Number(run.stdout)).toBeCloseTo(1, 2);
     },
   );
 });

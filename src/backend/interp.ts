@@ -129,7 +129,7 @@ class InterpKernel implements BoundKernel {
         for (let i = 0; i < n; i++) out[i] = Number(a[i]! >= b[i]!);
         break;
       case Op.eq:
-        for (let i = 0; i < n; i++) out[i] = Number(a[i]! === b[i]!);
+        for (let i = 0; i < n; i++) out[i] = Number(a[i] === b[i]);
         break;
       case Op.where:
         for (let i = 0; i < n; i++) out[i] = a[i] !== 0 ? b[i]! : c[i]!;

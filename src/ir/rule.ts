@@ -150,12 +150,12 @@ function stateOf(spec: { readonly state?: readonly string[] | Readonly<Record<st
   return { letters: Object.keys(state), names: Object.values(state) as string[] };
 }
 
-function checkNames(rule: string, hyper: string[], letters: string[], names: string[]): void {
+function checkNames(owner: string, hyper: string[], letters: string[], names: string[]): void {
   const clash = (what: string, all: string[]) => {
     const twice = all.find((name, index) => all.indexOf(name) !== index);
     if (twice === undefined) return;
     throw new RuleError("NAME_CLASH", {
-      subject: `${rule}: ${what}`,
+      subject: `${owner}: ${what}`,
       got: new Prose(`${show(twice)} twice`),
       expected: "each name once",
       advice:
@@ -170,27 +170,27 @@ function checkNames(rule: string, hyper: string[], letters: string[], names: str
     [...letters, ...names, ...hyper].find((name) => name === "__proto__");
   if (strange !== undefined) {
     throw new RuleError("BAD_NAME", {
-      subject: `${rule}: names of tensors and hyperparameters`,
+      subject: `${owner}: names of tensors and hyperparameters`,
       got: strange,
       expected: "letters, digits and underscores, but not __proto__",
     });
   }
   if (letters.length > MAX_STATE) {
     throw new RuleError("TOO_MUCH_STATE", {
-      subject: `${rule}: state`,
+      subject: `${owner}: state`,
       got: new Prose(`${letters.length} tensors`),
       expected: `at most ${MAX_STATE}`,
     });
   }
 }
 
-function parseInterval(rule: string, option: string, text: string): Range {
+function parseInterval(owner: string, option: string, text: string): Range {
   const match = /^([[(])([^,]+), ([^\])]+)([\])])$/.exec(text);
   const low = Number(match?.[2]);
   const high = match?.[3] === "inf" ? Infinity : Number(match?.[3]);
   if (!match || Number.isNaN(low) || Number.isNaN(high)) {
     throw new RuleError("BAD_DOMAIN", {
-      subject: `${rule}: domain of ${option}`,
+      subject: `${owner}: domain of ${option}`,
       got: text,
       expected: 'an interval such as "[0, 1)" or "(0, inf)"',
     });
@@ -199,26 +199,26 @@ function parseInterval(rule: string, option: string, text: string): Range {
 }
 
 function validateOne(
-  rule: string,
+  owner: string,
   option: string,
   example: number | boolean | readonly [number, number],
   range: Range | undefined,
   value: unknown,
 ): void {
   if (typeof example === "boolean") {
-    if (typeof value !== "boolean") refuse(rule, option, value, "true or false");
+    if (typeof value !== "boolean") refuse(owner, option, value, "true or false");
   } else if (typeof example === "number") {
-    validateNumber(rule, option, -1, range, value);
+    validateNumber(owner, option, -1, range, value);
   } else {
     if (!Array.isArray(value) || value.length !== example.length) {
-      refuse(rule, option, value, `an array of ${example.length} numbers`);
+      refuse(owner, option, value, `an array of ${example.length} numbers`);
     }
-    for (let i = 0; i < value.length; i++) validateNumber(rule, option, i, range, value[i]);
+    for (let i = 0; i < value.length; i++) validateNumber(owner, option, i, range, value[i]);
   }
 }
 
 function validateNumber(
-  rule: string,
+  owner: string,
   option: string,
   index: number,
   range: Range | undefined,
@@ -232,12 +232,12 @@ function validateNumber(
         (range.openHigh ? value < range.high : value <= range.high)));
   if (fits) return;
   const expected = range ? `a finite number in ${range.text}` : "a finite number";
-  refuse(rule, index < 0 ? option : `${option}[${index}]`, value, expected);
+  refuse(owner, index < 0 ? option : `${option}[${index}]`, value, expected);
 }
 
-function refuse(rule: string, option: string, value: unknown, expected: string): never {
+function refuse(owner: string, option: string, value: unknown, expected: string): never {
   throw new OptionError("BAD_HYPERPARAMETER", {
-    subject: `${rule}: ${option}`,
+    subject: `${owner}: ${option}`,
     got: value,
     expected,
   });

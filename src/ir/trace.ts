@@ -56,7 +56,7 @@ export class Expr<K extends "tensor" | "scalar" = "tensor" | "scalar"> {
   /** A tensor has no value while its rule is traced, so JavaScript's own operators cannot work. */
   [Symbol.toPrimitive](): never {
     throw new RuleError("NOT_A_NUMBER", {
-      subject: "a traced tensor",
+      subject: `${this.trace.subject}: a tensor`,
       got: new Prose("one of JavaScript's operators (such as * or <) on it"),
       expected: "a method or a function of Downhill",
       advice:

@@ -10,11 +10,18 @@ const typeCode: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v
 
 /** The bytes of a module around `func`, whose memory is imported as `env.memory`. */
 export function assemble(func: WasmFunction, sharedMemory: boolean): Uint8Array<ArrayBuffer> {
-  const type = [0x60, ...vector(func.params.map(({ type }) => [typeCode[type]])), 0];
+  const type = [0x60, ...vector(func.params.map((param) => [typeCode[param.type]])), 0];
   const limits = [sharedMemory ? 3 : 1, ...unsigned(1), ...unsigned(MAX_PAGES)];
   const code = [...localGroups(func), ...func.body.flatMap(encode), 0x0b];
   return Uint8Array.of(
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    0,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
     ...section(1, [type]),
     ...section(2, [[...text("env"), ...text("memory"), 2, ...limits]]),
     ...section(3, [[0]]),

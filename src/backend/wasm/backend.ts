@@ -22,8 +22,8 @@ function simdProbe(): Uint8Array<ArrayBuffer> {
 /** Whether kernels can be compiled here: WebAssembly may be absent or forbidden by a policy. */
 export function wasmAllowed(): boolean {
   try {
-    new WebAssembly.Module(assemble({ params: [], locals: [], body: [] }, false));
-    return true;
+    const module = new WebAssembly.Module(assemble({ params: [], locals: [], body: [] }, false));
+    return module instanceof WebAssembly.Module;
   } catch {
     return false;
   }
