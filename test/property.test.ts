@@ -105,7 +105,11 @@ function ruleOf(choices: readonly Choice[], outputs: readonly number[], slots: r
     hyper: {},
     state: slots,
     step(tensors) {
-      const made: Tensor[] = [tensors.p, tensors.g, ...slots.map((slot) => tensors[slot]!)];
+      const made: Tensor[] = [
+        tensors.p as Tensor,
+        tensors.g as Tensor,
+        ...slots.map((slot) => tensors[slot] as Tensor),
+      ];
       const scalars: Scalar[] = [];
       for (const { op, operands, number } of choices) {
         const [a, b, c] = operands.map((at) => pick(made, at)) as [Tensor, Tensor, Tensor];
@@ -115,7 +119,7 @@ function ruleOf(choices: readonly Choice[], outputs: readonly number[], slots: r
           scalars.push(pick(scalarOps, op)(a, b, s, r, number));
         } else made.push(tensorOps[op]!(a, b, c, pick(scalars, operands[2]), number));
       }
-      const late = made.slice().reverse();
+      const late = made.toReversed();
       const result: Record<string, Tensor> = { p: pick(late, outputs[0]!) };
       slots.forEach((slot, index) => (result[slot] = pick(late, outputs[index + 1]!)));
       return result as { p: Tensor };

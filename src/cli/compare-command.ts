@@ -13,15 +13,29 @@ import {
 } from "./experiment.ts";
 import { loadMnist, type Mnist } from "./mnist.ts";
 import { createNetwork, type Network } from "./network.ts";
-import { hasColor, isFancy, note, print, terminalWidth, writeOutput } from "./output.ts";
-import { largestDistance, type ComparisonRow, type Curve } from "./report/curves.ts";
+import {
+  hasColor,
+  isFancy,
+  note,
+  prepareFolder,
+  print,
+  terminalWidth,
+  writeOutput,
+} from "./output.ts";
+import {
+  largestDistance,
+  movingAverage,
+  smoothingWindow,
+  type ComparisonRow,
+  type Curve,
+} from "./report/curves.ts";
 import { allFigure, comparisonFigure } from "./report/figure.ts";
 import { formatScientific } from "./report/format.ts";
 import { htmlReport } from "./report/html.ts";
 import { createProgress } from "./report/progress.ts";
 import { comparisonTable, terminalPlot } from "./report/terminal.ts";
 import { curveOf, loadRecordedCurves, recordTorchCurves, type TorchRecord } from "./torch.ts";
-import { train, type TrainedRun } from "./training.ts";
+import { checkedSteps, train, type TrainedRun } from "./training.ts";
 import { UsageError } from "./usage-error.ts";
 import { showOptions } from "./usage.ts";
 
@@ -54,12 +68,16 @@ interface NamedFigure {
 
 export async function compareCommand(flags: CompareFlags): Promise<void> {
   const optimizers = chosen(flags.optimizers);
+  prepareFolder(flags.out);
   const mnist = loadMnist();
+  checkedSteps(flags.experiment, mnist);
   const torch = await torchCurves(flags, optimizers, mnist);
   const network = await createNetwork(flags.experiment);
-  let results: Compared[];
+  const results: Compared[] = [];
   try {
-    results = optimizers.map((optimizer) => compareOne(flags, optimizer, mnist, network, torch));
+    for (const optimizer of optimizers) {
+      results.push(await compareOne(flags, optimizer, mnist, network, torch));
+    }
   } finally {
     network.dispose();
   }
@@ -82,6 +100,10 @@ export async function compareCommand(flags: CompareFlags): Promise<void> {
 }
 
 function chosen(keys: readonly string[]): ComparedOptimizer[] {
+  const twice = keys.find((key, index) => keys.indexOf(key) !== index);
+  if (twice !== undefined) {
+    throw new UsageError(`--optimizers: got ${JSON.stringify(twice)} twice, expected each once.`);
+  }
   return keys.map((key) => {
     const optimizer = comparedOptimizers.find((known) => known.key === key.trim());
     if (optimizer) return optimizer;
@@ -110,18 +132,18 @@ async function torchCurves(
   }
 }
 
-function compareOne(
+async function compareOne(
   { experiment, plan }: CompareFlags,
   optimizer: ComparedOptimizer,
   mnist: Mnist,
   network: Network,
   torch: TorchRecord | null,
-): Compared {
+): Promise<Compared> {
   const total = stepsOf(experiment, mnist.train.count);
   const progress = createProgress(process.stderr, { label: optimizer.label, total });
   let run: TrainedRun;
   try {
-    run = train({
+    run = await train({
       experiment,
       optimizer,
       plan,
@@ -138,7 +160,7 @@ function compareOne(
     key: optimizer.key,
     label: optimizer.label,
     options: showOptions(optimizer.options),
-    finalLoss: run.losses.at(-1)!,
+    finalLoss: movingAverage(run.losses, smoothingWindow(run.steps)).at(-1)!,
     testAccuracy: run.testAccuracy,
     torchAccuracy: single?.accuracy ?? null,
     distance: truth ? largestDistance(run.losses, truth.losses) : null,

@@ -14,7 +14,7 @@ import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors }
 import { checkOptions } from "../optim/options.ts";
 import { catalog, findRule } from "./catalog.ts";
 import type { OptionValue } from "./experiment.ts";
-import { showOptions } from "./usage.ts";
+import { checkHyper, showOptions } from "./usage.ts";
 
 export interface ExplainOptions {
   readonly hyper: Readonly<Record<string, OptionValue>>;
@@ -43,6 +43,7 @@ export interface Explanation {
 
 export function explain(name: string, options: ExplainOptions): Explanation {
   const rule = findRule(name);
+  checkHyper(rule, options.hyper);
   const hyper = checkOptions(rule, options.hyper as OptimizerOptions<HyperDefaults>).defaults;
   const { plan, uniforms } = tracePlan(rule, hyper, options.t);
   const { program } = plan;

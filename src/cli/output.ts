@@ -1,7 +1,26 @@
 // Where results of a run go: files of an output folder, the terminal, and how both are written.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+
+import { UsageError } from "./usage-error.ts";
+
+/**
+ * Makes the folder before anything long begins.
+ *
+ * @throws {UsageError} if it cannot be written to.
+ */
+export function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(
+      `--out: got ${JSON.stringify(folder)}, expected a folder that can be written to ` +
+        `(${(error as Error).message}).`,
+    );
+  }
+}
 
 /** Writes a file and its folders; returns its path. */
 export function writeOutput(folder: string, name: string, content: string): string {

@@ -2,15 +2,16 @@
 
 import type { PlanOptions } from "../index.ts";
 import { findRule } from "./catalog.ts";
-import { stepsOf, type Experiment, type OptionValue } from "./experiment.ts";
+import type { Experiment, OptionValue } from "./experiment.ts";
 import { loadMnist } from "./mnist.ts";
 import { createNetwork } from "./network.ts";
-import { note, print, writeOutput } from "./output.ts";
+import { note, prepareFolder, print, writeOutput } from "./output.ts";
+import { divergedAt } from "./report/curves.ts";
 import { trainFigure } from "./report/figure.ts";
 import { formatCount, formatDuration, formatLoss, percent } from "./report/format.ts";
 import { createProgress } from "./report/progress.ts";
-import { train, type StepRecord, type TrainedRun } from "./training.ts";
-import { showOptions } from "./usage.ts";
+import { checkedSteps, train, type StepRecord, type TrainedRun } from "./training.ts";
+import { checkHyper, showOptions } from "./usage.ts";
 
 export interface TrainFlags {
   readonly optimizer: string;
@@ -24,14 +25,16 @@ export interface TrainFlags {
 export async function trainCommand(flags: TrainFlags): Promise<void> {
   const { experiment, hyper, plan } = flags;
   const rule = findRule(flags.optimizer);
+  checkHyper(rule, hyper);
+  prepareFolder(flags.out);
   const mnist = loadMnist();
   const network = await createNetwork(experiment);
   const records: StepRecord[] = [];
-  const total = stepsOf(experiment, mnist.train.count);
+  const total = checkedSteps(experiment, mnist);
   const progress = createProgress(process.stderr, { label: rule.name, total });
   let run: TrainedRun;
   try {
-    run = train({
+    run = await train({
       experiment,
       optimizer: { torchClass: rule.name, options: hyper },
       plan,
@@ -54,7 +57,12 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
     experiment,
   };
   const { losses, ...summary } = run;
-  const end = { type: "end", ...summary, finalLoss: losses.at(-1) };
+  const end = {
+    type: "end",
+    ...summary,
+    finalLoss: losses.at(-1),
+    divergedAt: divergedAt(losses),
+  };
   const steps = records.map((record) => ({ type: "step", ...record }));
   const lines = [start, ...steps, end].map((line) => JSON.stringify(line));
   const recordFile = writeOutput(flags.out, "run.jsonl", `${lines.join("\n")}\n`);
@@ -73,11 +81,12 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
 
 function summaryText(title: string, run: TrainedRun, parameters: number): string {
   const { steps, seconds, gradientMs, optimizerMs, testAccuracy, losses, backend } = run;
+  const diverged = divergedAt(losses);
   return [
     title,
     `parameters      ${formatCount(parameters)}`,
     `steps           ${formatCount(steps)} in ${formatDuration(1000 * seconds)}`,
-    `final loss      ${formatLoss(losses.at(-1)!)}`,
+    `final loss      ${formatLoss(losses.at(-1)!)}${diverged ? `, diverged at step ${formatCount(diverged)}` : ""}`,
     `test accuracy   ${percent(testAccuracy)}`,
     `gradient        ${gradientMs.toFixed(3)} ms/step`,
     `optimizer       ${optimizerMs.toFixed(3)} ms/step (${backend})`,

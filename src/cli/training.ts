@@ -1,6 +1,7 @@
 // One training run: the loop of the article, with both halves of a step timed apart.
 
 import { performance } from "node:perf_hooks";
+import { setImmediate } from "node:timers/promises";
 
 import {
   Optimizer,
@@ -12,6 +13,7 @@ import { findRule } from "./catalog.ts";
 import { batchOrder, stepsOf, type ComparedOptimizer, type Experiment } from "./experiment.ts";
 import type { Mnist } from "./mnist.ts";
 import type { Network } from "./network.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What a step tells: its loss, before the update, and the milliseconds of its two halves. */
 export interface StepRecord {
@@ -45,17 +47,21 @@ export interface TrainingTask {
   readonly onStep: (record: StepRecord) => void;
 }
 
+/** How often, in milliseconds, training lets Node see to signals, such as Ctrl-C. */
+const BREATH = 50;
+
 /** Trains from the experiment's initial weights, which the network is set back to. */
-export function train(task: TrainingTask): TrainedRun {
+export async function train(task: TrainingTask): Promise<TrainedRun> {
   const { experiment, mnist, network, onStep } = task;
   const optimizer = createOptimizer(task);
   network.reset();
-  const steps = stepsOf(experiment, mnist.train.count);
+  const steps = checkedSteps(experiment, mnist);
   const order = batchOrder(experiment, mnist.train.count);
   const losses = new Float64Array(steps);
   const { batchSize } = experiment;
   const started = performance.now();
   let [gradientMs, optimizerMs] = [0, 0];
+  let breath = started;
   for (let step = 1; step <= steps; step++) {
     const batch = order.subarray((step - 1) * batchSize, step * batchSize);
     const before = performance.now();
@@ -68,6 +74,10 @@ export function train(task: TrainingTask): TrainedRun {
     gradientMs += between - before;
     optimizerMs += after - between;
     onStep({ step, loss, gradientMs: between - before, optimizerMs: after - between });
+    if (after - breath > BREATH) {
+      await setImmediate();
+      breath = after;
+    }
   }
   return {
     losses,
@@ -78,6 +88,15 @@ export function train(task: TrainingTask): TrainedRun {
     seconds: (performance.now() - started) / 1000,
     backend: optimizer.backend,
   };
+}
+
+/** @throws {UsageError} if a batch is larger than the data. */
+export function checkedSteps(experiment: Experiment, { train: { count } }: Mnist): number {
+  const steps = stepsOf(experiment, count);
+  if (steps > 0) return steps;
+  throw new UsageError(
+    `--batch-size: got ${experiment.batchSize}, expected at most ${count}, the number of training examples.`,
+  );
 }
 
 function createOptimizer({ optimizer, plan, network }: TrainingTask): Optimizer {

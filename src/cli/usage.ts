@@ -3,7 +3,7 @@
 
 import { InvalidArgumentError, Option, type Command } from "commander";
 
-import type { BackendName, HyperDefaults, PlanOptions } from "../index.ts";
+import type { BackendName, HyperDefaults, PlanOptions, Rule } from "../index.ts";
 import { catalog } from "./catalog.ts";
 import {
   defaultExperiment,
@@ -11,6 +11,7 @@ import {
   type Experiment,
   type OptionValue,
 } from "./experiment.ts";
+import { UsageError } from "./usage-error.ts";
 
 const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
@@ -62,6 +63,17 @@ const HYPER = "Hyperparameters (of which optimizers):";
 export function hyperFrom(flags: Readonly<Record<string, unknown>>): Record<string, OptionValue> {
   const given = Object.keys(allHyper()).filter((name) => flags[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, flags[name] as OptionValue]));
+}
+
+/** @throws {UsageError} for a hyperparameter that the rule does not have. */
+export function checkHyper(rule: Rule, given: Readonly<Record<string, OptionValue>>): void {
+  const stranger = Object.keys(given).find((name) => !Object.hasOwn(rule.hyper, name));
+  if (stranger === undefined) return;
+  const owners = Object.values(catalog).filter((known) => Object.hasOwn(known.hyper, stranger));
+  throw new UsageError(
+    `--${kebab(stranger)}: got it for ${rule.name}, expected it only for ` +
+      `${owners.map((known) => known.name).join(", ")}.`,
+  );
 }
 
 export function addExperimentOptions(command: Command): Command {

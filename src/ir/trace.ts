@@ -71,10 +71,10 @@ export type Tensor = Expr<"tensor">;
 export type Scalar = Expr<"scalar">;
 
 /** The result of a comparison, for `where`. */
-export class Mask {
-  /** @internal */ readonly value: Expr;
+export class Mask<K extends "tensor" | "scalar" = "tensor" | "scalar"> {
+  /** @internal */ readonly value: Expr<K>;
   /** @internal */
-  constructor(value: Expr) {
+  constructor(value: Expr<K>) {
     this.value = value;
   }
 }

@@ -10,7 +10,7 @@ import { Op, type OpCode } from "./op.ts";
 import { Expr, Mask, type Operand, type Scalar, StateTensor, type Tensor } from "./trace.ts";
 
 /** Tensor if any operand is one, else scalar. */
-type Widest<O> = Extract<O, Expr<"tensor">> extends never ? Scalar : Tensor;
+type Widest<O> = Expr<Extract<O, Expr<"tensor">> extends never ? "scalar" : "tensor">;
 
 function traceOf(word: string, a: unknown, b?: unknown) {
   if (a instanceof Expr) return a.trace;
@@ -85,22 +85,27 @@ export function emaSq<A extends Expr, B extends Expr>(average: A, x: B, b: numbe
   return average.mul(b).add(x.mul(1 - b).mul(x)) as Widest<A | B>;
 }
 
+function compare<A extends Operand, B extends Operand>(word: string, op: OpCode, a: A, b: B) {
+  return new Mask(binary(word, op, a, b));
+}
+
 /** a > b */
-export const gt = (a: Operand, b: Operand): Mask =>
-  new Mask(traceOf("gt", a, b).binary(Op.gt, a, b));
+export const gt = <A extends Operand, B extends Operand>(a: A, b: B) => compare("gt", Op.gt, a, b);
 /** a ≥ b */
-export const ge = (a: Operand, b: Operand): Mask =>
-  new Mask(traceOf("ge", a, b).binary(Op.ge, a, b));
+export const ge = <A extends Operand, B extends Operand>(a: A, b: B) => compare("ge", Op.ge, a, b);
 /** a < b */
-export const lt = (a: Operand, b: Operand): Mask => gt(b, a);
+export const lt = <A extends Operand, B extends Operand>(a: A, b: B) => compare("lt", Op.gt, b, a);
 /** a ≤ b */
-export const le = (a: Operand, b: Operand): Mask => ge(b, a);
+export const le = <A extends Operand, B extends Operand>(a: A, b: B) => compare("le", Op.ge, b, a);
 /** a = b */
-export const eq = (a: Operand, b: Operand): Mask =>
-  new Mask(traceOf("eq", a, b).binary(Op.eq, a, b));
+export const eq = <A extends Operand, B extends Operand>(a: A, b: B) => compare("eq", Op.eq, a, b);
 
 /** a where the condition holds, b elsewhere. */
-export function where<A extends Operand, B extends Operand>(condition: Mask, a: A, b: B) {
+export function where<K extends "tensor" | "scalar", A extends Operand, B extends Operand>(
+  condition: Mask<K>,
+  a: A,
+  b: B,
+) {
   if (!(condition instanceof Mask)) {
     throw new RuleError("NOT_A_CONDITION", {
       subject: "where",
@@ -109,7 +114,7 @@ export function where<A extends Operand, B extends Operand>(condition: Mask, a: 
       advice: "A condition over plain numbers is an ordinary if.",
     });
   }
-  return condition.value.trace.select(condition, a, b) as Widest<A | B>;
+  return condition.value.trace.select(condition, a, b) as Widest<A | B | Expr<K>>;
 }
 
 /** Sum of all elements of the tensor, in float64 and a fixed order. */

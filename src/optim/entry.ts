@@ -69,7 +69,7 @@ export function checkDistinct(
     if (names.has(key)) {
       throw new ParameterError("DUPLICATE_NAME", {
         subject: `${optimizer}: ${parameter.label}`,
-        got: new Prose("the name twice"),
+        got: new Prose(`the name ${JSON.stringify(key)} twice`),
         expected: "a name of its own for each parameter",
         advice: "State dicts are keyed by name.",
       });

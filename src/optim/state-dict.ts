@@ -92,8 +92,11 @@ export function loadState<H extends HyperDefaults>(
   });
 }
 
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function checkHead(rule: RuleInfo, dict: StateDict): void {
-  const isObject = (value: unknown) => typeof value === "object" && value !== null;
   if (!isObject(dict) || !isObject(dict.state) || !Array.isArray(dict.paramGroups)) {
     throw refusal(rule, "state dict", dict, "what stateDict() returned");
   }
@@ -112,7 +115,7 @@ function checkGroups<H extends HyperDefaults>(
     throw refusal(rule, "paramGroups", new Prose(`${saved.length} groups`), `${groups.length}`);
   }
   saved.forEach((group, index) => {
-    if (typeof group !== "object" || group === null || !Array.isArray(group.params)) {
+    if (!isObject(group) || !Array.isArray(group.params)) {
       throw refusal(rule, `paramGroups[${index}]`, group, "an object with params");
     }
     const mine = entries.filter((entry) => entry.group === index);
@@ -172,7 +175,7 @@ function checkParameterState(
   state: ParameterState,
 ): void {
   const where = `state of ${JSON.stringify(key)}`;
-  if (typeof state !== "object" || state === null) throw refusal(rule, where, state, "an object");
+  if (!isObject(state)) throw refusal(rule, where, state, "an object");
   const known = rule.counted ? ["step", ...rule.stateNames] : rule.stateNames;
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);

@@ -98,6 +98,8 @@ export class Stepper<H extends HyperDefaults> {
     this.options = options;
     this.backend = backend;
     this.trace = new Trace(rule.name, rule.slots);
+    // A property that has held something else keeps its numbers by reference and copies none.
+    for (const name of rule.hyperNames) this.numbers[name] = undefined;
   }
 
   /** Takes one step for every parameter that has a gradient. */

@@ -13,7 +13,13 @@ import {
 } from "../../src/cli/experiment.ts";
 import type { Experiment } from "../../src/cli/experiment.ts";
 
-const small: Experiment = { layers: [5, 4, 3], activation: "tanh", batchSize: 3, epochs: 4, seed: 7 };
+const small: Experiment = {
+  layers: [5, 4, 3],
+  activation: "tanh",
+  batchSize: 3,
+  epochs: 4,
+  seed: 7,
+};
 
 describe("initialWeights", () => {
   test("are the same bits everywhere", () => {

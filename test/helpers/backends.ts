@@ -20,9 +20,10 @@ export type BackendKey = keyof typeof backends;
 export type PlanKey = keyof typeof plans;
 
 /** Every backend with every plan: 12 ways, the first of them the oracle. */
-export const ways: readonly { readonly name: string; readonly options: PlanOptions }[] = (
-  Object.keys(backends) as BackendKey[]
-).flatMap((backend) =>
+export const ways: readonly {
+  readonly name: string;
+  readonly options: Required<Omit<PlanOptions, "flushSubnormals">>;
+}[] = (Object.keys(backends) as BackendKey[]).flatMap((backend) =>
   (Object.keys(plans) as PlanKey[]).map((plan) => ({
     name: `${backend}, ${plan}`,
     options: { ...plans[plan], backend: backends[backend] },

@@ -24,7 +24,7 @@ import {
 export const Normed = defineOptimizer({
   name: "Normed",
   hyper: { lr: 1e-2, b: 0.9 },
-  domain: { b: "[0, 1)" },
+  domain: { lr: "[0, inf)", b: "[0, 1)" },
   state: { m: "average", s: "spread" },
   step({ p, g, m, s }, { lr, b, t }) {
     const mean = ema(m, g, b);

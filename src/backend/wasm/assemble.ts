@@ -5,6 +5,7 @@
 import { describe, type Instruction, type ValueType, type WasmFunction } from "./instructions.ts";
 
 const MAX_PAGES = 65_536;
+const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
 const typeCode: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
@@ -13,21 +14,14 @@ export function assemble(func: WasmFunction, sharedMemory: boolean): Uint8Array<
   const type = [0x60, ...vector(func.params.map((param) => [typeCode[param.type]])), 0];
   const limits = [sharedMemory ? 3 : 1, ...unsigned(1), ...unsigned(MAX_PAGES)];
   const code = [...localGroups(func), ...func.body.flatMap(encode), 0x0b];
-  return Uint8Array.of(
-    0,
-    0x61,
-    0x73,
-    0x6d,
-    1,
-    0,
-    0,
-    0,
+  return Uint8Array.from([
+    ...MAGIC_AND_VERSION,
     ...section(1, [type]),
     ...section(2, [[...text("env"), ...text("memory"), 2, ...limits]]),
     ...section(3, [[0]]),
     ...section(7, [[...text("run"), 0, 0]]),
     ...section(10, [[...unsigned(code.length), ...code]]),
-  );
+  ]);
 }
 
 function section(id: number, items: number[][]): number[] {

@@ -1,0 +1,46 @@
+/** From a rule with options to its tape, program and plan, as the optimizer makes them. */
+import { planOf, type Plan } from "../../src/ir/plan.ts";
+import { programOf, type Program } from "../../src/ir/program.ts";
+import { rule, type Rule, type RuleSpec } from "../../src/ir/rule.ts";
+import { Trace } from "../../src/ir/trace.ts";
+
+export interface TraceOptions {
+  readonly flush?: boolean;
+  /** Whether the state has never been written. */
+  readonly fresh?: boolean;
+  readonly t?: number;
+}
+
+type Step = (tensors: never, numbers: never) => Readonly<Record<string, unknown>>;
+
+/** Lets a rule write itself onto a trace. */
+export function record(
+  trace: Trace,
+  { step }: { readonly step: Step },
+  hyper: object,
+  { fresh = false, t = 1 }: TraceOptions = {},
+): Trace {
+  trace.begin(fresh ? -1 : 0);
+  const tensors = Object.fromEntries(trace.slots.map((slot, index) => [slot, trace.slot(index)]));
+  trace.finish(step(tensors as never, { ...hyper, t } as never));
+  return trace;
+}
+
+export function programFor(made: Rule, hyper: object, options: TraceOptions = {}): Program {
+  const trace = record(
+    new Trace(made.name, made.slots),
+    made,
+    { ...made.hyper, ...hyper },
+    options,
+  );
+  return programOf(trace, { flush: options.flush ?? true });
+}
+
+export function planFor(made: Rule, hyper: object, fuse: boolean, options?: TraceOptions): Plan {
+  return planOf(programFor(made, hyper, options), fuse);
+}
+
+/** A rule of no hyperparameters over the state a and b. */
+export function ruleOfStep(step: RuleSpec<Record<never, number>, "a" | "b">["step"]): Rule {
+  return rule({ name: "R", hyper: {}, state: ["a", "b"], step });
+}

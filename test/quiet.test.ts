@@ -1,0 +1,135 @@
+/**
+ * A step is quiet: after the first ones it compiles nothing, keeps nothing and leaves next to nothing
+ * for the garbage collector, also while hyperparameters change in every step.
+ *
+ * Memory is looked at in two ways. What a collection cannot free must not grow: less than a byte a
+ * step, so not one object. What it can free must stay small: an object or two for the rule's result.
+ * The engine itself allocates and frees in between (it optimizes functions and drops code), which is
+ * why the median of several tries counts.
+ */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { WasmBackend } from "../src/backend/wasm/backend.ts";
+import type { Optimizer, Parameter } from "../src/index.ts";
+import { noisyParameters, ruleCases, setNoisyGrads, type RuleCase } from "./helpers/rules.ts";
+
+const STEPS = 1000;
+const TRIES = 9;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function setUp({ create }: RuleCase, way: object = {}): { optimizer: Optimizer; all: Parameter[] } {
+  const all = noisyParameters([5, 64, 3]).concat(noisyParameters([7], "float64"));
+  all.forEach((p, i) => Object.assign(p, { name: `w${i}` }));
+  const optimizer = create([{ params: all.slice(0, 2) }, { params: all.slice(2) }], way);
+  setNoisyGrads(all, 0);
+  for (let step = 0; step < 3; step++) optimizer.step();
+  return { optimizer, all };
+}
+
+/** Moves every number that is not 0 a little, up and down; none crosses a limit of its domain. */
+function wobble(optimizer: Optimizer, step: number): void {
+  const factor = step % 2 === 0 ? 0.999 : 1 / 0.999;
+  for (const group of optimizer.paramGroups as unknown as Record<string, unknown>[]) {
+    for (const [name, value] of Object.entries(group)) {
+      if (typeof value === "number") group[name] = value * factor;
+      if (name === "betas") group[name] = (value as number[]).map((beta) => beta * factor);
+    }
+  }
+}
+
+describe("compiles nothing after the first steps", () => {
+  test.each(ruleCases)("$title", (ruleCase) => {
+    const backend = new WasmBackend();
+    const Module = vi.spyOn(WebAssembly, "Module");
+    const { optimizer, all } = setUp(ruleCase, { backend });
+    const { compiled } = backend;
+    const modules = Module.mock.calls.length;
+    expect(compiled).toBeGreaterThan(0);
+    expect(modules).toBeGreaterThanOrEqual(compiled);
+    for (let step = 0; step < STEPS; step++) {
+      wobble(optimizer, step);
+      optimizer.step();
+    }
+    expect(backend.compiled).toBe(compiled);
+    expect(Module).toHaveBeenCalledTimes(modules);
+    expect(Number.isFinite(all[0]!.data[0])).toBe(true);
+  });
+
+  test("but a number that becomes 0 is another kernel, once", () => {
+    const backend = new WasmBackend();
+    const { optimizer } = setUp(ruleCases[2]!, { backend });
+    const { compiled } = backend;
+    const seen = [0, 0.1, 0, 0.1].map((weightDecay) => {
+      for (const group of optimizer.paramGroups) Object.assign(group, { weightDecay });
+      optimizer.step();
+      return backend.compiled - compiled;
+    });
+    expect(seen).toEqual([2, 2, 2, 2]); // one for each type
+  });
+
+  test("and optimizers of one rule share their kernels", () => {
+    const backend = new WasmBackend();
+    setUp(ruleCases[0]!, { backend });
+    const { compiled } = backend;
+    setUp(ruleCases[0]!, { backend });
+    expect(backend.compiled).toBe(compiled);
+  });
+});
+
+const collect = (): number => {
+  globalThis.gc!();
+  return process.memoryUsage().heapUsed;
+};
+
+function takeSteps(optimizer: Optimizer, count: number): void {
+  const [group] = optimizer.paramGroups as unknown as { lr: number }[];
+  for (let step = 0; step < count; step++) {
+    group!.lr = step % 2 === 0 ? 1e-3 : 2e-3;
+    optimizer.step();
+  }
+}
+
+/** Bytes per step that a collection leaves behind, and bytes that it finds: the median of some tries. */
+function memoryPerStep(optimizer: Optimizer, steps: number): { kept: number; garbage: number } {
+  const [kept, garbage]: [number[], number[]] = [[], []];
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    takeSteps(optimizer, steps);
+    const before = collect();
+    takeSteps(optimizer, steps);
+    const after = process.memoryUsage().heapUsed;
+    garbage.push((after - before) / steps);
+    kept.push((collect() - before) / steps);
+  }
+  const median = (values: number[]) => values.toSorted((a, b) => a - b)[(TRIES - 1) / 2]!;
+  return { kept: median(kept), garbage: median(garbage) };
+}
+
+describe("memory", () => {
+  test.each(ruleCases)("$title", ({ create, name }) => {
+    const all = noisyParameters([5, 64, 3]);
+    const optimizer = create(all);
+    setNoisyGrads(all, 0);
+    // Collections make the engine forget and compile again what works on short-lived objects such as
+    // conditions: some kilobytes, whatever the number of steps.
+    const { kept, garbage } = memoryPerStep(optimizer, name === "Normed" ? 20 * STEPS : STEPS);
+    expect(kept).toBeLessThan(1);
+    expect(garbage).toBeGreaterThan(0);
+    expect(garbage).toBeLessThan(name === "Normed" ? 500 : 300);
+  });
+
+  test("a step that keeps something would be noticed", () => {
+    const all = noisyParameters([5]);
+    const optimizer = ruleCases[0]!.create(all);
+    const kept: unknown[] = [];
+    const step = optimizer.step.bind(optimizer) as () => void;
+    optimizer.step = (() => {
+      kept.push({ step: kept.length });
+      step();
+    }) as typeof optimizer.step;
+    setNoisyGrads(all, 0);
+    expect(memoryPerStep(optimizer, STEPS).kept).toBeGreaterThan(10);
+    expect(kept).toHaveLength(2 * STEPS * TRIES);
+  });
+});

@@ -1,0 +1,250 @@
+/**
+ * The assembler writes what the text says: a kernel's text, assembled by another assembler, gives the
+ * same bytes, for every rule with and without SIMD and shared memory, and for random kernels.
+ */
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import wabt from "wabt";
+import { assemble } from "../src/backend/wasm/assemble.ts";
+import { lower } from "../src/backend/wasm/lower.ts";
+import { wasmText } from "../src/backend/wasm/text.ts";
+import { Op, opTable, type OpCode } from "../src/ir/op.ts";
+import type { KernelIr } from "../src/ir/plan.ts";
+import type { Node } from "../src/ir/program.ts";
+import type { DType } from "../src/index.ts";
+import { ruleCases } from "./helpers/rules.ts";
+import { planFor } from "./helpers/trace.ts";
+
+let other: Awaited<ReturnType<typeof wabt>>;
+beforeAll(async () => {
+  other = await wabt();
+});
+
+function assembledByWabt(text: string): Uint8Array {
+  const module = other.parseWat("kernel.wat", text, { simd: true, threads: true });
+  const { buffer } = module.toBinary({ write_debug_names: false });
+  module.destroy();
+  return buffer;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** Both assemblers on both types, widths and kinds of memory. */
+function expectEqualBytes(
+  kernel: KernelIr,
+  dtypes: readonly DType[] = ["float32", "float64"],
+): void {
+  for (const dtype of dtypes) {
+    for (const simd of [false, true]) {
+      for (const shared of [false, true]) {
+        const code = lower(kernel, dtype, simd);
+        const bytes = assemble(code, shared);
+        expect(WebAssembly.validate(bytes)).toBe(true);
+        expect(hex(bytes)).toBe(hex(assembledByWabt(wasmText(code, shared))));
+      }
+    }
+  }
+}
+
+describe.each(ruleCases)("$title", ({ rule, options }) => {
+  test.each([true, false])("fused: %j", (fused) => {
+    for (const fresh of [true, false]) {
+      const { stages } = planFor(rule, options, fused, { fresh });
+      expect(stages.length).toBeGreaterThan(0);
+      for (const { kernel } of stages) expectEqualBytes(kernel);
+    }
+  });
+});
+
+const SLOTS = ["p", "g", "m", "long_name_of_a_slot"];
+const usable = opTable
+  .map((_, op) => op)
+  .filter((op) => op !== Op.size && op !== Op.load && op !== Op.uniform);
+
+/** A kernel of random operations: every operand is a value of the right kind that came before. */
+const kernels = fc
+  .record({
+    choices: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat()), { maxLength: 40 }),
+    uniformCount: fc.nat(20),
+    reductions: fc.nat(3),
+  })
+  .map(({ choices, uniformCount, reductions }): KernelIr => {
+    const nodes: Node[] = SLOTS.map((_, index) => leaf(Op.load, index));
+    for (let index = 0; index < uniformCount; index++) nodes.push(leaf(Op.uniform, index));
+    const sums: number[] = [];
+    for (const [choice, ...at] of choices) {
+      const op = usable[choice % usable.length] as OpCode;
+      const { arity, class: cls } = opTable[op]!;
+      const args = at.slice(0, arity).map((index, position) => {
+        const wantsMask = cls === "select" && position === 0;
+        const fitting = nodes.flatMap((node, id) =>
+          node.isMask === wantsMask && node.rank === "tensor" ? [id] : [],
+        );
+        return fitting[index % fitting.length];
+      });
+      if (args.includes(undefined) || (cls === "reduce" && sums.length >= reductions)) continue;
+      if (cls === "reduce") sums.push(nodes.length);
+      nodes.push({
+        op,
+        args: args as number[],
+        index: 0,
+        rank: cls === "reduce" ? "scalar" : "tensor",
+        isMask: cls === "compare",
+      });
+    }
+    const stored = nodes.flatMap(({ rank, isMask }, id) =>
+      rank === "tensor" && !isMask ? [id] : [],
+    );
+    const outputs = SLOTS.map((_, slot) => (slot % 2 === 0 ? stored.at(-1 - slot)! : -1));
+    return { slots: SLOTS, nodes, outputs, uniformCount, reductions: sums };
+  });
+
+function leaf(op: OpCode, index: number): Node {
+  return { op, args: [], index, rank: "tensor", isMask: false };
+}
+
+test("random kernels", () => {
+  fc.assert(
+    fc.property(kernels, (kernel) => expectEqualBytes(kernel)),
+    { numRuns: 100 },
+  );
+});
+
+test("SGD's kernel, with vectors", () => {
+  const { kernel } = planFor(ruleCases[0]!.rule, {}, true).stages[0]!;
+  expect(wasmText(lower(kernel, "float32", true), true)).toMatchInlineSnapshot(`
+    "(module
+      (import "env" "memory" (memory 1 65536 shared))
+      (func (export "run") (param $job i32) (param $begin i32) (param $end i32)
+        (local $p* i32)
+        (local $g* i32)
+        (local $u.0.v v128)
+        (local $*vectors i32)
+        (local $u.0.x f32)
+        (local $*end i32)
+        local.get $job
+        i32.load align=4
+        local.get $begin
+        i32.const 2
+        i32.shl
+        i32.add
+        local.set $p*
+        local.get $job
+        i32.load offset=4 align=4
+        local.get $begin
+        i32.const 2
+        i32.shl
+        i32.add
+        local.set $g*
+        local.get $job
+        v128.load32_splat offset=8 align=4
+        local.set $u.0.v
+        local.get $p*
+        local.get $end
+        local.get $begin
+        i32.sub
+        i32.const -16
+        i32.and
+        i32.const 2
+        i32.shl
+        i32.add
+        local.set $*vectors
+        block
+          local.get $p*
+          local.get $*vectors
+          i32.ge_u
+          br_if 0
+          loop
+            local.get $p*
+            local.get $p*
+            v128.load align=4
+            local.get $g*
+            v128.load align=4
+            local.get $u.0.v
+            f32x4.mul
+            f32x4.sub
+            v128.store align=4
+            local.get $p*
+            local.get $p*
+            v128.load offset=16 align=4
+            local.get $g*
+            v128.load offset=16 align=4
+            local.get $u.0.v
+            f32x4.mul
+            f32x4.sub
+            v128.store offset=16 align=4
+            local.get $p*
+            local.get $p*
+            v128.load offset=32 align=4
+            local.get $g*
+            v128.load offset=32 align=4
+            local.get $u.0.v
+            f32x4.mul
+            f32x4.sub
+            v128.store offset=32 align=4
+            local.get $p*
+            local.get $p*
+            v128.load offset=48 align=4
+            local.get $g*
+            v128.load offset=48 align=4
+            local.get $u.0.v
+            f32x4.mul
+            f32x4.sub
+            v128.store offset=48 align=4
+            local.get $p*
+            i32.const 64
+            i32.add
+            local.set $p*
+            local.get $g*
+            i32.const 64
+            i32.add
+            local.set $g*
+            local.get $p*
+            local.get $*vectors
+            i32.lt_u
+            br_if 0
+          end
+        end
+        local.get $job
+        f32.load offset=8 align=4
+        local.set $u.0.x
+        local.get $job
+        i32.load align=4
+        local.get $end
+        i32.const 2
+        i32.shl
+        i32.add
+        local.set $*end
+        block
+          local.get $p*
+          local.get $*end
+          i32.ge_u
+          br_if 0
+          loop
+            local.get $p*
+            local.get $p*
+            f32.load align=4
+            local.get $g*
+            f32.load align=4
+            local.get $u.0.x
+            f32.mul
+            f32.sub
+            f32.store align=4
+            local.get $p*
+            i32.const 4
+            i32.add
+            local.set $p*
+            local.get $g*
+            i32.const 4
+            i32.add
+            local.set $g*
+            local.get $p*
+            local.get $*end
+            i32.lt_u
+            br_if 0
+          end
+        end
+      )
+    )"
+  `);
+});
