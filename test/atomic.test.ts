@@ -50,7 +50,7 @@ describe("a number changed to what it must not be, in the second of two groups",
         group[name] = value;
         expectUnchanged(optimizer, all, () => optimizer.step());
         expect(() => optimizer.step()).toThrow(OptionError);
-        expect(() => optimizer.step()).toThrow(`${rule.name}: ${name}`);
+        expect(() => optimizer.step()).toThrow(`${rule.name}: paramGroups[1].${name}`);
         group[name] = good;
         tried++;
       }

@@ -117,13 +117,16 @@ describe("a rule that is not a pure function of its tensors", () => {
         const result = p.add(kept ?? 1);
         kept = p;
         return { p: result, a, b };
-      }, 2),
+      }),
       "keeps a result of the last step": messageOf(({ p, a, b }) => {
         const result = p.add(1);
         const output = kept ?? result;
         kept = result;
         return { p: output, a, b };
-      }, 2),
+      }),
+      "draws a random number": messageOf(({ p, a, b }) => ({ p: p.mul(Math.random()), a, b })),
+      "counts its calls": messageOf(({ p, a, b }) => ({ p: calls++ % 2 ? p : a, a, b })),
+      "returns more than there is": messageOf(({ p, g, a, b }) => ({ p, a, b, g })),
       "uses a tensor of another rule": messageOf(({ p, a, b }) => ({
         p: p.add(foreign.slot(0)),
         a,
@@ -138,11 +141,7 @@ describe("a rule that is not a pure function of its tensors", () => {
       "returns a scalar": messageOf(({ p, a, b }) => ({ p: norm(p), a, b })),
       "computes NaN": messageOf(({ p, a, b }) => ({ p: p.mul(2).mul(0 / 0), a, b })),
       "computes infinity, later": messageOf(
-        ({ p, a, b }) => ({
-          p: p.mul(1 / (2 - calls++)),
-          a,
-          b,
-        }),
+        ({ p, a, b }, { t }) => ({ p: p.mul(1 / (3 - t)), a, b }),
         3,
       ),
       "adds undefined": messageOf(({ p, a, b }) => ({ p: p.add(undefined as never), a, b })),
@@ -181,11 +180,13 @@ describe("a rule that is not a pure function of its tensors", () => {
         "adds undefined": "RuleError: R: an operand: got undefined, expected a number, or a tensor or scalar of this rule. (NOT_AN_OPERAND)",
         "chooses by a boolean": "RuleError: where: got true, expected a comparison such as gt(a, b). A condition over plain numbers is an ordinary if. (NOT_A_CONDITION)",
         "chooses by a tensor": "RuleError: where: got a tensor, expected a comparison such as gt(a, b). A condition over plain numbers is an ordinary if. (NOT_A_CONDITION)",
-        "chooses tensors by scalars": "RuleError: R: where: got a comparison of scalars between tensors, expected a comparison of tensors. (BAD_PROGRAM)",
+        "chooses tensors by scalars": "RuleError: R: where: got a comparison of scalars, expected one of tensors, to choose tensors by. Choose between scalars, and multiply: g.mul(where(gt(norm(g), 1), c, 1)). (BAD_PROGRAM)",
         "compares two numbers": "RuleError: gt: got [1, 2], expected at least one tensor or scalar of a rule. Between plain numbers use JavaScript's own operators and Math. (NOT_AN_OPERAND)",
         "compares with >": "RuleError: R: a tensor: got one of JavaScript's operators (such as * or <) on it, expected a method or a function of Downhill. Write a.mul(b) for a * b, sub(1, a) for 1 - a, where(gt(a, b), x, y) for a > b ? x : y. (NOT_A_NUMBER)",
-        "computes NaN": "RuleError: R: number 2 that meets a tensor: got NaN, expected a finite number. Look at the hyperparameters and at what the rule computes from them. (NOT_FINITE)",
-        "computes infinity, later": "RuleError: R: number 1 that meets a tensor: got Infinity, expected a finite number. Look at the hyperparameters and at what the rule computes from them. (NOT_FINITE)",
+        "computes NaN": "RuleError: R: number 2 of those that meet a tensor in step(): got NaN, expected a finite number. Look at the hyperparameters and at what the rule computes from them. (NOT_FINITE)",
+        "computes infinity, later": "RuleError: R: number 1 of those that meet a tensor in step(): got Infinity, expected a finite number. Look at the hyperparameters and at what the rule computes from them. (NOT_FINITE)",
+        "counts its calls": "RuleError: R: step(): got something else when it was called again with the same arguments, expected a pure function. Keep what a step must remember in state tensors, and randomness out of it. (IMPURE)",
+        "draws a random number": "RuleError: R: step(): got something else when it was called again with the same arguments, expected a pure function. Keep what a step must remember in state tensors, and randomness out of it. (IMPURE)",
         "forgets a state tensor": "RuleError: R: what step() returned for "b": got undefined, expected a tensor. Return every slot, also one that did not change: { p, a, b }. (MISSING_OUTPUT)",
         "forgets the parameter": "RuleError: R: what step() returned for "p": got undefined, expected a tensor. Return every slot, also one that did not change: { p, a, b }. (MISSING_OUTPUT)",
         "keeps a result of the last step": "RuleError: R: an operand: got a tensor of an earlier step or of another rule, expected a tensor of this call. A rule must be pure: keep nothing between calls but what it returns. (STALE_TENSOR)",
@@ -195,8 +196,9 @@ describe("a rule that is not a pure function of its tensors", () => {
         "prints a tensor": "RuleError: R: a tensor: got one of JavaScript's operators (such as * or <) on it, expected a method or a function of Downhill. Write a.mul(b) for a * b, sub(1, a) for 1 - a, where(gt(a, b), x, y) for a > b ? x : y. (NOT_A_NUMBER)",
         "returns a comparison": "RuleError: R: what step() returned for "p": got a Mask, expected a tensor. Return every slot, also one that did not change: { p, a, b }. (MISSING_OUTPUT)",
         "returns a number": "RuleError: R: what step() returned for "p": got 1, expected a tensor. Return every slot, also one that did not change: { p, a, b }. (MISSING_OUTPUT)",
-        "returns a promise": "RuleError: R: what step() returned for "p": got undefined, expected a tensor. Return every slot, also one that did not change: { p, a, b }. (MISSING_OUTPUT)",
+        "returns a promise": "RuleError: R: what step() returned for "p": got a promise, expected a tensor. step() must not be async. (MISSING_OUTPUT)",
         "returns a scalar": "RuleError: R: p: got one number, expected a tensor. (BAD_PROGRAM)",
+        "returns more than there is": "RuleError: R: what step() returned: got "g", expected only p, a, b. (UNKNOWN_OUTPUT)",
         "returns nothing": "RuleError: R: what step() returned for "p": got undefined, expected a tensor. Return every slot, also one that did not change: { p, a, b }. (MISSING_OUTPUT)",
         "sums one number": "RuleError: R: sum: got one number, expected a tensor. (BAD_PROGRAM)",
         "takes the root of a number": "RuleError: sqrt: got 2, expected at least one tensor or scalar of a rule. Between plain numbers use JavaScript's own operators and Math. (NOT_AN_OPERAND)",
@@ -270,7 +272,7 @@ describe("verify refuses what no trace can make", () => {
         "a missing operand": "RuleError: R: add: got 1 operands, expected 2.",
         "a number for a comparison": "RuleError: R: where: got a number, expected a comparison.",
         "a result that is not there": "RuleError: R: result %9: got a tensor, expected a scalar.",
-        "a scalar condition between tensors": "RuleError: R: where: got a comparison of scalars between tensors, expected a comparison of tensors.",
+        "a scalar condition between tensors": "RuleError: R: where: got a comparison of scalars, expected one of tensors, to choose tensors by. Choose between scalars, and multiply: g.mul(where(gt(norm(g), 1), c, 1)).",
         "a scalar in a slot": "RuleError: R: p: got one number, expected a tensor.",
         "a sound program": "accepted",
         "a sum of one number": "RuleError: R: sum: got one number, expected a tensor.",

@@ -80,11 +80,6 @@ export class BoundPlan {
     }
   }
 
-  /** After one range has run: computes the scalars that no kernel waited for. */
-  finish(begin: number, end: number): void {
-    this.computeScalars(this.plan.lastScalars, end - begin);
-  }
-
   /** Lets every tensor use the same temporaries, which then stay in the cache. */
   private moveTemporaries(begin: number): void {
     const shift = begin * bytesOf(this.arena.dtype);

@@ -15,7 +15,7 @@ export function selectBackend(choice: BackendName | Backend): Backend {
   if (typeof choice === "object" && choice !== null && "compile" in choice) return choice;
   if (choice !== "auto" && choice !== "wasm" && choice !== "interp") {
     throw new OptionError("BAD_OPTION", {
-      subject: "option backend",
+      subject: "backend",
       got: choice,
       expected: '"auto", "wasm" or "interp"',
     });

@@ -8,8 +8,8 @@
 import { BoundPlan } from "../backend/bound-plan.ts";
 import { selectBackend } from "../backend/select.ts";
 import { OptionError, ParameterError, Prose } from "../errors.ts";
-import { planOf, type Plan } from "../ir/plan.ts";
-import { programOf } from "../ir/program.ts";
+import type { Plan } from "../ir/plan.ts";
+import { PlanCache } from "../ir/plan-cache.ts";
 import { Trace, type Scalar, type Tensor } from "../ir/trace.ts";
 import { Arena, arenaOf } from "../memory/arena.ts";
 import { bytesOf, dtypeOf, type DType, type TypedArray } from "../memory/dtype.ts";
@@ -52,18 +52,13 @@ interface Job {
   readonly ranges: readonly number[] | null;
 }
 
-interface Traced {
-  readonly tape: Int32Array;
-  readonly plan: Plan;
-}
-
 const SLOTS = ["p", "g", "h"];
 /** Elements that go through the small arena at a time: a whole number of blocks of a reduction. */
 const BLOCK = 1 << 16;
 
 const traces = new Map<
   Operation | Summation,
-  { readonly trace: Trace; readonly known: Traced[] }
+  { readonly trace: Trace; readonly plans: PlanCache }
 >();
 const boundPlans = new WeakMap<Arena, Map<Plan, BoundPlan>>();
 const scratches = new Map<DType, Arena>();
@@ -195,20 +190,17 @@ function planFor(
 ): { plan: Plan; uniforms: Float64Array } {
   let entry = traces.get(operation);
   if (!entry) {
-    entry = { trace: new Trace(`foreach.${operation.name}`, SLOTS), known: [] };
+    const trace = new Trace(`foreach.${operation.name}`, SLOTS);
+    entry = { trace, plans: new PlanCache({ flush: false, fuse: true }) };
     traces.set(operation, entry);
   }
-  const { trace, known } = entry;
+  const { trace, plans } = entry;
   trace.begin(0);
   const [p, g, h] = [trace.slot(0), trace.slot(1), trace.slot(2)];
   if ("sum" in operation) trace.finish({ p, h }, operation.sum(p));
   else trace.finish({ p: operation.result(p, g, h, x), h });
   const uniforms = trace.uniforms.slice(0, trace.uniformCount);
-  const found = known.find(({ tape }) => trace.matches(tape));
-  if (found) return { plan: found.plan, uniforms };
-  const plan = planOf(programOf(trace, { flush: false }), true);
-  known.push({ tape: trace.tape.slice(0, trace.length), plan });
-  return { plan, uniforms };
+  return { plan: plans.find(trace) ?? plans.make(trace), uniforms };
 }
 
 function boundTo(plan: Plan, arena: Arena): BoundPlan {

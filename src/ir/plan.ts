@@ -34,8 +34,6 @@ export interface Stage {
 export interface Plan {
   readonly program: Program;
   readonly stages: readonly Stage[];
-  /** Ids of the scalar values that the host can compute only after the last kernel. */
-  readonly lastScalars: readonly number[];
   /** Number of temporaries as large as the tensors. */
   readonly temporaries: number;
   /** Whether tensors must be run one by one, because a value belongs to one tensor. */
@@ -63,7 +61,6 @@ export function planOf(program: Program, fuse: boolean): Plan {
   return {
     program,
     stages: cutter.stages,
-    lastScalars: cutter.scalarsReady(),
     temporaries,
     perTensor: program.nodes.some((node) => node.rank === "scalar"),
     storeMask,
@@ -139,7 +136,7 @@ class Cutter {
   }
 
   /** Scalars that the host can compute now and has not yet. */
-  scalarsReady(): number[] {
+  private scalarsReady(): number[] {
     const ready: number[] = [];
     this.program.nodes.forEach((node, id) => {
       if (node.rank !== "scalar" || opInfo(node.op).class === "reduce") return;

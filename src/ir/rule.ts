@@ -78,8 +78,12 @@ export interface RuleInfo {
   readonly stateNames: readonly string[];
   /** Whether state dicts hold a count of steps. */
   readonly counted: boolean;
-  /** Throws an {@link OptionError} unless the values of `hyper` may be used. */
-  validate(values: Readonly<Record<string, unknown>>): void;
+  /**
+   * Throws an {@link OptionError} unless the values of `hyper` may be used.
+   *
+   * @param group the number of their group, for the message.
+   */
+  validate(values: Readonly<Record<string, unknown>>, group?: number): void;
 }
 
 /** A rule that has been checked and is ready to be traced. */
@@ -104,17 +108,15 @@ const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals"];
  *   step: ({ p, g }, { lr }) => ({ p: p.sub(sign(g).mul(lr)) }),
  * });
  *
- * @throws {RuleError} if names clash or a default lies outside its domain.
+ * @throws {RuleError} if names clash or something is missing, {OptionError} if a default lies outside
+ *   its domain.
  */
 export function rule<const H extends HyperDefaults, S extends string = never>(
   spec: RuleSpec<H, S>,
 ): Rule<Hyper<H>> {
+  checkSpec(spec);
   const state = stateOf(spec);
   const hyperNames = Object.keys(spec.hyper);
-  const ranges = new Map<string, Range>();
-  for (const [name, text] of Object.entries(spec.domain ?? {})) {
-    ranges.set(name, parseInterval(spec.name, name, text as string));
-  }
   checkNames(spec.name, hyperNames, state.letters, state.names);
   const made: Rule<Hyper<H>> = {
     name: spec.name,
@@ -124,19 +126,59 @@ export function rule<const H extends HyperDefaults, S extends string = never>(
     slots: ["p", "g", ...state.letters],
     stateNames: state.names,
     counted: spec.counted ?? true,
-    validate(values) {
-      for (let i = 0; i < hyperNames.length; i++) {
-        const name = hyperNames[i]!;
-        validateOne(spec.name, name, spec.hyper[name]!, ranges.get(name), values[name]);
-      }
-      const complaint = spec.check?.(values as Hyper<H>);
-      if (complaint)
-        refuse(spec.name, complaint.option, values[complaint.option], complaint.expected);
-    },
+    validate: validatorOf(spec, hyperNames),
     step: spec.step as Rule<Hyper<H>>["step"],
   };
   made.validate(spec.hyper);
   return made;
+}
+
+function validatorOf<H extends HyperDefaults, S extends string>(
+  spec: RuleSpec<H, S>,
+  hyperNames: readonly string[],
+): RuleInfo["validate"] {
+  const ranges = new Map<string, Range>();
+  for (const [name, text] of Object.entries(spec.domain ?? {})) {
+    ranges.set(name, parseInterval(spec.name, name, text as string));
+  }
+  const where: Where = { rule: spec.name, group: undefined };
+  return (values, group) => {
+    where.group = group;
+    for (let i = 0; i < hyperNames.length; i++) {
+      const name = hyperNames[i]!;
+      validateOne(where, name, spec.hyper[name]!, ranges.get(name), values[name]);
+    }
+    const complaint = spec.check?.(values as Hyper<H>);
+    if (!complaint) return;
+    refuse(where, complaint.option, values[complaint.option], complaint.expected);
+  };
+}
+
+const specKeys = ["name", "formula", "hyper", "domain", "state", "counted", "check", "step"];
+
+/** For those who write rules without a type checker. */
+function checkSpec(spec: object): void {
+  const given = spec as Partial<RuleSpec<HyperDefaults, string>> | undefined;
+  const bad = (what: string, got: unknown, expected: string): never => {
+    throw new RuleError("BAD_RULE", {
+      subject: `${given?.name ?? "rule"}: ${what}`,
+      got,
+      expected,
+    });
+  };
+  if (typeof given !== "object" || given === null) bad("the rule", given, "an object");
+  const { name, hyper, step, domain } = given!;
+  const strange = Object.keys(given!).find((key) => !specKeys.includes(key));
+  if (strange !== undefined) bad("the rule", strange, `only ${specKeys.join(", ")}`);
+  if (typeof name !== "string" || name === "") bad("name", name, "a text");
+  if (typeof hyper !== "object" || hyper === null) bad("hyper", hyper, "an object of defaults");
+  if (typeof step !== "function") bad("step", step, "a function");
+  const homeless = Object.keys(domain ?? {}).find((key) => !Object.hasOwn(hyper!, key));
+  if (homeless !== undefined) bad("domain", homeless, "the names of hyperparameters");
+  for (const [key, value] of Object.entries(hyper!)) {
+    const fits = ["number", "boolean"].includes(typeof value) || Array.isArray(value);
+    if (!fits) bad(`hyper.${key}`, value, "a number, true or false, or a pair of numbers");
+  }
 }
 
 function trimLines(text: string): string {
@@ -198,27 +240,33 @@ function parseInterval(owner: string, option: string, text: string): Range {
   return { text, low, high, openLow: match[1] === "(", openHigh: match[4] === ")" };
 }
 
+/** Whose hyperparameters are checked. */
+interface Where {
+  readonly rule: string;
+  group: number | undefined;
+}
+
 function validateOne(
-  owner: string,
+  where: Where,
   option: string,
   example: number | boolean | readonly [number, number],
   range: Range | undefined,
   value: unknown,
 ): void {
   if (typeof example === "boolean") {
-    if (typeof value !== "boolean") refuse(owner, option, value, "true or false");
+    if (typeof value !== "boolean") refuse(where, option, value, "true or false");
   } else if (typeof example === "number") {
-    validateNumber(owner, option, -1, range, value);
+    validateNumber(where, option, -1, range, value);
   } else {
     if (!Array.isArray(value) || value.length !== example.length) {
-      refuse(owner, option, value, `an array of ${example.length} numbers`);
+      refuse(where, option, value, `an array of ${example.length} numbers`);
     }
-    for (let i = 0; i < value.length; i++) validateNumber(owner, option, i, range, value[i]);
+    for (let i = 0; i < value.length; i++) validateNumber(where, option, i, range, value[i]);
   }
 }
 
 function validateNumber(
-  owner: string,
+  where: Where,
   option: string,
   index: number,
   range: Range | undefined,
@@ -232,12 +280,12 @@ function validateNumber(
         (range.openHigh ? value < range.high : value <= range.high)));
   if (fits) return;
   const expected = range ? `a finite number in ${range.text}` : "a finite number";
-  refuse(owner, index < 0 ? option : `${option}[${index}]`, value, expected);
+  refuse(where, index < 0 ? option : `${option}[${index}]`, value, expected);
 }
 
-function refuse(owner: string, option: string, value: unknown, expected: string): never {
+function refuse(where: Where, option: string, value: unknown, expected: string): never {
   throw new OptionError("BAD_HYPERPARAMETER", {
-    subject: `${owner}: ${option}`,
+    subject: `${where.rule}: ${where.group === undefined ? "" : `paramGroups[${where.group}].`}${option}`,
     got: value,
     expected,
   });

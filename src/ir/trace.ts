@@ -160,7 +160,7 @@ export class Trace {
     this.operationsEnd = this.length;
     for (let index = 0; index < this.slots.length; index++) {
       const value = index === 1 ? this.slot(1) : outputs?.[this.slots[index]!];
-      if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value);
+      if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value, outputs);
       this.push(this.operand(value));
     }
     for (let index = 0; index < results.length; index++) this.push(this.operand(results[index]!));
@@ -213,7 +213,7 @@ export class Trace {
 
   private notFinite(value: number): never {
     throw new RuleError("NOT_FINITE", {
-      subject: `${this.subject}: number ${this.uniformCount + 1} that meets a tensor`,
+      subject: `${this.subject}: number ${this.uniformCount + 1} of those that meet a tensor in step()`,
       got: value,
       expected: "a finite number",
       advice: "Look at the hyperparameters and at what the rule computes from them.",
@@ -237,12 +237,16 @@ export class Trace {
     });
   }
 
-  private missingOutput(slot: string, value: unknown): never {
+  private missingOutput(slot: string, value: unknown, outputs: unknown): never {
+    const wanted = `{ ${this.slots.filter((_, i) => i !== 1).join(", ")} }`;
+    const isPromise = typeof (outputs as { then?: unknown } | undefined)?.then === "function";
     throw new RuleError("MISSING_OUTPUT", {
       subject: `${this.subject}: what step() returned for ${show(slot)}`,
-      got: value,
+      got: isPromise ? new Prose("a promise") : value,
       expected: "a tensor",
-      advice: `Return every slot, also one that did not change: { ${this.slots.filter((_, i) => i !== 1).join(", ")} }.`,
+      advice: isPromise
+        ? "step() must not be async."
+        : `Return every slot, also one that did not change: ${wanted}.`,
     });
   }
 }

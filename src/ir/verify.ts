@@ -46,15 +46,29 @@ function verifyNode(program: Program, node: Node, id: number): void {
       fail(program, name, "one number", "a tensor");
     }
     if (wantsMask && node.rank === "tensor" && operand.rank !== "tensor") {
-      fail(program, name, "a comparison of scalars between tensors", "a comparison of tensors");
+      const advice = "Choose between scalars, and multiply: g.mul(where(gt(norm(g), 1), c, 1)).";
+      fail(
+        program,
+        name,
+        "a comparison of scalars",
+        "one of tensors, to choose tensors by",
+        advice,
+      );
     }
   });
 }
 
-function fail(program: Program, subject: string, got: string, expected: string): never {
+function fail(
+  program: Program,
+  subject: string,
+  got: string,
+  expected: string,
+  advice?: string,
+): never {
   throw new RuleError("BAD_PROGRAM", {
     subject: `${program.subject}: ${subject}`,
     got: new Prose(got),
     expected,
+    ...(advice ? { advice } : {}),
   });
 }

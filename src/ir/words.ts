@@ -138,8 +138,18 @@ export const isFresh = (state: Tensor): boolean => state instanceof StateTensor 
 /**
  * base^exponent for a whole exponent ≥ 0, by repeated squaring. Unlike `**` its bits do not depend on
  * the JavaScript engine, so a run gives the same bits everywhere: use it for `1 - pow(b1, t)`.
+ *
+ * @throws {RuleError} `BAD_EXPONENT` for an exponent that is not whole or below 0.
  */
 export function pow(base: number, exponent: number): number {
+  if (!Number.isSafeInteger(exponent) || exponent < 0) {
+    throw new RuleError("BAD_EXPONENT", {
+      subject: "pow",
+      got: exponent,
+      expected: "a whole exponent ≥ 0",
+      advice: "For other exponents use **, whose last bit depends on the engine.",
+    });
+  }
   let result = 1;
   for (let square = base, rest = exponent; rest > 0; square *= square) {
     if (rest % 2 === 1) result *= square;

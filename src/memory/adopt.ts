@@ -23,11 +23,7 @@ export function adopt(parameters: readonly Parameter[], regions: number): void {
   for (const move of moves) move();
 }
 
-function prepare(
-  parameters: readonly Parameter[],
-  dtype: DType,
-  regions: number,
-): () => void {
+function prepare(parameters: readonly Parameter[], dtype: DType, regions: number): () => void {
   const perTensor = ALIGNMENT / bytesOf(dtype);
   const offsets: number[] = [];
   let elements = 0;

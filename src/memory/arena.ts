@@ -8,7 +8,7 @@
 import { BackendError, Prose } from "../errors.ts";
 import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
 
-/** Every tensor starts on this many bytes, so that each can be bound alone on a GPU as well. */
+/** Every tensor starts on this many bytes: a whole number of cache lines and vectors. */
 export const ALIGNMENT = 256;
 
 const PAGE = 65_536;
@@ -53,11 +53,6 @@ export class Arena {
     this.memory = createMemory(pagesFor(bytes));
     this.shared = !(this.memory.buffer instanceof ArrayBuffer);
     arenas.set(this.memory.buffer, this);
-  }
-
-  /** Bytes handed out so far. */
-  get bytes(): number {
-    return this.used;
   }
 
   /** The memory as it is now. */

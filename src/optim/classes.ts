@@ -2,8 +2,7 @@
 import { adam, adamw } from "../rules/adam.ts";
 import { rmsprop } from "../rules/rmsprop.ts";
 import { sgd } from "../rules/sgd.ts";
-import { Optimizer } from "./optimizer.ts";
-import type { OptimizerOptions, ParamsInput } from "./options.ts";
+import { optimizerClass } from "./define.ts";
 
 /**
  * Stochastic gradient descent with optional momentum.
@@ -15,15 +14,7 @@ import type { OptimizerOptions, ParamsInput } from "./options.ts";
  * 12 bytes per float32 parameter and step, 20 with momentum. As `torch.optim.SGD`;
  * Sutskever et al. (2013), http://proceedings.mlr.press/v28/sutskever13.
  */
-export class SGD extends Optimizer<typeof sgd.hyper> {
-  static readonly rule = sgd;
-  constructor(
-    params: ParamsInput<typeof sgd.hyper>,
-    options: OptimizerOptions<typeof sgd.hyper> = {},
-  ) {
-    super(sgd, params, options);
-  }
-}
+export class SGD extends /* @__PURE__ */ optimizerClass(sgd) {}
 
 /**
  * The gradient over a running root mean square of itself.
@@ -36,15 +27,7 @@ export class SGD extends Optimizer<typeof sgd.hyper> {
  * momentum and centered, 36 with both. As `torch.optim.RMSprop`; Tieleman and Hinton (2012);
  * centered: Graves (2013), https://arxiv.org/abs/1308.0850.
  */
-export class RMSprop extends Optimizer<typeof rmsprop.hyper> {
-  static readonly rule = rmsprop;
-  constructor(
-    params: ParamsInput<typeof rmsprop.hyper>,
-    options: OptimizerOptions<typeof rmsprop.hyper> = {},
-  ) {
-    super(rmsprop, params, options);
-  }
-}
+export class RMSprop extends /* @__PURE__ */ optimizerClass(rmsprop) {}
 
 /**
  * Adam: a running mean of the gradient over the root of a running mean of its square.
@@ -57,15 +40,7 @@ export class RMSprop extends Optimizer<typeof rmsprop.hyper> {
  * `exp_avg`, `exp_avg_sq`, with amsgrad `max_exp_avg_sq`. 28 bytes per float32 parameter and step, 36
  * with amsgrad. As `torch.optim.Adam`; Kingma and Ba (2015), https://arxiv.org/abs/1412.6980.
  */
-export class Adam extends Optimizer<typeof adam.hyper> {
-  static readonly rule = adam;
-  constructor(
-    params: ParamsInput<typeof adam.hyper>,
-    options: OptimizerOptions<typeof adam.hyper> = {},
-  ) {
-    super(adam, params, options);
-  }
-}
+export class Adam extends /* @__PURE__ */ optimizerClass(adam) {}
 
 /**
  * Adam with decoupled weight decay: p ← (1 - lr·wd)·p before Adam's update.
@@ -74,12 +49,4 @@ export class Adam extends Optimizer<typeof adam.hyper> {
  * false, `maximize` false. State and traffic as {@link Adam}. As `torch.optim.AdamW`; Loshchilov and
  * Hutter (2019), https://arxiv.org/abs/1711.05101.
  */
-export class AdamW extends Optimizer<typeof adamw.hyper> {
-  static readonly rule = adamw;
-  constructor(
-    params: ParamsInput<typeof adamw.hyper>,
-    options: OptimizerOptions<typeof adamw.hyper> = {},
-  ) {
-    super(adamw, params, options);
-  }
-}
+export class AdamW extends /* @__PURE__ */ optimizerClass(adamw) {}

@@ -9,6 +9,18 @@ export interface OptimizerClass<H extends HyperDefaults> {
   readonly rule: Rule<H>;
 }
 
+/** The class of a rule that has been made already. */
+export function optimizerClass<H extends HyperDefaults>(made: Rule<H>): OptimizerClass<H> {
+  const cls = class extends Optimizer<H> {
+    static readonly rule = made;
+    constructor(params: ParamsInput<H>, options: OptimizerOptions<H> = {}) {
+      super(made, params, options);
+    }
+  };
+  Object.defineProperty(cls, "name", { value: made.name });
+  return cls;
+}
+
 /**
  * An optimizer class for your own rule; it gets every backend and plan.
  *
@@ -20,18 +32,10 @@ export interface OptimizerClass<H extends HyperDefaults> {
  * });
  * const optimizer = new SignSGD([w], { lr: 1e-2 });
  *
- * @throws {RuleError} if names clash, {OptionError} if a default lies outside its domain.
+ * @throws as {@link rule} does.
  */
 export function defineOptimizer<const H extends HyperDefaults, S extends string = never>(
   spec: RuleSpec<H, S>,
 ): OptimizerClass<Hyper<H>> {
-  const made = rule(spec);
-  const cls = class extends Optimizer<Hyper<H>> {
-    static readonly rule = made;
-    constructor(params: ParamsInput<Hyper<H>>, options: OptimizerOptions<Hyper<H>> = {}) {
-      super(made, params, options);
-    }
-  };
-  Object.defineProperty(cls, "name", { value: made.name });
-  return cls;
+  return optimizerClass(rule(spec));
 }

@@ -4,7 +4,7 @@
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
 import { selectBackend } from "../backend/select.ts";
-import { OptionError } from "../errors.ts";
+import { OptionError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Parameter } from "../memory/parameter.ts";
@@ -16,6 +16,7 @@ import {
   type OptimizerOptions,
   type ParamGroup,
   type ParamGroupInput,
+  type ParamGroups,
   type ParamsInput,
 } from "./options.ts";
 import { loadState, saveState, type StateDict } from "./state-dict.ts";
@@ -26,11 +27,14 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * The groups, in order. Their numbers may be changed between steps
    * (`optimizer.paramGroups[0].lr = 1e-4`); they are checked again in the next step.
    */
-  readonly paramGroups: readonly ParamGroup<H>[];
+  get paramGroups(): ParamGroups<H> {
+    return this.shownGroups;
+  }
   private readonly rule: Rule<H>;
   private readonly defaults: Hyper<H>;
   private readonly stepper: Stepper<H>;
   private readonly groups: ParamGroup<H>[] = [];
+  private shownGroups!: ParamGroups<H>;
   private readonly entries: Entry[] = [];
   private readonly arenas: ArenaState[] = [];
 
@@ -46,7 +50,6 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     this.rule = rule;
     this.defaults = defaults;
     this.stepper = new Stepper(rule, plan, selectBackend(plan.backend));
-    this.paramGroups = this.groups;
     this.admit(readGroups(rule, params, defaults));
   }
 
@@ -73,10 +76,10 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    *   has changed then: no parameter, no state, no count of steps.
    */
   step(): void;
-  step<T>(closure: () => T): T;
+  step<T>(closure: () => T extends PromiseLike<unknown> ? never : T): T;
   step<T>(closure?: () => T): T | undefined {
     const loss = closure === undefined ? undefined : this.evaluate(closure);
-    for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!);
+    for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!, i);
     this.stepper.step(this.arenas, this.groups);
     return loss;
   }
@@ -86,7 +89,15 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * before the next step are skipped. With `{ setToNull: false }` existing gradients become zero
    * instead; the next step then moves parameters by their momentum and decay.
    */
-  zeroGrad({ setToNull = true }: { setToNull?: boolean } = {}): void {
+  zeroGrad(options: { setToNull?: boolean } = {}): void {
+    const { setToNull = true } = options;
+    if (typeof setToNull !== "boolean" || Object.keys(options).some((key) => key !== "setToNull")) {
+      throw new OptionError("BAD_OPTION", {
+        subject: `${this.rule.name}: zeroGrad`,
+        got: options,
+        expected: "nothing, or { setToNull: true } or { setToNull: false }",
+      });
+    }
     for (let i = 0; i < this.entries.length; i++) {
       const { parameter } = this.entries[i]!;
       if (setToNull) parameter.hasGrad = false;
@@ -129,9 +140,10 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     }
     const loss = closure();
     if (typeof (loss as { then?: unknown } | undefined)?.then !== "function") return loss;
+    (loss as PromiseLike<unknown>).then(undefined, () => {}); // its failure is not ours to report
     throw new OptionError("ASYNC_CLOSURE", {
       subject: `${this.rule.name}: closure`,
-      got: "a promise",
+      got: new Prose("a promise"),
       expected: "a loss",
       advice: "Await the gradients first, then call step() without a closure.",
     });
@@ -145,6 +157,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
       for (const parameter of group.params) this.enter(parameter, this.groups.length);
       this.groups.push(group);
     }
+    this.shownGroups = Object.freeze([...this.groups]) as unknown as ParamGroups<H>;
     for (const arena of this.arenas) arena.entries.sort((a, b) => a.home.offset - b.home.offset);
   }
 

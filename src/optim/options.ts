@@ -29,9 +29,12 @@ export type ParamGroupInput<H extends HyperDefaults> = Partial<Hyper<H>> & {
 };
 
 /** A group as the optimizer keeps it: its numbers may be changed between steps. */
-export type ParamGroup<H extends HyperDefaults> = Hyper<H> & {
-  readonly params: readonly Parameter[];
-};
+export type ParamGroup<H extends HyperDefaults> = (string extends keyof H
+  ? { [name: string]: unknown }
+  : Hyper<H>) & { readonly params: readonly Parameter[] };
+
+/** All groups, in order; there is always one. */
+export type ParamGroups<H extends HyperDefaults> = readonly [ParamGroup<H>, ...ParamGroup<H>[]];
 
 /** What `new Adam(...)` takes first. */
 export type ParamsInput<H extends HyperDefaults> =
@@ -59,7 +62,7 @@ export function checkOptions<H extends HyperDefaults>(
     const value = given[name];
     if (value !== undefined && typeof value !== "boolean") {
       throw new OptionError("BAD_OPTION", {
-        subject: `${rule.name}: option ${name}`,
+        subject: `${rule.name}: ${name}`,
         got: value,
         expected: "true or false",
       });
@@ -104,13 +107,16 @@ export function readGroup<H extends HyperDefaults>(
   requireObject(rule.name, "a parameter group", group);
   refuseUnknown(rule, group, ["params"]);
   const { params } = group;
+  const alone = (params as unknown) instanceof Parameter;
   const strange = Array.isArray(params) ? params.findIndex((p) => !(p instanceof Parameter)) : -1;
   if (!Array.isArray(params) || strange >= 0) {
     throw new ParameterError("BAD_PARAMS", {
       subject: `${rule.name}: params of a group${strange >= 0 ? `, number ${strange + 1}` : ""}`,
       got: strange >= 0 ? params[strange] : params,
       expected: "an array of parameters",
-      advice: "Make parameters with parameter(values, { name, shape }).",
+      advice: alone
+        ? "Put it into an array: { params: [w] }."
+        : "Make parameters with parameter(values, { name, shape }).",
     });
   }
   const hyper = fillIn(rule, defaults, group);
@@ -144,7 +150,12 @@ function requireObject(rule: string, what: string, value: unknown): void {
   throw new error("BAD_OPTION", {
     subject: `${rule}: ${what}`,
     got: value,
-    expected: what === "options" ? "an object such as { lr: 0.01 }" : "an object with params",
+    ...(what === "options"
+      ? { expected: "an object such as { lr: 0.01 }" }
+      : {
+          expected: "a parameter or an object with params",
+          advice: "Make parameters with parameter(values, { name, shape }).",
+        }),
   });
 }
 
@@ -152,12 +163,23 @@ function refuseUnknown(rule: RuleInfo, given: object, others: readonly string[])
   const known = [...rule.hyperNames, ...others];
   const stranger = Object.keys(given).find((key) => !known.includes(key));
   if (stranger === undefined) return;
-  const lower = stranger.replaceAll("_", "").toLowerCase();
-  const meant = known.find((name) => name.toLowerCase() === lower);
+  const meant = closest(stranger, known);
   throw new OptionError("UNKNOWN_OPTION", {
-    subject: `${rule.name}: option ${show(stranger)}`,
+    subject: `${rule.name}: ${show(stranger)}`,
     got: new Prose("an unknown name"),
     expected: `one of ${known.join(", ")}`,
     ...(meant ? { advice: `Did you mean ${meant}?` } : {}),
   });
+}
+
+/** The known name that a wrong one most likely stands for: of another case, cut short, or too long. */
+function closest(stranger: string, known: readonly string[]): string | undefined {
+  const plain = stranger.replaceAll("_", "").toLowerCase();
+  if (plain === "learningrate") return known.find((name) => name === "lr");
+  const names = known.map((name) => ({ name, lower: name.toLowerCase() }));
+  const found =
+    names.find(({ lower }) => lower === plain) ??
+    names.find(({ lower }) => plain.length > 1 && lower.startsWith(plain)) ??
+    names.find(({ lower }) => lower.length > 1 && plain.startsWith(lower));
+  return found?.name;
 }

@@ -8,9 +8,10 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { BoundPlan } from "../backend/bound-plan.ts";
+import { Prose, RuleError } from "../errors.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
-import { planOf, type Plan } from "../ir/plan.ts";
-import { programOf } from "../ir/program.ts";
+import type { Plan } from "../ir/plan.ts";
+import { PlanCache } from "../ir/plan-cache.ts";
 import { Trace } from "../ir/trace.ts";
 import { ALIGNMENT } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
@@ -76,17 +77,12 @@ class Batch {
   }
 }
 
-interface Traced {
-  readonly tape: Int32Array;
-  readonly plan: Plan;
-}
-
 export class Stepper<H extends HyperDefaults> {
   readonly backend: Backend;
   private readonly rule: Rule<H>;
   private readonly options: CheckedPlan;
   private readonly trace: Trace;
-  private readonly known: Traced[] = [];
+  private readonly plans: PlanCache;
   private readonly batches: Batch[] = [];
   private batchCount = 0;
   /** The objects that the rule is called with, again and again. */
@@ -98,6 +94,7 @@ export class Stepper<H extends HyperDefaults> {
     this.options = options;
     this.backend = backend;
     this.trace = new Trace(rule.name, rule.slots);
+    this.plans = new PlanCache({ flush: options.flushSubnormals, fuse: options.compile });
     // A property that has held something else keeps its numbers by reference and copies none.
     for (const name of rule.hyperNames) this.numbers[name] = undefined;
   }
@@ -133,8 +130,9 @@ export class Stepper<H extends HyperDefaults> {
 
   private prepare(batch: Batch, groups: readonly ParamGroup<H>[]): void {
     const { trace } = this;
-    this.runRule(batch, groups[batch.group]!);
-    batch.plan = this.findPlan() ?? this.makePlan();
+    const group = groups[batch.group]!;
+    this.runRule(batch, group);
+    batch.plan = this.plans.find(trace) ?? this.makePlan(batch, group);
     const count = trace.uniformCount;
     if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
     for (let i = 0; i < count; i++) batch.uniforms[i] = trace.uniforms[i]!;
@@ -143,7 +141,7 @@ export class Stepper<H extends HyperDefaults> {
   }
 
   /** Lets the rule write itself onto the trace. */
-  private runRule(batch: Batch, group: ParamGroup<H>): void {
+  private runRule(batch: Batch, group: ParamGroup<H>): object {
     const { rule, trace, tensors, numbers } = this;
     trace.begin(~batch.written);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
@@ -151,22 +149,37 @@ export class Stepper<H extends HyperDefaults> {
       numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
     }
     numbers["t"] = rule.counted ? batch.steps + 1 : NaN;
-    trace.finish(rule.step(tensors as never, numbers as never));
+    const outputs = rule.step(tensors as never, numbers as never);
+    trace.finish(outputs);
+    return outputs;
   }
 
-  private findPlan(): Plan | undefined {
-    for (let i = 0; i < this.known.length; i++) {
-      if (this.trace.matches(this.known[i]!.tape)) return this.known[i]!.plan;
+  /** Makes the plan of what was traced, unless the rule does something else when it runs again. */
+  private makePlan(batch: Batch, group: ParamGroup<H>): Plan {
+    const { trace, rule } = this;
+    const tape = trace.tape.slice(0, trace.length);
+    const uniforms = trace.uniforms.slice(0, trace.uniformCount);
+    this.checkOutputs(this.runRule(batch, group));
+    if (trace.matches(tape) && uniforms.every((value, i) => value === trace.uniforms[i])) {
+      return this.plans.make(trace);
     }
-    return undefined;
+    throw new RuleError("IMPURE", {
+      subject: `${rule.name}: step()`,
+      got: new Prose("something else when it was called again with the same arguments"),
+      expected: "a pure function",
+      advice: "Keep what a step must remember in state tensors, and randomness out of it.",
+    });
   }
 
-  private makePlan(): Plan {
-    const { trace, options } = this;
-    const program = programOf(trace, { flush: options.flushSubnormals });
-    const plan = planOf(program, options.compile);
-    this.known.push({ tape: trace.tape.slice(0, trace.length), plan });
-    return plan;
+  private checkOutputs(outputs: object): void {
+    const { slots, name } = this.rule;
+    const strange = Object.keys(outputs).find((key) => key === "g" || !slots.includes(key));
+    if (strange === undefined) return;
+    throw new RuleError("UNKNOWN_OUTPUT", {
+      subject: `${name}: what step() returned`,
+      got: strange,
+      expected: `only ${slots.filter((_, i) => i !== 1).join(", ")}`,
+    });
   }
 
   private bind({ arena, plan }: Batch): void {
