@@ -11,7 +11,8 @@ export type {
 } from "./optim/options.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
 export * as foreach from "./foreach/index.ts";
-export { parameter, type Parameter, type ParameterOptions } from "./memory/parameter.ts";
+export { parameter } from "./memory/create.ts";
+export type { Parameter, ParameterOptions } from "./memory/parameter.ts";
 export type { DType, TypedArray } from "./memory/dtype.ts";
 export type { NestedNumbers } from "./memory/shape.ts";
 export {

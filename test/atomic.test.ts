@@ -132,7 +132,7 @@ describe("out of memory", () => {
     const { optimizer } = crowded({});
     noMore();
     expect(() => optimizer.step()).toThrowErrorMatchingInlineSnapshot(
-      `[BackendError: memory of the optimizer: got no more memory for 0.6 MiB, expected parameters, gradients and state of one group to fit into 4 GiB. Use fewer or smaller parameters per group.]`,
+      `[BackendError: memory of the optimizer: got no memory for 0.6 MiB in one piece, expected parameters, gradients and state to fit into memory, and into 4 GiB. Add large parameters in groups of their own with addParamGroup(); optimizers made one after another over the same parameters share a memory until they are collected.]`,
     );
     try {
       optimizer.step();

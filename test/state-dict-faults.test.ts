@@ -98,7 +98,7 @@ test("everything that does not fit is refused, and nothing has changed", () => {
       "a parameter twice": "Adam: paramGroups[0].params: got ["a", "b", "a"], expected the names ["a","b"].",
       "a slot of another optimizer": "Adam: state of "c": got "momentum_buffer", expected only step, exp_avg, exp_avg_sq, max_exp_avg_sq.",
       "a slot of another type": "Adam: state of "c": exp_avg: got Float32Array(2), expected a Float64Array of 2 elements.",
-      "a slot that is a list": "Adam: state of "c": exp_avg_sq: got [1, 2], expected a Float64Array of 2 elements.",
+      "a slot that is a list": "Adam: state of "c": exp_avg_sq: got [1, 2], expected a Float64Array of 2 elements. JSON keeps no typed arrays; structuredClone and v8.serialize do.",
       "a slot too long": "Adam: state of "c": exp_avg: got Float64Array(5), expected a Float64Array of 2 elements.",
       "a slot too short": "Adam: state of "c": exp_avg: got Float64Array(1), expected a Float64Array of 2 elements.",
       "an lr that is NaN": "OptionError: Adam: lr: got NaN, expected a finite number in [0, inf).",

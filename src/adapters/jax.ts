@@ -6,7 +6,8 @@
  * next to a backward pass, and jax-js offers no other way into its WebAssembly memory. jax-js arrays
  * are counted by hand and lost when forgotten; inside this file's functions nobody has to count.
  */
-import { parameter, type Parameter } from "../memory/parameter.ts";
+import { parameter } from "../memory/create.ts";
+import type { Parameter } from "../memory/parameter.ts";
 import { CompiledFunction, DifferentiatedLoss, type TreeFunction } from "./jax/compile.ts";
 import { receive, receiveAsync } from "./jax/gradients.ts";
 import { checkSyncRead, Loan } from "./jax/loan.ts";

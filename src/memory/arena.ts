@@ -1,8 +1,8 @@
 /**
  * One memory in which parameters, gradients and state lie side by side.
  *
- * An arena hands out regions and never takes one back; it is freed as a whole, by the garbage
- * collector, when nothing views it any more. The memory is a shared WebAssembly.Memory wherever the
+ * An arena hands out regions. Those of a dropped optimizer come back for the next one; the whole is
+ * freed by the garbage collector when nothing views it any more. The memory is a shared WebAssembly.Memory wherever the
  * engine makes one: views of a shared memory stay alive when it grows, and threads can join later.
  */
 import { BackendError, Prose } from "../errors.ts";
@@ -44,6 +44,7 @@ export class Arena {
   /** Whether views survive growth and other threads may join. */
   readonly shared: boolean;
   private used = 0;
+  private readonly spare: { readonly at: number; readonly bytes: number }[] = [];
   private whole: TypedArray | undefined;
 
   /** @param bytes how much memory to begin with; it grows when more is allocated. */
@@ -75,6 +76,13 @@ export class Arena {
    * @throws {BackendError} `OUT_OF_MEMORY` if the engine has no more; nothing has changed then.
    */
   allocate(bytes: number): number {
+    const again = this.spare.findIndex((region) => region.bytes === bytes);
+    if (again >= 0) {
+      const { at } = this.spare[again]!;
+      this.spare.splice(again, 1);
+      new Uint8Array(this.memory.buffer, at, bytes).fill(0);
+      return at;
+    }
     const at = this.used;
     const end = at + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const missing = pagesFor(end) - this.memory.buffer.byteLength / PAGE;
@@ -84,6 +92,11 @@ export class Arena {
     }
     this.used = end;
     return at;
+  }
+
+  /** Takes back a region that nothing uses any more. */
+  release(at: number, bytes: number): void {
+    this.spare.push({ at, bytes });
   }
 
   /** A live view of `length` elements from `byteOffset` on. */
@@ -133,9 +146,11 @@ function grow(memory: Growable, pages: number, bytes: number): void {
 function outOfMemory(bytes: number, cause?: unknown): BackendError {
   const error = new BackendError("OUT_OF_MEMORY", {
     subject: "memory of the optimizer",
-    got: new Prose(`no more memory for ${(bytes / 2 ** 20).toFixed(1)} MiB`),
-    expected: "parameters, gradients and state of one group to fit into 4 GiB",
-    advice: "Use fewer or smaller parameters per group.",
+    got: new Prose(`no memory for ${(bytes / 2 ** 20).toFixed(1)} MiB in one piece`),
+    expected: "parameters, gradients and state to fit into memory, and into 4 GiB",
+    advice:
+      "Add large parameters in groups of their own with addParamGroup(); optimizers made one after " +
+      "another over the same parameters share a memory until they are collected.",
   });
   if (cause !== undefined) error.cause = cause;
   return error;

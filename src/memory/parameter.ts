@@ -7,7 +7,7 @@
 import { GradientError, ParameterError, Prose } from "../errors.ts";
 import type { Arena } from "./arena.ts";
 import { bytesOf, dtypeOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
-import { flatten, sizeOfShape, type NestedNumbers } from "./shape.ts";
+import { flatten, type NestedNumbers } from "./shape.ts";
 
 /** Where a parameter lives in an arena. */
 export interface Home {
@@ -19,7 +19,7 @@ export interface Home {
   readonly gradRegion: number;
 }
 
-/** A trainable tensor; made by {@link parameter}. */
+/** A trainable tensor; made by `parameter()`. */
 export class Parameter<D extends DType = DType> {
   /** Key in state dicts; without one, its position among all parameters of the optimizer. */
   readonly name: string | undefined;
@@ -46,7 +46,8 @@ export class Parameter<D extends DType = DType> {
 
   /**
    * A live view of the values, in row-major order. Take it after the optimizer is made: making one
-   * moves the values, and a view taken before it is then empty (its length is 0).
+   * moves the values, and a view taken before it is then empty (its length is 0). For a copy use
+   * `.slice()`: the memory is shared between threads, so `structuredClone` gives another live view.
    */
   get data(): TypedArray<D> {
     if (this.dataView.length !== this.size) this.lookAgain();
@@ -196,114 +197,6 @@ export interface ParameterOptions {
   readonly dtype?: DType;
   /** Whether it is trained (default true). */
   readonly requiresGrad?: boolean;
-}
-
-/**
- * A parameter with a copy of the given values.
- *
- * @param values a Float32Array or Float64Array (flat, see `shape`), nested arrays of numbers (also a
- *   single number: shape []), or nothing but `{ shape }` for zeros.
- * @throws {ParameterError} `BAD_SHAPE`, `BAD_VALUES` or `BAD_OPTION`.
- *
- * @example
- * parameter(new Float32Array(1000), { name: "w", shape: [10, 100] });
- * parameter([[1, 2], [3, 4]], { dtype: "float64" });
- * parameter({ name: "b", shape: [100] });
- */
-export function parameter(values: Float64Array, options?: ParameterOptions): Parameter<"float64">;
-export function parameter(values: Float32Array, options?: ParameterOptions): Parameter<"float32">;
-export function parameter<D extends DType = "float32">(
-  values: NestedNumbers,
-  options?: ParameterOptions & { readonly dtype?: D },
-): Parameter<D>;
-export function parameter<D extends DType = "float32">(
-  options: ParameterOptions & { readonly shape: readonly number[]; readonly dtype?: D },
-): Parameter<D>;
-export function parameter(
-  first: TypedArray | NestedNumbers | ParameterOptions,
-  second?: ParameterOptions,
-): Parameter {
-  const onlyShape =
-    second === undefined &&
-    typeof first === "object" &&
-    !Array.isArray(first) &&
-    !ArrayBuffer.isView(first) &&
-    first !== null &&
-    "shape" in first;
-  const options = (onlyShape ? first : (second ?? {})) as ParameterOptions;
-  checkOptions(options);
-  const dtype = options.dtype ?? dtypeOf(first) ?? "float32";
-  if (onlyShape) {
-    const size = sizeOfShape(options.shape!, labelOf(options));
-    return create(new Float64Array(size), dtype, options.shape!, options);
-  }
-  return fromValues(first as TypedArray | NestedNumbers, dtype, options);
-}
-
-function fromValues(
-  values: TypedArray | NestedNumbers,
-  dtype: DType,
-  options: ParameterOptions,
-): Parameter {
-  const given = dtypeOf(values);
-  const flat = given
-    ? { values: values as TypedArray, shape: [(values as TypedArray).length] }
-    : flatten(values);
-  if (flat === null) {
-    throw new ParameterError("BAD_VALUES", {
-      subject: labelOf(options),
-      got: values,
-      expected: "a Float32Array, a Float64Array or evenly nested arrays of numbers",
-      advice: "For zeros give the shape alone: parameter({ shape: [10, 100] }).",
-    });
-  }
-  const shape = options.shape ?? flat.shape;
-  const size = sizeOfShape(shape, labelOf(options));
-  if (size !== flat.values.length) {
-    throw new ParameterError("BAD_SHAPE", {
-      subject: `${labelOf(options)}: shape`,
-      got: shape,
-      expected: `a shape of ${flat.values.length} elements`,
-    });
-  }
-  return create(flat.values, dtype, shape, options);
-}
-
-function create(
-  values: ArrayLike<number>,
-  dtype: DType,
-  shape: readonly number[],
-  options: ParameterOptions,
-): Parameter {
-  const data = dtype === "float32" ? new Float32Array(values) : new Float64Array(values);
-  return new Parameter<DType>(data, dtype, shape, options);
-}
-
-const known = ["name", "shape", "dtype", "requiresGrad"];
-
-function checkOptions(options: ParameterOptions): void {
-  const bad = (option: string, got: unknown, expected: string): never => {
-    throw new ParameterError("BAD_OPTION", {
-      subject: `${labelOf(options)}: ${option}`,
-      got,
-      expected,
-    });
-  };
-  if (typeof options !== "object" || options === null) bad("options", options, "an object");
-  const stranger = Object.keys(options).find((key) => !known.includes(key));
-  if (stranger !== undefined) bad("options", stranger, `only ${known.join(", ")}`);
-  const { name, dtype, requiresGrad } = options;
-  if (name !== undefined && (typeof name !== "string" || name === "")) bad("name", name, "a text");
-  if (dtype !== undefined && dtype !== "float32" && dtype !== "float64") {
-    bad("dtype", dtype, '"float32" or "float64"');
-  }
-  if (requiresGrad !== undefined && typeof requiresGrad !== "boolean") {
-    bad("requiresGrad", requiresGrad, "true or false");
-  }
-}
-
-function labelOf({ name }: ParameterOptions): string {
-  return name === undefined ? "parameter" : `parameter ${JSON.stringify(name)}`;
 }
 
 /** Empties old views, so that nobody reads or writes memory that no longer counts. */

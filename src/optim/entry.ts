@@ -20,6 +20,26 @@ export interface Entry {
   written: number;
 }
 
+/** Regions of state, all of one size, that an optimizer holds of an arena. */
+interface Holding {
+  readonly arena: Arena;
+  readonly bytes: number;
+  readonly regions: number[];
+}
+
+/**
+ * Gives regions back when their optimizer is collected: whoever makes one optimizer after another over
+ * the same parameters, as a search for a learning rate does, must not run out of memory.
+ */
+const dropped = new FinalizationRegistry<Holding>(({ arena, bytes, regions }) => {
+  for (const at of regions) arena.release(at, bytes);
+});
+
+/** Ties an arena's regions to the life of their optimizer. */
+export function holdFor(optimizer: object, { holding }: ArenaState): void {
+  dropped.register(optimizer, holding);
+}
+
 /** The optimizer's own share of an arena: regions of state, and the plans bound to it. */
 export class ArenaState {
   readonly arena: Arena;
@@ -28,9 +48,12 @@ export class ArenaState {
   /** Byte offset of each slot's region; -1 until it is needed. */
   readonly regions: number[];
   readonly bound = new Map<Plan, BoundPlan>();
+  /** What the optimizer holds of the arena, for when it is dropped. */
+  readonly holding: Holding;
 
   constructor(arena: Arena, home: Home, slots: number) {
     this.arena = arena;
+    this.holding = { arena, bytes: arena.capacity * bytesOf(arena.dtype), regions: [] };
     this.regions = Array.from({ length: slots }, () => -1);
     this.regions[0] = home.dataRegion;
     this.regions[1] = home.gradRegion;
@@ -39,7 +62,8 @@ export class ArenaState {
   /** Makes room for a slot, zero all over. @throws {BackendError} `OUT_OF_MEMORY`. */
   require(slot: number): void {
     if (this.regions[slot]! >= 0) return;
-    this.regions[slot] = this.arena.allocate(this.arena.capacity * bytesOf(this.arena.dtype));
+    this.regions[slot] = this.arena.allocate(this.holding.bytes);
+    this.holding.regions.push(this.regions[slot]!);
   }
 
   /** A view of one parameter's part of a slot. */

@@ -8,7 +8,7 @@ import { OptionError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Parameter } from "../memory/parameter.ts";
-import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
+import { ArenaState, checkDistinct, holdFor, keyOf, type Entry } from "./entry.ts";
 import {
   checkOptions,
   readGroup,
@@ -30,10 +30,11 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   get paramGroups(): ParamGroups<H> {
     return this.shownGroups;
   }
-  private readonly rule: Rule<H>;
-  private readonly defaults: Hyper<H>;
-  private readonly stepper: Stepper<H>;
-  private readonly groups: ParamGroup<H>[] = [];
+  // Inside, hyperparameters go by name: what an optimizer does never depends on which it has.
+  private readonly rule: Rule;
+  private readonly defaults: Hyper<HyperDefaults>;
+  private readonly stepper: Stepper;
+  private readonly groups: ParamGroup<HyperDefaults>[] = [];
   private shownGroups!: ParamGroups<H>;
   private readonly entries: Entry[] = [];
   private readonly arenas: ArenaState[] = [];
@@ -46,11 +47,11 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * @throws {ParameterError} for parameters that are missing, double or have equal names.
    */
   constructor(rule: Rule<H>, params: ParamsInput<H>, options: OptimizerOptions<H> = {}) {
-    const { defaults, plan } = checkOptions(rule, options);
-    this.rule = rule;
+    this.rule = rule as unknown as Rule;
+    const { defaults, plan } = checkOptions(this.rule, options as OptimizerOptions<HyperDefaults>);
     this.defaults = defaults;
-    this.stepper = new Stepper(rule, plan, selectBackend(plan.backend));
-    this.admit(readGroups(rule, params, defaults));
+    this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
+    this.admit(readGroups(this.rule, params as ParamsInput<HyperDefaults>, defaults));
   }
 
   /** Name of the backend that runs the steps. */
@@ -64,7 +65,8 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * @throws as the constructor does; the optimizer is unchanged then.
    */
   addParamGroup(group: ParamGroupInput<H>): void {
-    this.admit([readGroup(this.rule, group, this.defaults)]);
+    const input = group as ParamGroupInput<HyperDefaults>;
+    this.admit([readGroup(this.rule, input, this.defaults)]);
   }
 
   /**
@@ -149,7 +151,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     });
   }
 
-  private admit(groups: readonly ParamGroup<H>[]): void {
+  private admit(groups: readonly ParamGroup<HyperDefaults>[]): void {
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
     adopt(parameters, this.rule.slots.length);
@@ -167,6 +169,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     if (!arena) {
       arena = new ArenaState(home.arena, home, this.rule.slots.length);
       this.arenas.push(arena);
+      holdFor(this, arena);
     }
     const key = keyOf(parameter, this.entries.length);
     const entry: Entry = { parameter, key, group, home, arena, steps: 0, written: 0 };

@@ -23,15 +23,20 @@ export interface PlanOptions {
 /** Hyperparameters that differ from the defaults, and how to run. */
 export type OptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> & PlanOptions;
 
+/** Values by name, where it is open which hyperparameters there are. */
+type Named<H extends HyperDefaults, Known> = string extends keyof H
+  ? { [name: string]: unknown }
+  : Known;
+
 /** Some parameters and the hyperparameters that hold for them alone. */
-export type ParamGroupInput<H extends HyperDefaults> = Partial<Hyper<H>> & {
+export type ParamGroupInput<H extends HyperDefaults> = Named<H, Partial<Hyper<H>>> & {
   readonly params: readonly Parameter[];
 };
 
 /** A group as the optimizer keeps it: its numbers may be changed between steps. */
-export type ParamGroup<H extends HyperDefaults> = (string extends keyof H
-  ? { [name: string]: unknown }
-  : Hyper<H>) & { readonly params: readonly Parameter[] };
+export type ParamGroup<H extends HyperDefaults> = Named<H, Hyper<H>> & {
+  readonly params: readonly Parameter[];
+};
 
 /** All groups, in order; there is always one. */
 export type ParamGroups<H extends HyperDefaults> = readonly [ParamGroup<H>, ...ParamGroup<H>[]];
@@ -51,10 +56,10 @@ const switches = ["foreach", "compile", "flushSubnormals"] as const;
 const planKeys: readonly string[] = [...switches, "backend"];
 
 /** Splits options into hyperparameters and plan, and refuses what is neither. */
-export function checkOptions<H extends HyperDefaults>(
-  rule: Rule<H>,
-  options: OptimizerOptions<H>,
-): { readonly defaults: Hyper<H>; readonly plan: CheckedPlan } {
+export function checkOptions(
+  rule: Rule,
+  options: OptimizerOptions<HyperDefaults>,
+): { readonly defaults: Hyper<HyperDefaults>; readonly plan: CheckedPlan } {
   requireObject(rule.name, "options", options);
   refuseUnknown(rule, options, planKeys);
   const given: PlanOptions = options;
@@ -69,16 +74,16 @@ export function checkOptions<H extends HyperDefaults>(
     }
   }
   const { foreach = true, compile = true, backend = "auto", flushSubnormals = true } = given;
-  const defaults = fillIn(rule, rule.hyper as unknown as Hyper<H>, options);
+  const defaults = fillIn(rule, rule.hyper, options);
   return { defaults, plan: { foreach, compile, backend, flushSubnormals } };
 }
 
 /** Reads parameters or groups; every group is complete and valid afterwards. */
-export function readGroups<H extends HyperDefaults>(
-  rule: Rule<H>,
-  params: ParamsInput<H>,
-  defaults: Hyper<H>,
-): ParamGroup<H>[] {
+export function readGroups(
+  rule: Rule,
+  params: ParamsInput<HyperDefaults>,
+  defaults: Hyper<HyperDefaults>,
+): ParamGroup<HyperDefaults>[] {
   if (!Array.isArray(params)) {
     throw new ParameterError("BAD_PARAMS", {
       subject: `${rule.name}: params`,
@@ -95,15 +100,17 @@ export function readGroups<H extends HyperDefaults>(
     });
   }
   const plain = params.some((entry) => entry instanceof Parameter);
-  const groups = plain ? [{ params } as ParamGroupInput<H>] : (params as ParamGroupInput<H>[]);
+  const groups = plain
+    ? [{ params } as ParamGroupInput<HyperDefaults>]
+    : (params as ParamGroupInput<HyperDefaults>[]);
   return groups.map((group) => readGroup(rule, group, defaults));
 }
 
-export function readGroup<H extends HyperDefaults>(
-  rule: Rule<H>,
-  group: ParamGroupInput<H>,
-  defaults: Hyper<H>,
-): ParamGroup<H> {
+export function readGroup(
+  rule: Rule,
+  group: ParamGroupInput<HyperDefaults>,
+  defaults: Hyper<HyperDefaults>,
+): ParamGroup<HyperDefaults> {
   requireObject(rule.name, "a parameter group", group);
   refuseUnknown(rule, group, ["params"]);
   const { params } = group;
@@ -124,15 +131,15 @@ export function readGroup<H extends HyperDefaults>(
     value: Object.freeze([...params]),
     enumerable: true,
   });
-  return Object.seal(made) as ParamGroup<H>;
+  return Object.seal(made) as ParamGroup<HyperDefaults>;
 }
 
 /** The values of `given` over those of `defaults`, checked together. */
-function fillIn<H extends HyperDefaults>(
-  rule: Rule<H>,
-  defaults: Hyper<H>,
-  given: Partial<Hyper<H>>,
-): Hyper<H> {
+function fillIn(
+  rule: Rule,
+  defaults: Hyper<HyperDefaults>,
+  given: Readonly<Record<string, unknown>>,
+): Hyper<HyperDefaults> {
   const values: Record<string, unknown> = {};
   for (const name of rule.hyperNames) values[name] = undefined; // as the stepper does: cheaper to read
   for (const name of rule.hyperNames) {
@@ -140,7 +147,7 @@ function fillIn<H extends HyperDefaults>(
     values[name] = Array.isArray(value) ? [...(value as unknown[])] : value;
   }
   rule.validate(values);
-  return values as Hyper<H>;
+  return values as Hyper<HyperDefaults>;
 }
 
 function requireObject(rule: string, what: string, value: unknown): void {

@@ -34,10 +34,10 @@ export interface StateDict {
   readonly paramGroups: readonly GroupState[];
 }
 
-export function saveState<H extends HyperDefaults>(
-  rule: Rule<H>,
+export function saveState(
+  rule: Rule,
   entries: readonly Entry[],
-  groups: readonly ParamGroup<H>[],
+  groups: readonly ParamGroup<HyperDefaults>[],
 ): StateDict {
   const state = Object.create(null) as Record<string, ParameterState>;
   for (const entry of entries) {
@@ -63,10 +63,10 @@ function infoOf({ key, parameter }: Entry): ParameterInfo {
 }
 
 /** @throws {StateDictError} | {OptionError} if it does not fit; nothing has changed then. */
-export function loadState<H extends HyperDefaults>(
-  rule: Rule<H>,
+export function loadState(
+  rule: Rule,
   entries: readonly Entry[],
-  groups: readonly ParamGroup<H>[],
+  groups: readonly ParamGroup<HyperDefaults>[],
   dict: StateDict,
 ): void {
   checkHead(rule, dict);
@@ -105,10 +105,10 @@ function checkHead(rule: RuleInfo, dict: StateDict): void {
   throw refusal(rule, "optimizer of the state dict", dict.optimizer, JSON.stringify(rule.name));
 }
 
-function checkGroups<H extends HyperDefaults>(
-  rule: Rule<H>,
+function checkGroups(
+  rule: Rule,
   entries: readonly Entry[],
-  groups: readonly ParamGroup<H>[],
+  groups: readonly ParamGroup<HyperDefaults>[],
   saved: readonly GroupState[],
 ): void {
   if (saved.length !== groups.length) {
@@ -185,7 +185,14 @@ function checkParameterState(
     }
     if (dtypeOf(value) !== parameter.dtype || (value as TypedArray).length !== parameter.size) {
       const wanted = parameter.dtype === "float32" ? "Float32Array" : "Float64Array";
-      throw refusal(rule, `${where}: ${slot}`, value, `a ${wanted} of ${parameter.size} elements`);
+      const expected = `a ${wanted} of ${parameter.size} elements`;
+      throw refusal(
+        rule,
+        `${where}: ${slot}`,
+        value,
+        expected,
+        ArrayBuffer.isView(value) ? "" : SAVING,
+      );
     }
   }
   if (rule.counted && !Object.hasOwn(state, "step")) {
@@ -221,6 +228,15 @@ function own(state: StateDict["state"], key: string): ParameterState | undefined
   return Object.hasOwn(state, key) ? state[key] : undefined;
 }
 
-function refusal(rule: RuleInfo, what: string, got: unknown, expected: string): StateDictError {
-  return new StateDictError("STATE_MISMATCH", { subject: `${rule.name}: ${what}`, got, expected });
+const SAVING = "JSON keeps no typed arrays; structuredClone and v8.serialize do.";
+
+function refusal(
+  rule: RuleInfo,
+  what: string,
+  got: unknown,
+  expected: string,
+  advice = "",
+): StateDictError {
+  const subject = `${rule.name}: ${what}`;
+  return new StateDictError("STATE_MISMATCH", { subject, got, expected, advice });
 }

@@ -77,9 +77,9 @@ class Batch {
   }
 }
 
-export class Stepper<H extends HyperDefaults> {
+export class Stepper {
   readonly backend: Backend;
-  private readonly rule: Rule<H>;
+  private readonly rule: Rule;
   private readonly options: CheckedPlan;
   private readonly trace: Trace;
   private readonly plans: PlanCache;
@@ -89,7 +89,7 @@ export class Stepper<H extends HyperDefaults> {
   private readonly tensors: Record<string, unknown> = {};
   private readonly numbers: Record<string, unknown> = { t: 0 };
 
-  constructor(rule: Rule<H>, options: CheckedPlan, backend: Backend) {
+  constructor(rule: Rule, options: CheckedPlan, backend: Backend) {
     this.rule = rule;
     this.options = options;
     this.backend = backend;
@@ -100,7 +100,7 @@ export class Stepper<H extends HyperDefaults> {
   }
 
   /** Takes one step for every parameter that has a gradient. */
-  step(arenas: readonly ArenaState[], groups: readonly ParamGroup<H>[]): void {
+  step(arenas: readonly ArenaState[], groups: readonly ParamGroup<HyperDefaults>[]): void {
     this.batchCount = 0;
     for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
     for (let i = 0; i < this.batchCount; i++) this.prepare(this.batches[i]!, groups);
@@ -128,7 +128,7 @@ export class Stepper<H extends HyperDefaults> {
     return batch;
   }
 
-  private prepare(batch: Batch, groups: readonly ParamGroup<H>[]): void {
+  private prepare(batch: Batch, groups: readonly ParamGroup<HyperDefaults>[]): void {
     const { trace } = this;
     const group = groups[batch.group]!;
     this.runRule(batch, group);
@@ -141,7 +141,7 @@ export class Stepper<H extends HyperDefaults> {
   }
 
   /** Lets the rule write itself onto the trace. */
-  private runRule(batch: Batch, group: ParamGroup<H>): object {
+  private runRule(batch: Batch, group: ParamGroup<HyperDefaults>): object {
     const { rule, trace, tensors, numbers } = this;
     trace.begin(~batch.written);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
@@ -155,7 +155,7 @@ export class Stepper<H extends HyperDefaults> {
   }
 
   /** Makes the plan of what was traced, unless the rule does something else when it runs again. */
-  private makePlan(batch: Batch, group: ParamGroup<H>): Plan {
+  private makePlan(batch: Batch, group: ParamGroup<HyperDefaults>): Plan {
     const { trace, rule } = this;
     const tape = trace.tape.slice(0, trace.length);
     const uniforms = trace.uniforms.slice(0, trace.uniformCount);
