@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { explain } from "../src/cli/explain.ts";
 import { bundle } from "./helpers/bundle.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -42,6 +43,32 @@ test("all blocks pass the type checker", () => {
   const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
   expect(stdout).toBe("");
   expect(status).toBe(0);
+});
+
+test("its Adam is the library's, bit for bit", async () => {
+  const rule = blocks.find((code) => code.includes('name: "Adam"'))!;
+  const file = join(folder, "adam.mjs");
+  const comparison = `
+    import { Adam as Library } from "downhill";
+    const [a, b] = [parameter({ shape: [99] }), parameter({ shape: [99] })];
+    const [ours, theirs] = [new Adam([a]), new Library([b])];
+    for (let step = 1; step <= 30; step++) {
+      a.grad = b.grad = Float32Array.from({ length: 99 }, (_, i) => Math.sin(i * step) * 10 ** (i % 20));
+      ours.step();
+      theirs.step();
+    }
+    console.log(a.data.some((x) => x !== 0) && a.data.every((x, i) => Object.is(x, b.data[i])));`;
+  writeFileSync(file, await bundle(rule + comparison));
+  const { stdout } = spawnSync(process.execPath, [file], { encoding: "utf8" });
+  expect(stdout).toBe("true\n");
+});
+
+test("its listings are what explain prints", () => {
+  const { ir, wasm } = explain("adam", { hyper: {}, dtype: "float32", t: 2 });
+  const [program] = /(?<=^```text\n).*?(?=\n```)/ms.exec(readme)!;
+  expect(program).toBe(ir);
+  const [excerpt] = /(?<=^```wasm\n).*?(?=\n```)/ms.exec(readme)!;
+  expect(wasm[0]!.replaceAll(/^ {6}/gm, "")).toContain(excerpt);
 });
 
 describe("each block runs", () => {

@@ -162,7 +162,7 @@ async function compareOne(
     options: showOptions(optimizer.options),
     finalLoss: movingAverage(run.losses, smoothingWindow(run.steps)).at(-1)!,
     testAccuracy: run.testAccuracy,
-    torchAccuracy: single?.accuracy ?? null,
+    torchAccuracy: truth?.accuracy ?? null,
     distance: truth ? largestDistance(run.losses, truth.losses) : null,
     torchDistance: truth && single ? largestDistance(single.losses, truth.losses) : null,
     gradientMs: run.gradientMs,

@@ -7,8 +7,8 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -133,6 +133,9 @@ export async function recordTorchCurves(
   const weights = weightBytes(experiment);
   const order = orderBytes(experiment, mnist.train.count);
   const folder = await mkdtemp(join(tmpdir(), "downhill-torch-"));
+  // Ctrl-C ends the process without coming back here.
+  const sweep = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", sweep);
   try {
     const config = { experiment, optimizers, mnist: mnist.directory };
     await writeFile(join(folder, "config.json"), JSON.stringify(config));
@@ -150,7 +153,8 @@ export async function recordTorchCurves(
     }
     return record;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    process.off("exit", sweep);
+    sweep();
   }
 }
 
@@ -162,6 +166,8 @@ async function runScript(
 ): Promise<void> {
   const script = join(packageRoot(), "scripts", "torch_curves.py");
   const child = spawn(python, [script, folder], { stdio: ["ignore", "ignore", "pipe"] });
+  const stop = () => child.kill();
+  process.once("exit", stop);
   const ended = new Promise<string>((settle) => {
     child.once("error", (error) => settle(error.message));
     child.once("close", (status, signal) =>
@@ -175,6 +181,7 @@ async function runScript(
     else complaints.push(line);
   }
   const problem = await ended;
+  process.off("exit", stop);
   if (problem === "") return;
   throw new TorchError(
     "TORCH_FAILED",

@@ -394,6 +394,7 @@ describe("terminal", () => {
       │ SGD with momentum │ lr=0.01, momentum=0.9 │    NaN │    9.80% │        - │        - │        - │    1.234 │     0.042 │
       └───────────────────┴───────────────────────┴────────┴──────────┴──────────┴──────────┴──────────┴──────────┴───────────┘
       2,814 steps over 101,770 parameters.
+      Final loss: where the averaged curve ends.
       Distance: largest difference of a step's loss from PyTorch float64's; PyTorch distance: the same for PyTorch float32."
     `);
     expect(comparisonTable(ROWS, { width: 110 })).toMatchInlineSnapshot(`
@@ -407,6 +408,7 @@ describe("terminal", () => {
       │   lr=0.01, momentum=0.9 │        │          │          │          │          │          │           │
       └─────────────────────────┴────────┴──────────┴──────────┴──────────┴──────────┴──────────┴───────────┘
       2,814 steps over 101,770 parameters.
+      Final loss: where the averaged curve ends.
       Distance: largest difference of a step's loss from PyTorch float64's; PyTorch distance: the same for PyTorch float32."
     `);
     expect(comparisonTable(ROWS, { color: true })).toContain("\u001b[1mOptimizer\u001b[22m");

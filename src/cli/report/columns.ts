@@ -85,5 +85,6 @@ export function explain(rows: readonly ComparisonRow[]): string[] {
   const torch = rows.some((row) => row.torchDistance !== null)
     ? "; PyTorch distance: the same for PyTorch float32"
     : "";
-  return [...size, ...(compared ? [`${distance}${torch}.`] : [])];
+  const loss = "Final loss: where the averaged curve ends.";
+  return [...size, loss, ...(compared ? [`${distance}${torch}.`] : [])];
 }

@@ -20,6 +20,7 @@ export interface ComparisonRow {
   readonly label: string;
   /** The hyperparameters that were set, e.g. `lr=0.001`. */
   readonly options: string;
+  /** Where the averaged curve ends, see {@link movingAverage}. */
   readonly finalLoss: number;
   /** Fraction of the test examples that were classified correctly, from 0 to 1. */
   readonly testAccuracy: number;

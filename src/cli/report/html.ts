@@ -119,7 +119,7 @@ function comparison(rows: readonly ComparisonRow[]): string {
 function figure({ title, caption, svg }: ReportContent["figures"][number], index: number): string {
   return (
     `<figure>\n<div class="card">${svg.trim()}</div>\n` +
-    `<figcaption><strong>Figure ${index + 1}. ${escapeText(title)}</strong> ` +
+    `<figcaption><strong>Figure ${index + 1}. ${escapeText(title)}.</strong> ` +
     `${escapeText(caption)}</figcaption>\n</figure>`
   );
 }
