@@ -1,8 +1,9 @@
 /**
  * State dicts: everything that an optimizer remembers, as plain data.
  *
- * Keyed by parameter name, with PyTorch's names for the slots. Loading checks all of it before it
- * changes anything, so a state dict that does not fit leaves the optimizer as it was.
+ * Keyed by parameter name, with PyTorch's names for the slots; a slot that was never written is absent.
+ * Loading checks all of it before it changes anything, so a state dict that does not fit leaves the
+ * optimizer as it was.
  */
 import { Prose, StateDictError } from "../errors.ts";
 import type { HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
