@@ -5,7 +5,7 @@ import { build } from "esbuild";
 const source = (path: string): string =>
   fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 
-/** A minified ES module; `@jax-js/jax` stays an import. */
+/** A minified ES module; `@jax-js/jax` and Node's own modules stay imports. */
 export async function bundle(code: string): Promise<Uint8Array> {
   const result = await build({
     stdin: {
@@ -14,7 +14,7 @@ export async function bundle(code: string): Promise<Uint8Array> {
       resolveDir: fileURLToPath(new URL("..", import.meta.url)),
     },
     alias: { "downhill/jax": source("adapters/jax.ts"), downhill: source("index.ts") },
-    external: ["@jax-js/jax"],
+    external: ["@jax-js/jax", "node:*"],
     bundle: true,
     minify: true,
     format: "esm",
