@@ -116,7 +116,9 @@ describe("memory", () => {
     const { kept, garbage } = memoryPerStep(optimizer, name === "Normed" ? 20 * STEPS : STEPS);
     expect(kept).toBeLessThan(1);
     expect(garbage).toBeGreaterThan(0);
-    expect(garbage).toBeLessThan(name === "Normed" ? 500 : 300);
+    // What a rule computes on the host lives in heap numbers of 12 to 16 bytes, and what it returns in
+    // one object: 60 to 250 bytes in all, twice that right after a collection on newer engines.
+    expect(garbage).toBeLessThan(512);
   });
 
   test("a step that keeps something would be noticed", () => {
