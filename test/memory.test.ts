@@ -1,29 +1,69 @@
 /** Memory comes back: optimizers made one after another over the same parameters share it. */
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { Adam, parameter, SGD } from "../src/index.ts";
+import { Adam, parameter, SGD, type Parameter } from "../src/index.ts";
 
-test("regions of a dropped optimizer serve the next one, zero all over", async () => {
-  const w = parameter({ shape: [100_000], name: "w" });
-  const optimizer = new Adam([w], { lr: 0 });
-  const { arena } = w.home!;
-  for (let round = 0; round < 200; round++) {
-    // Out of this function's reach at once, so that it can be collected.
-    (() => {
-      const other = round % 2 === 0 ? new Adam([w], { lr: 0.01 }) : new SGD([w], { momentum: 0.5 });
-      expect(other.stateDict().state).toEqual({});
-      w.data = new Float32Array(100_000);
-      w.ensureGrad({ zero: false }).fill(1);
-      other.step();
-      expect(w.data[99_999]).toBeCloseTo(round % 2 === 0 ? -0.01 : -0.001, 6);
-    })();
+/** Makes and drops optimizers over `w`, and lets the collector run now and then. */
+async function makeMany(
+  w: Parameter,
+  rounds: number,
+  use: (round: number) => void,
+): Promise<number> {
+  for (let round = 0; round < rounds; round++) {
+    use(round); // what it makes is out of reach at once
     if (round % 10 === 9) {
       globalThis.gc!();
       await setTimeout(1); // finalizers run between tasks
     }
   }
+  return w.home!.arena.buffer.byteLength;
+}
+
+test("regions of a dropped optimizer serve the next one, zero all over", async () => {
+  const w = parameter({ shape: [100_000], name: "w" });
+  const optimizer = new Adam([w], { lr: 0 });
+  const bytes = await makeMany(w, 200, (round) => {
+    const other = round % 2 === 0 ? new Adam([w], { lr: 0.01 }) : new SGD([w], { momentum: 0.5 });
+    expect(other.stateDict().state).toEqual({});
+    w.data = new Float32Array(100_000);
+    w.ensureGrad({ zero: false }).fill(1);
+    other.step();
+    expect(w.data[99_999]).toBeCloseTo(round % 2 === 0 ? -0.01 : -0.001, 6);
+  });
   // 200 optimizers of 1.5 regions of 0.4 MB would be 120 MB.
-  expect(arena.buffer.byteLength).toBeLessThan(20e6);
+  expect(bytes).toBeLessThan(20e6);
   optimizer.step();
   expect(Object.keys(optimizer.stateDict().state)).toEqual(["w"]);
+});
+
+test("so do the temporaries of an uncompiled one", async () => {
+  const w = parameter({ shape: [100_000], name: "w" });
+  w.ensureGrad();
+  const bytes = await makeMany(w, 100, () => new Adam([w], { compile: false }).step());
+  expect(bytes).toBeLessThan(20e6);
+});
+
+test("nothing keeps the memory of a dropped optimizer and its parameters", async () => {
+  const arena = (() => {
+    const w = parameter({ shape: [1000], name: "w" });
+    w.ensureGrad();
+    new Adam([w]).step();
+    return new WeakRef(w.home!.arena);
+  })();
+  await setTimeout(1);
+  globalThis.gc!();
+  expect(arena.deref()).toBeUndefined();
+});
+
+test("ten thousand groups and a hundred thousand parameters are just many", () => {
+  const many = Array.from({ length: 130_000 }, () => parameter([1]));
+  const optimizer = new Adam(many, { lr: 0.5 });
+  for (const each of many) each.grad = [1];
+  optimizer.step();
+  expect(many.every((each) => Math.abs(each.data[0]! - 0.5) < 1e-6)).toBe(true);
+  const groups = new SGD(many.slice(0, 10_000).map((w) => ({ params: [w], lr: 0.25 })));
+  groups.step();
+  groups.step();
+  expect(many[9_999]!.data[0]).toBeCloseTo(0, 6);
+  groups.loadStateDict(groups.stateDict());
 });

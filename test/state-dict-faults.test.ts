@@ -82,8 +82,8 @@ test("everything that does not fit is refused, and nothing has changed", () => {
   });
   expect(Object.fromEntries(messages)).toMatchInlineSnapshot(`
     {
-      "a broken count": "Adam: state of "c": step: got 1.5, expected a whole number ≥ 0.",
-      "a count that is a tensor": "Adam: state of "c": step: got Float32Array(1), expected a whole number ≥ 0.",
+      "a broken count": "Adam: state of "c": step: got 1.5, expected a whole number from 0 to 2^53 - 3.",
+      "a count that is a tensor": "Adam: state of "c": step: got Float32Array(1), expected a whole number from 0 to 2^53 - 3.",
       "a group less": "Adam: paramGroups: got 1 groups, expected 2.",
       "a group more": "Adam: paramGroups: got 3 groups, expected 2.",
       "a group that is null": "Adam: paramGroups[1]: got null, expected an object with params.",
@@ -91,7 +91,7 @@ test("everything that does not fit is refused, and nothing has changed", () => {
       "a hyperparameter more": "Adam: paramGroups[1]: got "momentum", expected only params, lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay.",
       "a list": "Adam: state dict: got [], expected what stateDict() returned.",
       "a list for the state": "Adam: state dict: got an object {optimizer, version, state, paramGroups}, expected what stateDict() returned.",
-      "a negative count": "Adam: state of "c": step: got -1, expected a whole number ≥ 0.",
+      "a negative count": "Adam: state of "c": step: got -1, expected a whole number from 0 to 2^53 - 3.",
       "a negative lr": "OptionError: Adam: lr: got -5, expected a finite number in [0, inf).",
       "a parameter less": "Adam: paramGroups[0].params: got ["a"], expected the names ["a","b"].",
       "a parameter that is null": "Adam: paramGroups[0].params: got [undefined, "b"], expected the names ["a","b"].",

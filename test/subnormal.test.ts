@@ -85,6 +85,24 @@ test("Adam with its usual betas, float32", () => {
   expect(slotsWithSubnormals(Adam, "float32", {})).toEqual([]);
 });
 
+describe("small gradients with a small eps move as far as without the flush", () => {
+  const cases = [Adam, RMSprop].flatMap((cls) =>
+    [0, 1e-15, 1e-20].flatMap((eps) => [1e-13, 1e-14, 1e-15].map((size) => ({ cls, eps, size }))),
+  );
+  test.each(cases)("$cls.name, eps $eps, gradients of $size", ({ cls, eps, size }) => {
+    const end = (flushSubnormals: boolean): number => {
+      const w = parameter([0], { name: "w" });
+      const alpha = cls === RMSprop ? { alpha: 0.999 } : {};
+      const optimizer = new cls([w], { lr: 1e-3, eps, ...alpha, flushSubnormals } as never);
+      w.grad = [size];
+      for (let step = 0; step < 100; step++) (optimizer as unknown as Optimizer).step();
+      return w.data[0]!;
+    };
+    expect(end(false)).toBeLessThan(0);
+    expect(end(true)).toBe(end(false));
+  });
+});
+
 test.each(ways)("small averages come out the same on $name", ({ options }) => {
   const run = (way: object): string => {
     const w = parameter(

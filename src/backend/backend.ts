@@ -14,7 +14,8 @@ export interface Backend {
 
 /** Compiled code, not yet tied to a memory. */
 export interface Kernel {
-  bind(arena: Arena): BoundKernel;
+  /** @param allocate gives room in the arena for what the kernel needs of its own. */
+  bind(arena: Arena, allocate: (bytes: number) => number): BoundKernel;
 }
 
 /** A kernel over one arena, with room of its own for pointers and uniforms. */

@@ -26,16 +26,23 @@ export class BoundPlan {
 
   /**
    * @param temporaryElements how many elements each temporary holds.
+   * @param allocate where memory for temporaries and kernels comes from.
    * @throws {BackendError} if memory runs out; nothing has run then.
    */
-  constructor(plan: Plan, backend: Backend, arena: Arena, temporaryElements: number) {
+  constructor(
+    plan: Plan,
+    backend: Backend,
+    arena: Arena,
+    temporaryElements: number,
+    allocate: (bytes: number) => number = (bytes) => arena.allocate(bytes),
+  ) {
     this.plan = plan;
     this.arena = arena;
     this.kernels = plan.stages.map(({ kernel }) =>
-      backend.compile(kernel, arena.dtype).bind(arena),
+      backend.compile(kernel, arena.dtype).bind(arena, allocate),
     );
     const bytes = temporaryElements * bytesOf(arena.dtype);
-    this.temporaries = Array.from({ length: plan.temporaries }, () => arena.allocate(bytes));
+    this.temporaries = Array.from({ length: plan.temporaries }, () => allocate(bytes));
     this.scalars = new Float64Array(plan.program.nodes.length);
   }
 

@@ -6,7 +6,7 @@
  * type: storing to a Float32Array rounds to float32, and for + - × ÷ √ rounding the float64 result
  * gives the same bits as float32 arithmetic.
  */
-import { flushConstant, Op } from "../ir/op.ts";
+import { flushThreshold, Op } from "../ir/op.ts";
 import type { KernelIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf, type DType, type TypedArray } from "../memory/dtype.ts";
@@ -38,7 +38,7 @@ class InterpKernel implements BoundKernel {
     this.ir = ir;
     this.arena = arena;
     this.bytes = bytesOf(dtype);
-    this.tiny = flushConstant(dtype);
+    this.tiny = flushThreshold(dtype);
     this.pointers = new Float64Array(ir.slots.length);
     this.uniforms = array(ir.uniformCount);
     this.partials = new Float64Array(ir.reductions.length * LANES);
@@ -119,8 +119,7 @@ class InterpKernel implements BoundKernel {
         for (let i = 0; i < n; i++) out[i] = Number(a[i]! > 0) - Number(a[i]! < 0);
         break;
       case Op.flush:
-        for (let i = 0; i < n; i++) out[i] = a[i]! + this.tiny;
-        for (let i = 0; i < n; i++) out[i] = out[i]! - this.tiny;
+        for (let i = 0; i < n; i++) out[i] = Math.abs(a[i]!) < this.tiny ? 0 : a[i]!;
         break;
       case Op.gt:
         for (let i = 0; i < n; i++) out[i] = Number(a[i]! > b[i]!);

@@ -28,9 +28,9 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
   checkHyper(rule, hyper);
   prepareFolder(flags.out);
   const mnist = loadMnist();
-  const network = await createNetwork(experiment);
   const records: StepRecord[] = [];
   const total = checkedSteps(experiment, mnist);
+  const network = await createNetwork(experiment);
   const progress = createProgress(process.stderr, { label: rule.name, total });
   let run: TrainedRun;
   try {

@@ -244,12 +244,24 @@ function readLists(name: string, lists: readonly TensorList[]): Place[][] {
         expected: "lists of equal length",
       });
     }
-    list.forEach((tensor, index) => checkTensor(subject, index, tensor, views[0]![index]));
+    list.forEach((tensor, index) => {
+      checkTensor(subject, index, tensor, views[0]![index]);
+      checkOverlap(subject, index, tensor, views[0]![index]!);
+    });
   }
   return views.map((list) => list.map(placeOf));
 }
 
 function checkTensor(subject: string, index: number, tensor: unknown, target: unknown): void {
+  const lost =
+    dtypeOf(tensor) && ((tensor as TypedArray).buffer as { detached?: boolean }).detached;
+  if (lost) {
+    throw new ParameterError("DETACHED", {
+      subject: `${subject}: tensor ${index}`,
+      got: new Prose("a view of memory that has moved"),
+      expected: "a view taken after the optimizer was made",
+    });
+  }
   const fits = dtypeOf(tensor) !== null && dtypeOf(tensor) === dtypeOf(target);
   if (fits && (tensor as TypedArray).length === (target as TypedArray).length) return;
   throw new ParameterError("BAD_TENSORS", {
@@ -258,6 +270,24 @@ function checkTensor(subject: string, index: number, tensor: unknown, target: un
     expected: dtypeOf(target)
       ? `as the target, a ${showType(target as TypedArray)}`
       : "a parameter or a float array",
+  });
+}
+
+/** A target that another tensor reaches into would be read half old, half new. */
+function checkOverlap(
+  subject: string,
+  index: number,
+  tensor: TypedArray,
+  target: TypedArray,
+): void {
+  const distance = tensor.byteOffset - target.byteOffset;
+  const apart = tensor.buffer !== target.buffer || Math.abs(distance) >= target.byteLength;
+  if (apart || distance === 0) return;
+  throw new ParameterError("OVERLAP", {
+    subject: `${subject}: tensor ${index}`,
+    got: new Prose("tensors that overlap in part"),
+    expected: "tensors that are the same or apart",
+    advice: "Copy one of them: x.slice().",
   });
 }
 

@@ -25,7 +25,7 @@ export const Op = {
   sqrt: 11,
   /** -1, 0 or 1; 0 for NaN, as in PyTorch. */
   sign: 12,
-  /** (x + c) - c: keeps a decaying average out of the subnormal range. */
+  /** 0 where |x| is below a threshold: keeps a decaying average out of the subnormal range. */
   flush: 13,
   gt: 14,
   ge: 15,
@@ -84,9 +84,12 @@ export function opInfo(op: OpCode): OpInfo {
 }
 
 /**
- * The constant of {@link Op.flush}, a power of two so that adding and subtracting it is exact for
- * every average that matters: 2^-80 in float32 (exact from 2.8e-17 up), 2^-940 in float64.
+ * The threshold of {@link Op.flush}: 2^-115 = 2.4e-35 in float32, 2^-1000 = 9.3e-302 in float64.
+ *
+ * It stands above the smallest normal number by so much (2^11, 2^22) that an average which just passes
+ * may be multiplied by 1 - b1 and still be normal; and so low that squares of gradients pass down to
+ * 2e-16 with b2 = 0.999.
  */
-export function flushConstant(dtype: "float32" | "float64"): number {
-  return dtype === "float32" ? 2 ** -80 : 2 ** -940;
+export function flushThreshold(dtype: "float32" | "float64"): number {
+  return dtype === "float32" ? 2 ** -115 : 2 ** -1000;
 }

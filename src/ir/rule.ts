@@ -115,22 +115,32 @@ export function rule<const H extends HyperDefaults, S extends string = never>(
   spec: RuleSpec<H, S>,
 ): Rule<Hyper<H>> {
   checkSpec(spec);
+  const hyper = frozenCopy(spec.hyper);
   const state = stateOf(spec);
   const hyperNames = Object.keys(spec.hyper);
   checkNames(spec.name, hyperNames, state.letters, state.names);
   const made: Rule<Hyper<H>> = {
     name: spec.name,
     formula: trimLines(spec.formula ?? ""),
-    hyper: spec.hyper as unknown as Hyper<H>,
+    hyper: hyper as unknown as Hyper<H>,
     hyperNames,
     slots: ["p", "g", ...state.letters],
     stateNames: state.names,
     counted: spec.counted ?? true,
-    validate: validatorOf(spec, hyperNames),
+    validate: validatorOf({ ...spec, hyper }, hyperNames),
     step: spec.step as Rule<Hyper<H>>["step"],
   };
-  made.validate(spec.hyper);
+  made.validate(hyper);
   return made;
+}
+
+/** Nobody changes a rule's defaults from outside. */
+function frozenCopy<H extends HyperDefaults>(hyper: H): H {
+  const copies = Object.entries(hyper).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? Object.freeze([...value]) : value,
+  ]);
+  return Object.freeze(Object.fromEntries(copies)) as H;
 }
 
 function validatorOf<H extends HyperDefaults, S extends string>(

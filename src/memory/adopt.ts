@@ -1,6 +1,7 @@
 /** Moves the parameters of an optimizer into arenas, side by side. */
 import type { Parameter } from "./parameter.ts";
-import { ALIGNMENT, Arena } from "./arena.ts";
+import { ParameterError, Prose } from "../errors.ts";
+import { ALIGNMENT, Arena, MAX_BYTES } from "./arena.ts";
 import { bytesOf, type DType } from "./dtype.ts";
 
 /** Room for what kernels need besides regions of tensors. */
@@ -15,6 +16,15 @@ const SLACK = 1 << 16;
  * @throws {BackendError} `OUT_OF_MEMORY`; no parameter has moved then.
  */
 export function adopt(parameters: readonly Parameter[], regions: number): void {
+  for (const p of parameters) {
+    if (p.data.length === p.size) continue;
+    throw new ParameterError("DETACHED", {
+      subject: p.label,
+      got: new Prose("no values: their memory was transferred away"),
+      expected: `${p.size} elements`,
+      advice: "Copy what you send elsewhere: w.data.slice().",
+    });
+  }
   const moves: (() => void)[] = [];
   for (const dtype of ["float32", "float64"] as const) {
     const homeless = parameters.filter((p) => p.home === null && p.dtype === dtype);
@@ -32,7 +42,11 @@ function prepare(parameters: readonly Parameter[], dtype: DType, regions: number
     elements += Math.ceil(size / perTensor) * perTensor;
   }
   const bytes = elements * bytesOf(dtype);
-  const arena = new Arena(dtype, elements, regions * bytes + SLACK);
+  const arena = new Arena(
+    dtype,
+    elements,
+    Math.max(2 * bytes, Math.min(regions * bytes + SLACK, MAX_BYTES)),
+  );
   const dataRegion = arena.allocate(bytes);
   const gradRegion = arena.allocate(bytes);
   return () =>

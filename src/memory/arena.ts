@@ -14,6 +14,14 @@ export const ALIGNMENT = 256;
 const PAGE = 65_536;
 /** One below 4 GiB, so that no region ends at the address that does not fit into 32 bits. */
 const MAX_PAGES = 65_535;
+/** What an arena can hold at most. */
+export const MAX_BYTES = MAX_PAGES * PAGE;
+
+/** A part of an arena. */
+export interface Region {
+  readonly at: number;
+  readonly bytes: number;
+}
 
 /** What an arena needs of its memory; a WebAssembly.Memory has it. */
 interface Growable {
@@ -44,7 +52,14 @@ export class Arena {
   /** Whether views survive growth and other threads may join. */
   readonly shared: boolean;
   private used = 0;
-  private readonly spare: { readonly at: number; readonly bytes: number }[] = [];
+  private readonly spare: Region[] = [];
+  /**
+   * Takes regions back when the optimizer that held them is collected. It belongs to the arena, because
+   * a registry keeps alive what it holds: one for all arenas would keep every one of them.
+   */
+  private readonly dropped = new FinalizationRegistry<readonly Region[]>((regions) => {
+    this.spare.push(...regions);
+  });
   private whole: TypedArray | undefined;
 
   /** @param bytes how much memory to begin with; it grows when more is allocated. */
@@ -94,9 +109,12 @@ export class Arena {
     return at;
   }
 
-  /** Takes back a region that nothing uses any more. */
-  release(at: number, bytes: number): void {
-    this.spare.push({ at, bytes });
+  /**
+   * Ties regions to the life of their holder: whoever makes one optimizer after another over the same
+   * parameters, as a search for a learning rate does, must not run out of memory.
+   */
+  holdFor(holder: object, regions: readonly Region[]): void {
+    this.dropped.register(holder, regions);
   }
 
   /** A live view of `length` elements from `byteOffset` on. */

@@ -50,7 +50,7 @@ export class Parameter<D extends DType = DType> {
    * `.slice()`: the memory is shared between threads, so `structuredClone` gives another live view.
    */
   get data(): TypedArray<D> {
-    if (this.dataView.length !== this.size) this.lookAgain();
+    if (this.home && this.isStale(this.dataView)) this.lookAgain();
     return this.dataView;
   }
 
@@ -131,7 +131,7 @@ export class Parameter<D extends DType = DType> {
   }
 
   private gradMemory(): TypedArray<D> {
-    if (this.gradView?.length !== this.size) {
+    if (!this.gradView || this.isStale(this.gradView)) {
       if (this.home) this.lookAgain();
       else
         this.gradView = viewOf(
@@ -142,6 +142,11 @@ export class Parameter<D extends DType = DType> {
         );
     }
     return this.gradView!;
+  }
+
+  /** Whether a view was lost when its memory grew; an empty one does not show it. */
+  private isStale(view: TypedArray): boolean {
+    return view.length !== this.size || this.size === 0;
   }
 
   private lookAgain(): void {

@@ -2,7 +2,7 @@
 import type { BoundPlan } from "../backend/bound-plan.ts";
 import { ParameterError, Prose } from "../errors.ts";
 import type { Plan } from "../ir/plan.ts";
-import type { Arena } from "../memory/arena.ts";
+import type { Arena, Region } from "../memory/arena.ts";
 import { bytesOf, type TypedArray } from "../memory/dtype.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 
@@ -14,30 +14,12 @@ export interface Entry {
   readonly group: number;
   readonly home: Home;
   readonly arena: ArenaState;
+  /** Which batch it was in last time: most often it is in that one again. */
+  batch: number;
   /** Steps this parameter has taken; one without a gradient takes none. */
   steps: number;
   /** Bit i: state slot i has been written. */
   written: number;
-}
-
-/** Regions of state, all of one size, that an optimizer holds of an arena. */
-interface Holding {
-  readonly arena: Arena;
-  readonly bytes: number;
-  readonly regions: number[];
-}
-
-/**
- * Gives regions back when their optimizer is collected: whoever makes one optimizer after another over
- * the same parameters, as a search for a learning rate does, must not run out of memory.
- */
-const dropped = new FinalizationRegistry<Holding>(({ arena, bytes, regions }) => {
-  for (const at of regions) arena.release(at, bytes);
-});
-
-/** Ties an arena's regions to the life of their optimizer. */
-export function holdFor(optimizer: object, { holding }: ArenaState): void {
-  dropped.register(optimizer, holding);
 }
 
 /** The optimizer's own share of an arena: regions of state, and the plans bound to it. */
@@ -48,12 +30,11 @@ export class ArenaState {
   /** Byte offset of each slot's region; -1 until it is needed. */
   readonly regions: number[];
   readonly bound = new Map<Plan, BoundPlan>();
-  /** What the optimizer holds of the arena, for when it is dropped. */
-  readonly holding: Holding;
+  private readonly held: Region[] = [];
 
-  constructor(arena: Arena, home: Home, slots: number) {
+  constructor(optimizer: object, arena: Arena, home: Home, slots: number) {
     this.arena = arena;
-    this.holding = { arena, bytes: arena.capacity * bytesOf(arena.dtype), regions: [] };
+    arena.holdFor(optimizer, this.held);
     this.regions = Array.from({ length: slots }, () => -1);
     this.regions[0] = home.dataRegion;
     this.regions[1] = home.gradRegion;
@@ -62,8 +43,14 @@ export class ArenaState {
   /** Makes room for a slot, zero all over. @throws {BackendError} `OUT_OF_MEMORY`. */
   require(slot: number): void {
     if (this.regions[slot]! >= 0) return;
-    this.regions[slot] = this.arena.allocate(this.holding.bytes);
-    this.holding.regions.push(this.regions[slot]!);
+    this.regions[slot] = this.allocate(this.arena.capacity * bytesOf(this.arena.dtype));
+  }
+
+  /** Byte offset of a new region, which comes back when the optimizer is dropped. */
+  allocate(bytes: number): number {
+    const at = this.arena.allocate(bytes);
+    this.held.push({ at, bytes });
+    return at;
   }
 
   /** A view of one parameter's part of a slot. */

@@ -8,7 +8,7 @@ import { OptionError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Parameter } from "../memory/parameter.ts";
-import { ArenaState, checkDistinct, holdFor, keyOf, type Entry } from "./entry.ts";
+import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
 import {
   checkOptions,
   readGroup,
@@ -92,7 +92,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * instead; the next step then moves parameters by their momentum and decay.
    */
   zeroGrad(options: { setToNull?: boolean } = {}): void {
-    const { setToNull = true } = options;
+    const { setToNull = true } = options ?? { setToNull: options };
     if (typeof setToNull !== "boolean" || Object.keys(options).some((key) => key !== "setToNull")) {
       throw new OptionError("BAD_OPTION", {
         subject: `${this.rule.name}: zeroGrad`,
@@ -167,12 +167,11 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const home = parameter.home!;
     let arena = this.arenas.find((known) => known.arena === home.arena);
     if (!arena) {
-      arena = new ArenaState(home.arena, home, this.rule.slots.length);
+      arena = new ArenaState(this, home.arena, home, this.rule.slots.length);
       this.arenas.push(arena);
-      holdFor(this, arena);
     }
     const key = keyOf(parameter, this.entries.length);
-    const entry: Entry = { parameter, key, group, home, arena, steps: 0, written: 0 };
+    const entry: Entry = { parameter, key, group, home, arena, batch: 0, steps: 0, written: 0 };
     this.entries.push(entry);
     arena.entries.push(entry);
     arena.bound.clear(); // their temporaries fit the largest parameter so far

@@ -15,7 +15,7 @@ export interface PlanOptions {
   readonly backend?: BackendName | Backend;
   /**
    * Keeps moving averages out of the subnormal range, where a CPU computes up to 60 times slower
-   * (default true). It changes no average above 3e-17 in float32 or 2e-267 in float64.
+   * (default true): below 2.4e-35 in float32 and 9.3e-302 in float64 they become 0.
    */
   readonly flushSubnormals?: boolean;
 }
@@ -143,7 +143,8 @@ function fillIn(
   const values: Record<string, unknown> = {};
   for (const name of rule.hyperNames) values[name] = undefined; // as the stepper does: cheaper to read
   for (const name of rule.hyperNames) {
-    const value: unknown = given[name] === undefined ? defaults[name] : given[name];
+    const value: unknown =
+      Object.hasOwn(given, name) && given[name] !== undefined ? given[name] : defaults[name];
     values[name] = Array.isArray(value) ? [...(value as unknown[])] : value;
   }
   rule.validate(values);

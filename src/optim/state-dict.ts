@@ -50,10 +50,11 @@ export function saveState(
     });
     state[entry.key] = saved;
   }
+  const lists = byGroup(entries, groups.length);
   const paramGroups = groups.map((group, index): GroupState => {
-    const params = entries.filter((entry) => entry.group === index).map(infoOf);
+    const params = lists[index]!.map(infoOf);
     const saved: Record<string, unknown> = {};
-    for (const name of rule.hyperNames) saved[name] = structuredClone(group[name]);
+    for (const name of rule.hyperNames) saved[name] = copyOf(group[name]);
     return { params, ...saved };
   });
   return { optimizer: rule.name, version: 1, state, paramGroups };
@@ -84,13 +85,24 @@ export function loadState(
       );
     checkParameterState(rule, entry, dict.state[key]!);
   }
+  const hyper = dict.paramGroups.map((saved) =>
+    Object.fromEntries(rule.hyperNames.map((name) => [name, copyOf(saved[name])])),
+  );
   reserve(rule, entries, dict);
   for (const entry of entries) restore(rule, entry, own(dict.state, entry.key));
-  groups.forEach((group, index) => {
-    for (const name of rule.hyperNames) {
-      (group as Record<string, unknown>)[name] = structuredClone(dict.paramGroups[index]![name]);
-    }
-  });
+  groups.forEach((group, index) => Object.assign(group, hyper[index]));
+}
+
+/** Hyperparameters are numbers, switches and pairs. */
+function copyOf(value: unknown): unknown {
+  return Array.isArray(value) ? [...(value as unknown[])] : value;
+}
+
+/** The entries of each group. */
+function byGroup(entries: readonly Entry[], groups: number): Entry[][] {
+  const lists = Array.from({ length: groups }, (): Entry[] => []);
+  for (const entry of entries) lists[entry.group]!.push(entry);
+  return lists;
 }
 
 function isObject(value: unknown): boolean {
@@ -115,12 +127,12 @@ function checkGroups(
   if (saved.length !== groups.length) {
     throw refusal(rule, "paramGroups", new Prose(`${saved.length} groups`), `${groups.length}`);
   }
+  const lists = byGroup(entries, groups.length);
   saved.forEach((group, index) => {
     if (!isObject(group) || !Array.isArray(group.params)) {
       throw refusal(rule, `paramGroups[${index}]`, group, "an object with params");
     }
-    const mine = entries.filter((entry) => entry.group === index);
-    checkParameters(rule, index, mine, group.params);
+    checkParameters(rule, index, lists[index]!, group.params);
     const known = new Set<string>(["params", ...rule.hyperNames]);
     const stranger = Object.keys(group).find((key) => !known.has(key));
     if (stranger !== undefined) {
@@ -138,9 +150,9 @@ function checkParameters(
 ): void {
   const where = `paramGroups[${index}].params`;
   const names = new Set(saved.map((info) => info?.name));
-  const missing = mine.filter((entry) => !names.has(entry.key)).map((entry) => entry.key);
-  const strange = [...names].filter((name) => !mine.some((entry) => entry.key === name));
-  if (missing.length > 0 || strange.length > 0 || names.size !== saved.length) {
+  const byKey = new Map(mine.map((entry) => [entry.key, entry]));
+  const same = names.size === mine.length && mine.every((entry) => names.has(entry.key));
+  if (!same || names.size !== saved.length) {
     throw refusal(
       rule,
       where,
@@ -149,7 +161,7 @@ function checkParameters(
     );
   }
   for (const info of saved) {
-    const { parameter } = mine.find((entry) => entry.key === info.name)!;
+    const { parameter } = byKey.get(info.name)!;
     const fits = Array.isArray(info.shape) && info.shape.length === parameter.shape.length;
     if (!fits || info.shape.some((n, i) => n !== parameter.shape[i])) {
       throw refusal(
@@ -181,8 +193,9 @@ function checkParameterState(
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);
     if (slot === "step") {
-      if (Number.isSafeInteger(value) && (value as number) >= 0) continue;
-      throw refusal(rule, `${where}: step`, value, "a whole number ≥ 0");
+      const fits = Number.isSafeInteger(value) && (value as number) >= 0;
+      if (fits && (value as number) < MAX_STEPS) continue;
+      throw refusal(rule, `${where}: step`, value, "a whole number from 0 to 2^53 - 3");
     }
     if (dtypeOf(value) !== parameter.dtype || (value as TypedArray).length !== parameter.size) {
       const wanted = parameter.dtype === "float32" ? "Float32Array" : "Float64Array";
@@ -229,6 +242,8 @@ function own(state: StateDict["state"], key: string): ParameterState | undefined
   return Object.hasOwn(state, key) ? state[key] : undefined;
 }
 
+/** So that the next step's count is still a whole number that floats can hold. */
+const MAX_STEPS = Number.MAX_SAFE_INTEGER - 1;
 const SAVING = "JSON keeps no typed arrays; structuredClone and v8.serialize do.";
 
 function refusal(

@@ -111,20 +111,32 @@ export class Stepper {
   private gather(arena: ArenaState): void {
     const { entries } = arena;
     let batch: Batch | undefined;
+    let at = 0;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       if (!entry.parameter.hasGrad) continue;
-      if (!batch?.takes(entry)) batch = this.batchFor(entry);
+      if (batch?.takes(entry)) entry.batch = at;
+      else {
+        batch = this.batchFor(entry);
+        at = entry.batch;
+      }
       batch.add(entry, this.options.foreach);
     }
   }
 
+  /** The batch of an entry: that of the last step if it fits, so that many batches cost no search. */
   private batchFor(entry: Entry): Batch {
-    for (let i = 0; i < this.batchCount; i++) {
-      if (this.batches[i]!.takes(entry)) return this.batches[i]!;
+    const { batchCount, batches } = this;
+    let at = entry.batch;
+    if (at > batchCount || (at < batchCount && !batches[at]!.takes(entry))) {
+      for (at = 0; at < batchCount && !batches[at]!.takes(entry);) at++;
     }
-    const batch = (this.batches[this.batchCount++] ??= new Batch());
-    batch.restart(entry);
+    const batch = (batches[at] ??= new Batch());
+    if (at === batchCount) {
+      batch.restart(entry);
+      this.batchCount++;
+    }
+    entry.batch = at;
     return batch;
   }
 
@@ -135,7 +147,12 @@ export class Stepper {
     batch.plan = this.plans.find(trace) ?? this.makePlan(batch, group);
     const count = trace.uniformCount;
     if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
-    for (let i = 0; i < count; i++) batch.uniforms[i] = trace.uniforms[i]!;
+    const isSingle = batch.arena.arena.dtype === "float32";
+    for (let i = 0; i < count; i++) {
+      const value = trace.uniforms[i]!;
+      if (isSingle && !Number.isFinite(Math.fround(value))) this.refuseOverflow(value);
+      batch.uniforms[i] = value;
+    }
     if (batch.plan.perTensor) batch.splitRanges();
     if (!batch.arena.bound.has(batch.plan)) this.bind(batch);
   }
@@ -171,6 +188,15 @@ export class Stepper {
     });
   }
 
+  private refuseOverflow(value: number): never {
+    throw new RuleError("NOT_FINITE", {
+      subject: `${this.rule.name}: a number that meets a float32 tensor`,
+      got: value,
+      expected: "one that float32 can hold, up to 3.4e38",
+      advice: "Look at the hyperparameters, or use float64.",
+    });
+  }
+
   private checkOutputs(outputs: object): void {
     const { slots, name } = this.rule;
     const strange = Object.keys(outputs).find((key) => key === "g" || !slots.includes(key));
@@ -187,9 +213,13 @@ export class Stepper {
       if ((plan.usedMask >> slot) & 1) arena.require(slot);
     }
     const whole = arena.arena.capacity;
-    const largest = Math.max(0, ...arena.entries.map((entry) => entry.parameter.size));
+    const largest = arena.entries.reduce(
+      (size, { parameter }) => Math.max(size, parameter.size),
+      0,
+    );
     const temporary = this.byRange(plan) ? largest : whole;
-    const bound = new BoundPlan(plan, this.backend, arena.arena, temporary);
+    const allocate = (bytes: number) => arena.allocate(bytes);
+    const bound = new BoundPlan(plan, this.backend, arena.arena, temporary, allocate);
     bound.place(arena.regions);
     arena.bound.set(plan, bound);
   }

@@ -67,10 +67,16 @@ class WasmKernel implements Kernel {
     this.simd = simd;
   }
 
-  bind(arena: Arena): BoundKernel {
+  bind(arena: Arena, allocate: (bytes: number) => number): BoundKernel {
     const layout = jobLayout(this.ir, this.dtype);
     const run = this.instances.get(arena) ?? this.instantiate(arena);
-    return new WasmBoundKernel(run, arena, layout, this.ir.reductions.length);
+    return new WasmBoundKernel(
+      run,
+      arena,
+      allocate(layout.bytes),
+      layout,
+      this.ir.reductions.length,
+    );
   }
 
   private instantiate(arena: Arena): Run {
@@ -105,12 +111,12 @@ class WasmBoundKernel implements BoundKernel {
   private uniforms!: Float32Array | Float64Array;
   private partials!: Float64Array;
 
-  constructor(code: Run, arena: Arena, layout: JobLayout, reductions: number) {
+  constructor(code: Run, arena: Arena, job: number, layout: JobLayout, reductions: number) {
     this.code = code;
     this.arena = arena;
     this.layout = layout;
     this.reductions = reductions;
-    this.job = arena.allocate(layout.bytes);
+    this.job = job;
     this.look();
   }
 

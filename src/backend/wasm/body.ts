@@ -6,7 +6,7 @@
  * compute, so their bits are equal. Every value is computed before the first store, because a slot
  * may be read after its new value is known.
  */
-import { flushConstant, Op, opInfo } from "../../ir/op.ts";
+import { flushThreshold, Op, opInfo } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
 import type { InstructionName, ValueType } from "./instructions.ts";
@@ -58,10 +58,9 @@ export class Body {
   /** Puts the constants that the kernel needs into locals. */
   hoistConstants(): void {
     const has = (op: number) => this.kernel.nodes.some((node) => node.op === op);
-    if (has(Op.flush)) this.hoistConstant(flushConstant(this.dtype));
-    if (!has(Op.sign)) return;
-    this.hoistConstant(0);
-    this.hoistConstant(1);
+    if (has(Op.flush)) this.hoistConstant(flushThreshold(this.dtype));
+    if (has(Op.sign) || (has(Op.flush) && this.width === "scalar")) this.hoistConstant(0);
+    if (has(Op.sign) && this.width === "vector") this.hoistConstant(1);
   }
 
   /** Starts a copy of the body, `offset` bytes from the addresses. */
@@ -114,12 +113,7 @@ export class Body {
         for (const arg of [args[1]!, args[2]!, args[0]!]) this.value(arg);
         return this.writer.emit(this.width === "vector" ? "v128.bitselect" : "select");
       case Op.flush:
-        this.value(args[0]!);
-        for (const direction of ["add", "sub"] as const) {
-          this.writer.get(this.constant(flushConstant(this.dtype)));
-          this.emit(direction);
-        }
-        return;
+        return this.flush(args[0]!);
       default:
         for (const arg of args) this.value(arg);
         this.emit(opInfo(op).name);
@@ -130,6 +124,17 @@ export class Body {
     this.writer.get(addressOf(slot));
     if (this.width === "vector") this.writer.emit("v128.load", this.alignment(), this.offset);
     else this.emit("load", this.alignment(), this.offset);
+  }
+
+  /** 0 where |x| < threshold, else x, also if that is NaN. */
+  private flush(x: number): void {
+    if (this.width === "scalar") this.writer.get(this.constant(0));
+    this.value(x);
+    this.value(x);
+    this.emit("abs");
+    this.writer.get(this.constant(flushThreshold(this.dtype)));
+    this.emit("lt");
+    this.writer.emit(this.width === "vector" ? "v128.andnot" : "select");
   }
 
   /** (x > 0) - (x < 0) */
@@ -164,7 +169,7 @@ export class Body {
     return this.local(`${opInfo(op).name}.${id}`);
   }
 
-  /** The local of 0, 1 or the flush constant, e.g. `2^-80.v`. */
+  /** The local of 0, 1 or the threshold, e.g. `2^-115.v`. */
   private constant(value: number): string {
     return this.local(Number.isInteger(value) ? `${value}` : `2^${Math.log2(value)}`);
   }
@@ -188,7 +193,7 @@ export class Body {
 function countUses(kernel: KernelIr): number[] {
   const uses = kernel.nodes.map(() => 0);
   for (const { op, args } of kernel.nodes) {
-    for (const arg of args) uses[arg]! += op === Op.sign ? 2 : 1;
+    for (const arg of args) uses[arg]! += op === Op.sign || op === Op.flush ? 2 : 1;
   }
   for (const id of kernel.outputs) if (id >= 0) uses[id]!++;
   return uses;

@@ -59,6 +59,7 @@ const plain = {
   "f64x2.gt": 0x14a,
   "f64x2.ge": 0x14c,
   "v128.and": 0x14e,
+  "v128.andnot": 0x14f,
   "v128.bitselect": 0x152,
   "f64x2.promote_low_f32x4": 0x15f,
   "f32x4.abs": 0x1e0,
