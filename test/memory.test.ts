@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Adam, parameter, SGD, type Parameter } from "../src/index.ts";
+import { ways } from "./helpers/backends.ts";
 
 /** Makes and drops optimizers over `w`, and lets the collector run now and then. */
 async function makeMany(
@@ -66,4 +67,45 @@ test("ten thousand groups and a hundred thousand parameters are just many", () =
   groups.step();
   expect(many[9_999]!.data[0]).toBeCloseTo(0, 6);
   groups.loadStateDict(groups.stateDict());
+});
+
+test("state takes room for the optimizer's own parameters, not for all of the arena", () => {
+  const many = Array.from({ length: 64 }, (_, i) => parameter({ shape: [10_000], name: `w${i}` }));
+  new SGD(many);
+  const { arena } = many[0]!.home!;
+  const before = arena.buffer.byteLength;
+  for (const w of many) w.ensureGrad().fill(1);
+  for (const w of many) new Adam([w], { lr: 0.5 }).step();
+  expect(many.every((w) => w.data.every((value) => Math.abs(value + 0.5) < 1e-6))).toBe(true);
+  // Two regions of 40 kB for each, and some room for kernels.
+  expect(arena.buffer.byteLength - before).toBeLessThan(64 * 100_000);
+});
+
+test.each(ways)("state moves along when a group reaches farther, on $name", ({ options }) => {
+  const create = () => {
+    const all = [5, 70, 3, 200].map((size, i) => parameter({ shape: [size], name: `w${i}` }));
+    new SGD(all); // one arena for all
+    return all;
+  };
+  const train = (optimizer: Adam, all: readonly Parameter[], from: number, to: number): void => {
+    for (let step = from; step < to; step++) {
+      all.forEach((w, i) => (w.grad = w.data.map((x, k) => x + Math.sin(k + i * step))));
+      optimizer.step();
+    }
+  };
+  const [late, early] = [create(), create()];
+  const grown = new Adam([late[1]!], options);
+  train(grown, [late[1]!], 0, 3);
+  grown.addParamGroup({ params: [late[0]!, late[3]!] });
+  train(grown, [late[1]!, late[0]!, late[3]!], 3, 6);
+  const apart = [new Adam([early[1]!], options), new Adam([early[0]!, early[3]!], options)];
+  train(apart[0]!, [early[1]!], 0, 3);
+  for (let step = 3; step < 6; step++) {
+    train(apart[0]!, [early[1]!], step, step + 1);
+    [early[0]!, early[3]!].forEach((w, i) => {
+      w.grad = w.data.map((x, k) => x + Math.sin(k + (i + 1) * step));
+    });
+    apart[1]!.step();
+  }
+  expect(late.map((w) => [...w.data])).toEqual(early.map((w) => [...w.data]));
 });

@@ -25,7 +25,8 @@ export class BoundPlan {
   private uniforms: Float64Array = new Float64Array(0);
 
   /**
-   * @param temporaryElements how many elements each temporary holds.
+   * @param temporaries how many elements each temporary holds, and which element of the arena is
+   *   their first.
    * @param allocate where memory for temporaries and kernels comes from.
    * @throws {BackendError} if memory runs out; nothing has run then.
    */
@@ -33,7 +34,7 @@ export class BoundPlan {
     plan: Plan,
     backend: Backend,
     arena: Arena,
-    temporaryElements: number,
+    temporaries: { readonly start: number; readonly elements: number },
     allocate: (bytes: number) => number = (bytes) => arena.allocate(bytes),
   ) {
     this.plan = plan;
@@ -41,8 +42,9 @@ export class BoundPlan {
     this.kernels = plan.stages.map(({ kernel }) =>
       backend.compile(kernel, arena.dtype).bind(arena, allocate),
     );
-    const bytes = temporaryElements * bytesOf(arena.dtype);
-    this.temporaries = Array.from({ length: plan.temporaries }, () => allocate(bytes));
+    const bytes = temporaries.elements * bytesOf(arena.dtype);
+    const shift = temporaries.start * bytesOf(arena.dtype);
+    this.temporaries = Array.from({ length: plan.temporaries }, () => allocate(bytes) - shift);
     this.scalars = new Float64Array(plan.program.nodes.length);
   }
 

@@ -2,7 +2,7 @@
 import type { BoundPlan } from "../backend/bound-plan.ts";
 import { ParameterError, Prose } from "../errors.ts";
 import type { Plan } from "../ir/plan.ts";
-import type { Arena, Region } from "../memory/arena.ts";
+import { ALIGNMENT, type Arena, type Region } from "../memory/arena.ts";
 import { bytesOf, type TypedArray } from "../memory/dtype.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 
@@ -22,28 +22,78 @@ export interface Entry {
   written: number;
 }
 
-/** The optimizer's own share of an arena: regions of state, and the plans bound to it. */
+/**
+ * The optimizer's own share of an arena: regions of state, and the plans bound to it.
+ *
+ * Regions reach from the first of the optimizer's parameters to the last, not over the whole arena,
+ * which may hold many more. Still every region counts its elements as the arena does.
+ */
 export class ArenaState {
   readonly arena: Arena;
   /** In the order of their offsets, so that neighbours can be found. */
   readonly entries: Entry[] = [];
-  /** Byte offset of each slot's region; -1 until it is needed. */
+  /** Per slot the byte offset at which the arena's first element would lie; it may be negative. */
   readonly regions: number[];
   readonly bound = new Map<Plan, BoundPlan>();
+  private readonly present: boolean[];
   private readonly held: Region[] = [];
+  private first = Infinity;
+  private end = 0;
 
   constructor(optimizer: object, arena: Arena, home: Home, slots: number) {
     this.arena = arena;
     arena.holdFor(optimizer, this.held);
-    this.regions = Array.from({ length: slots }, () => -1);
+    this.regions = Array.from({ length: slots }, () => 0);
+    this.present = Array.from({ length: slots }, (_, slot) => slot < 2);
     this.regions[0] = home.dataRegion;
     this.regions[1] = home.gradRegion;
   }
 
+  /** The first element that regions reach to. */
+  get start(): number {
+    return this.first;
+  }
+
+  /** Number of elements in each region. */
+  get span(): number {
+    return this.end - this.first;
+  }
+
+  /** Whether there is memory for a slot. */
+  has(slot: number): boolean {
+    return this.present[slot]!;
+  }
+
   /** Makes room for a slot, zero all over. @throws {BackendError} `OUT_OF_MEMORY`. */
   require(slot: number): void {
-    if (this.regions[slot]! >= 0) return;
-    this.regions[slot] = this.allocate(this.arena.capacity * bytesOf(this.arena.dtype));
+    if (this.present[slot]) return;
+    const bytes = bytesOf(this.arena.dtype);
+    this.regions[slot] = this.allocate(this.span * bytes) - this.first * bytes;
+    this.present[slot] = true;
+  }
+
+  /**
+   * Lets the regions reach to one more parameter; state that is there moves along.
+   *
+   * @throws {BackendError} `OUT_OF_MEMORY`; what is there stays valid.
+   */
+  cover({ offset }: Home, size: number): void {
+    const bytes = bytesOf(this.arena.dtype);
+    const tensor = ALIGNMENT / bytes;
+    const first = Math.min(this.first, offset);
+    const end = Math.max(this.end, offset + Math.ceil(size / tensor) * tensor);
+    if (first === this.first && end === this.end) return;
+    for (let slot = 2; slot < this.regions.length; slot++) {
+      if (!this.present[slot]) continue;
+      const from = this.regions[slot]!;
+      const to = this.allocate((end - first) * bytes) - first * bytes;
+      const memory = new Uint8Array(this.arena.buffer);
+      const [begin, stop] = [this.first * bytes, this.end * bytes];
+      memory.copyWithin(to + begin, from + begin, from + stop);
+      this.regions[slot] = to;
+    }
+    this.first = first;
+    this.end = end;
   }
 
   /** Byte offset of a new region, which comes back when the optimizer is dropped. */

@@ -7,7 +7,7 @@ import { selectBackend } from "../backend/select.ts";
 import { OptionError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
-import type { Parameter } from "../memory/parameter.ts";
+import type { Home, Parameter } from "../memory/parameter.ts";
 import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
 import {
   checkOptions,
@@ -155,6 +155,9 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
     adopt(parameters, this.rule.slots.length);
+    for (const parameter of parameters) {
+      this.arenaOf(parameter.home!).cover(parameter.home!, parameter.size);
+    }
     for (const group of groups) {
       for (const parameter of group.params) this.enter(parameter, this.groups.length);
       this.groups.push(group);
@@ -165,15 +168,20 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
 
   private enter(parameter: Parameter, group: number): void {
     const home = parameter.home!;
-    let arena = this.arenas.find((known) => known.arena === home.arena);
-    if (!arena) {
-      arena = new ArenaState(this, home.arena, home, this.rule.slots.length);
-      this.arenas.push(arena);
-    }
+    const arena = this.arenaOf(home);
     const key = keyOf(parameter, this.entries.length);
     const entry: Entry = { parameter, key, group, home, arena, batch: 0, steps: 0, written: 0 };
     this.entries.push(entry);
     arena.entries.push(entry);
     arena.bound.clear(); // their temporaries fit the largest parameter so far
+  }
+
+  private arenaOf(home: Home): ArenaState {
+    let state = this.arenas.find((known) => known.arena === home.arena);
+    if (!state) {
+      state = new ArenaState(this, home.arena, home, this.rule.slots.length);
+      this.arenas.push(state);
+    }
+    return state;
   }
 }

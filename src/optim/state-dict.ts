@@ -229,7 +229,7 @@ function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined
   entry.written = 0;
   rule.stateNames.forEach((name, slot) => {
     const region = slot + 2;
-    if (entry.arena.regions[region]! < 0) return;
+    if (!entry.arena.has(region)) return;
     const view = entry.arena.view(region, entry.home, entry.parameter.size);
     const has = saved !== undefined && Object.hasOwn(saved, name);
     if (has) view.set(saved[name] as TypedArray);

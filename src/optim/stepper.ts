@@ -212,14 +212,15 @@ export class Stepper {
     for (let slot = 2; slot < this.rule.slots.length; slot++) {
       if ((plan.usedMask >> slot) & 1) arena.require(slot);
     }
-    const whole = arena.arena.capacity;
     const largest = arena.entries.reduce(
       (size, { parameter }) => Math.max(size, parameter.size),
       0,
     );
-    const temporary = this.byRange(plan) ? largest : whole;
+    const temporaries = this.byRange(plan)
+      ? { start: 0, elements: largest }
+      : { start: arena.start, elements: arena.span };
     const allocate = (bytes: number) => arena.allocate(bytes);
-    const bound = new BoundPlan(plan, this.backend, arena.arena, temporary, allocate);
+    const bound = new BoundPlan(plan, this.backend, arena.arena, temporaries, allocate);
     bound.place(arena.regions);
     arena.bound.set(plan, bound);
   }
