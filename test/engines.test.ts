@@ -95,7 +95,7 @@ describe.each(plans)("%j", (plan) => {
     const expected = live(await load(), plan);
     expect(expected.backend).toBe("wasm");
     refuseSharing();
-    expect(new Arena("float32", 1, 4).shared).toBe(false);
+    expect(new Arena("float32", 4).shared).toBe(false);
     expect(live(await load(), plan)).toEqual(expected);
     expect(live(await load(), { ...plan, backend: "interp" })).toEqual({
       ...expected,

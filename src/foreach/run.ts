@@ -218,7 +218,7 @@ function scratch(dtype: DType): Arena {
   let arena = scratches.get(dtype);
   if (!arena) {
     const bytes = SLOTS.length * BLOCK * bytesOf(dtype);
-    arena = new Arena(dtype, SLOTS.length * BLOCK, bytes);
+    arena = new Arena(dtype, bytes);
     arena.allocate(bytes);
     scratches.set(dtype, arena);
   }

@@ -42,11 +42,7 @@ function prepare(parameters: readonly Parameter[], dtype: DType, regions: number
     elements += Math.ceil(size / perTensor) * perTensor;
   }
   const bytes = elements * bytesOf(dtype);
-  const arena = new Arena(
-    dtype,
-    elements,
-    Math.max(2 * bytes, Math.min(regions * bytes + SLACK, MAX_BYTES)),
-  );
+  const arena = new Arena(dtype, Math.max(2 * bytes, Math.min(regions * bytes + SLACK, MAX_BYTES)));
   const dataRegion = arena.allocate(bytes);
   const gradRegion = arena.allocate(bytes);
   return () =>

@@ -2,8 +2,8 @@
  * One memory in which parameters, gradients and state lie side by side.
  *
  * An arena hands out regions. Those of a dropped optimizer come back for the next one; the whole is
- * freed by the garbage collector when nothing views it any more. The memory is a shared WebAssembly.Memory wherever the
- * engine makes one: views of a shared memory stay alive when it grows, and threads can join later.
+ * freed by the garbage collector when nothing views it any more. The memory is a shared
+ * WebAssembly.Memory wherever the engine makes one: views of a shared memory stay alive when it grows.
  */
 import { BackendError, Prose } from "../errors.ts";
 import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
@@ -46,8 +46,6 @@ class PlainMemory implements Growable {
 
 export class Arena {
   readonly dtype: DType;
-  /** Elements in each region of tensors: those of all its parameters with the gaps between. */
-  readonly capacity: number;
   readonly memory: WebAssembly.Memory | PlainMemory;
   /** Whether views survive growth and other threads may join. */
   readonly shared: boolean;
@@ -63,9 +61,8 @@ export class Arena {
   private whole: TypedArray | undefined;
 
   /** @param bytes how much memory to begin with; it grows when more is allocated. */
-  constructor(dtype: DType, capacity: number, bytes: number) {
+  constructor(dtype: DType, bytes: number) {
     this.dtype = dtype;
-    this.capacity = capacity;
     this.memory = createMemory(pagesFor(bytes));
     this.shared = !(this.memory.buffer instanceof ArrayBuffer);
     arenas.set(this.memory.buffer, this);
