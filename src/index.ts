@@ -61,6 +61,8 @@ export { adam, adamw } from "./rules/adam.ts";
 export { rmsprop } from "./rules/rmsprop.ts";
 export { sgd } from "./rules/sgd.ts";
 export type { Backend, BoundKernel, Kernel } from "./backend/backend.ts";
+export type { KernelIr } from "./ir/plan.ts";
+export type { Arena } from "./memory/arena.ts";
 export type { BackendName } from "./backend/select.ts";
 export {
   BackendError,

@@ -3,7 +3,7 @@
  *
  * The passes are few, and none changes a bit of a result except `flush`, whose purpose that is:
  * a state tensor whose new value depends on its old one may decay into the subnormal range, where a
- * CPU computes up to 60 times slower, so what is stored becomes 0 before it gets there.
+ * processor computes many times slower, so what is stored becomes 0 before it gets there.
  */
 import { Op, opInfo, type OpCode } from "./op.ts";
 import { TAPE_STRIDE, type Trace } from "./trace.ts";

@@ -14,7 +14,7 @@ export interface PlanOptions {
   /** `"auto"` (default): WebAssembly where it may be compiled, else the interpreter. */
   readonly backend?: BackendName | Backend;
   /**
-   * Keeps moving averages out of the subnormal range, where a CPU computes up to 60 times slower
+   * Keeps moving averages out of the subnormal range, where processors compute many times slower
    * (default true): below 2.4e-35 in float32 and 9.3e-302 in float64 they become 0.
    */
   readonly flushSubnormals?: boolean;
