@@ -6,5 +6,6 @@ export default defineConfig({
     pool: "forks",
     execArgv: ["--expose-gc"],
     testTimeout: 60_000,
+    reporters: ["default", "./test/helpers/missing-reporter.ts"],
   },
 });

@@ -1,6 +1,6 @@
 /** Inputs that go wrong in ways of their own: each is refused, or taken, before anything changes. */
 import { describe, expect, test } from "vitest";
-import { Adam, adam, foreach, parameter, rule, SGD } from "../src/index.ts";
+import { Adam, adam, defineOptimizer, foreach, parameter, rule, SGD } from "../src/index.ts";
 
 test("a number that float32 cannot hold is refused, and float64 takes it", () => {
   const single = parameter([1], { name: "w" });
@@ -50,6 +50,28 @@ describe("a rule's defaults", () => {
     const made = rule({ name: "R", hyper: { valueOf: 1 }, step: ({ p }) => ({ p }) });
     expect(made.hyper.valueOf).toBe(1);
   });
+});
+
+test("a rule of two thousand values runs; a longer one is refused by name", () => {
+  const chain = (length: number) =>
+    defineOptimizer({
+      name: "Long",
+      hyper: {},
+      step({ p, g }) {
+        for (let i = 0; i < length; i++) p = p.add(g);
+        return { p };
+      },
+    });
+  const w = parameter([1], { name: "w" });
+  w.grad = [1];
+  for (const options of [{}, { compile: false }, { backend: "interp" } as const]) {
+    w.data = [1];
+    new (chain(1990))([w], options).step();
+    expect(w.data[0]).toBe(1991);
+    expect(() => new (chain(5000))([w], options).step()).toThrowErrorMatchingInlineSnapshot(
+      `[RuleError: Long: step(): got 5002 operations and numbers, expected at most 2000.]`,
+    );
+  }
 });
 
 describe("foreach", () => {

@@ -5,6 +5,7 @@
  * a state tensor whose new value depends on its old one may decay into the subnormal range, where a
  * processor computes many times slower, so what is stored becomes 0 before it gets there.
  */
+import { Prose, RuleError } from "../errors.ts";
 import { Op, opInfo, type OpCode } from "./op.ts";
 import { TAPE_STRIDE, type Trace } from "./trace.ts";
 import { verify } from "./verify.ts";
@@ -41,9 +42,19 @@ export interface PassOptions {
   readonly flush: boolean;
 }
 
+/** Passes walk a program to its depth; this much fits onto every engine's stack. */
+const MAX_VALUES = 2000;
+
 /** Reads, verifies and tidies what a trace has recorded. */
 export function programOf(trace: Trace, options: PassOptions): Program {
   const read = decode(trace);
+  if (read.nodes.length > MAX_VALUES) {
+    throw new RuleError("TOO_LONG", {
+      subject: `${trace.subject}: step()`,
+      got: new Prose(`${read.nodes.length} operations and numbers`),
+      expected: `at most ${MAX_VALUES}`,
+    });
+  }
   verify(read);
   const tidied = tidy(read);
   return options.flush ? flushState(tidied) : tidied;
