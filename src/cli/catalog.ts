@@ -1,7 +1,7 @@
 // The rules that come with Downhill, by the names the command line knows them by.
 
 import { adam, adamw, rmsprop, sgd, type HyperDefaults, type Rule } from "../index.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 
 /** Rules by their command-line name. */
 export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(

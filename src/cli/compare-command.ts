@@ -36,7 +36,7 @@ import { createProgress } from "./report/progress.ts";
 import { comparisonTable, terminalPlot } from "./report/terminal.ts";
 import { curveOf, loadRecordedCurves, recordTorchCurves, type TorchRecord } from "./torch.ts";
 import { checkedSteps, train, type TrainedRun } from "./training.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 import { showOptions } from "./usage.ts";
 
 export interface CompareFlags {

@@ -4,7 +4,7 @@ import { explain, explanationText, ruleList } from "./explain.ts";
 import type { DType } from "../index.ts";
 import type { OptionValue } from "./experiment.ts";
 import { print } from "./output.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 import { showOptions } from "./usage.ts";
 
 export interface ExplainFlags {

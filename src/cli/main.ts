@@ -8,7 +8,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { DownhillError, OptionError } from "../errors.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 import {
   addExperimentOptions,
   addHyperOptions,

@@ -9,6 +9,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 
+import { CodedError } from "./errors.ts";
+
 /** One half of the data set: `images` holds `count` rows of 784 pixels from 0 to 1. */
 export interface MnistPart {
   readonly images: Float32Array;
@@ -27,14 +29,8 @@ export interface Mnist {
 export type DataErrorCode = "MNIST_NOT_FOUND" | "MNIST_DAMAGED";
 
 /** The data set is missing or damaged; the message says what was looked for and what to do. */
-export class DataError extends Error {
+export class DataError extends CodedError<DataErrorCode> {
   override readonly name = "DataError";
-  readonly code: DataErrorCode;
-
-  constructor(code: DataErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 interface IdxFile {

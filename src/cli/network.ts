@@ -4,7 +4,7 @@
 import type { Parameter } from "../index.ts";
 import type { Experiment } from "./experiment.ts";
 import type { MnistPart } from "./mnist.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 
 export interface Network {
   readonly parameters: readonly Parameter[];

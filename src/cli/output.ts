@@ -3,7 +3,7 @@
 import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 
 /**
  * Makes the folder before anything long begins.

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { isDeepStrictEqual } from "node:util";
 
+import { CodedError } from "./errors.ts";
 import { batchOrder, comparedOptimizers, initialWeights } from "./experiment.ts";
 import type { ComparedOptimizer, Experiment, OptionValue } from "./experiment.ts";
 import { trainingExamples } from "./mnist.ts";
@@ -70,14 +71,8 @@ export interface TorchInstallation {
 export type TorchErrorCode = "TORCH_NOT_FOUND" | "TORCH_FAILED";
 
 /** PyTorch is missing or its run failed; the message says what was tried and what to do. */
-export class TorchError extends Error {
+export class TorchError extends CodedError<TorchErrorCode> {
   override readonly name = "TorchError";
-  readonly code: TorchErrorCode;
-
-  constructor(code: TorchErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 const found = new Map<string, TorchInstallation | null>();

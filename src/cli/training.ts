@@ -13,7 +13,7 @@ import { findRule } from "./catalog.ts";
 import { batchOrder, stepsOf, type ComparedOptimizer, type Experiment } from "./experiment.ts";
 import type { Mnist } from "./mnist.ts";
 import type { Network } from "./network.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 
 /** What a step tells: its loss, before the update, and the milliseconds of its two halves. */
 export interface StepRecord {

@@ -11,7 +11,7 @@ import {
   type Experiment,
   type OptionValue,
 } from "./experiment.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "./errors.ts";
 
 const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 

@@ -10,16 +10,10 @@
  */
 import * as words from "../ir/words.ts";
 import type { Tensor } from "../ir/trace.ts";
-import {
-  readTensors,
-  run,
-  sumOver,
-  type Operation,
-  type Summation,
-  type TensorList,
-} from "./run.ts";
+import type { TensorList } from "./lists.ts";
+import { readTensors, run, sumOver, type Operation, type Summation } from "./run.ts";
 
-export type { TensorList } from "./run.ts";
+export type { TensorList };
 
 type NumberOrList = number | readonly number[];
 type OtherOperand = TensorList | number;

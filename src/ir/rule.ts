@@ -4,7 +4,8 @@
  * The types live here too, so that a mistyped hyperparameter, a forgotten state tensor or a `*`
  * between tensors is an error in the editor already.
  */
-import { OptionError, Prose, RuleError, show } from "../errors.ts";
+import { validatorOf } from "./hyper.ts";
+import { checkNames, checkSpec } from "./rule-check.ts";
 import type { Tensor } from "./trace.ts";
 
 /** Defaults of hyperparameters: numbers, switches and pairs such as Adam's betas. */
@@ -58,14 +59,6 @@ export interface Complaint {
   readonly expected: string;
 }
 
-interface Range {
-  readonly text: string;
-  readonly low: number;
-  readonly high: number;
-  readonly openLow: boolean;
-  readonly openHigh: boolean;
-}
-
 /** What is known of a rule whatever its hyperparameters are. */
 export interface RuleInfo {
   readonly name: string;
@@ -93,10 +86,6 @@ export interface Rule<H extends HyperDefaults = HyperDefaults> extends RuleInfo 
   readonly hyperNames: readonly (keyof H & string)[];
   step(tensors: RuleTensors<string>, hyper: Hyper<H> & { readonly t: number }): RuleOutputs<string>;
 }
-
-const MAX_STATE = 30;
-/** What an optimizer's options hold besides hyperparameters. */
-const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals"];
 
 /**
  * Makes a rule from its equations.
@@ -143,54 +132,6 @@ function frozenCopy<H extends HyperDefaults>(hyper: H): H {
   return Object.freeze(Object.fromEntries(copies)) as H;
 }
 
-function validatorOf<H extends HyperDefaults, S extends string>(
-  spec: RuleSpec<H, S>,
-  hyperNames: readonly string[],
-): RuleInfo["validate"] {
-  const ranges = new Map<string, Range>();
-  for (const [name, text] of Object.entries(spec.domain ?? {})) {
-    ranges.set(name, parseInterval(spec.name, name, text as string));
-  }
-  const where: Where = { rule: spec.name, group: undefined };
-  return (values, group) => {
-    where.group = group;
-    for (let i = 0; i < hyperNames.length; i++) {
-      const name = hyperNames[i]!;
-      validateOne(where, name, spec.hyper[name]!, ranges.get(name), values[name]);
-    }
-    const complaint = spec.check?.(values as Hyper<H>);
-    if (!complaint) return;
-    refuse(where, complaint.option, values[complaint.option], complaint.expected);
-  };
-}
-
-const specKeys = ["name", "formula", "hyper", "domain", "state", "counted", "check", "step"];
-
-/** For those who write rules without a type checker. */
-function checkSpec(spec: object): void {
-  const given = spec as Partial<RuleSpec<HyperDefaults, string>> | undefined;
-  const bad = (what: string, got: unknown, expected: string): never => {
-    throw new RuleError("BAD_RULE", {
-      subject: `${given?.name ?? "rule"}: ${what}`,
-      got,
-      expected,
-    });
-  };
-  if (typeof given !== "object" || given === null) bad("the rule", given, "an object");
-  const { name, hyper, step, domain } = given!;
-  const strange = Object.keys(given!).find((key) => !specKeys.includes(key));
-  if (strange !== undefined) bad("the rule", strange, `only ${specKeys.join(", ")}`);
-  if (typeof name !== "string" || name === "") bad("name", name, "a text");
-  if (typeof hyper !== "object" || hyper === null) bad("hyper", hyper, "an object of defaults");
-  if (typeof step !== "function") bad("step", step, "a function");
-  const homeless = Object.keys(domain ?? {}).find((key) => !Object.hasOwn(hyper!, key));
-  if (homeless !== undefined) bad("domain", homeless, "the names of hyperparameters");
-  for (const [key, value] of Object.entries(hyper!)) {
-    const fits = ["number", "boolean"].includes(typeof value) || Array.isArray(value);
-    if (!fits) bad(`hyper.${key}`, value, "a number, true or false, or a pair of numbers");
-  }
-}
-
 function trimLines(text: string): string {
   const lines = text.split("\n").map((line) => line.trim());
   return lines.filter((line) => line !== "").join("\n");
@@ -200,103 +141,4 @@ function stateOf(spec: { readonly state?: readonly string[] | Readonly<Record<st
   const state = spec.state ?? [];
   if (Array.isArray(state)) return { letters: state as string[], names: state as string[] };
   return { letters: Object.keys(state), names: Object.values(state) as string[] };
-}
-
-function checkNames(owner: string, hyper: string[], letters: string[], names: string[]): void {
-  const clash = (what: string, all: string[]) => {
-    const twice = all.find((name, index) => all.indexOf(name) !== index);
-    if (twice === undefined) return;
-    throw new RuleError("NAME_CLASH", {
-      subject: `${owner}: ${what}`,
-      got: new Prose(`${show(twice)} twice`),
-      expected: "each name once",
-      advice:
-        "Taken are p and g (the parameter and its gradient), t and step (the count of steps), params and the options that say how to run.",
-    });
-  };
-  clash("names of tensors", ["p", "g", ...letters]);
-  clash("names in state dicts", ["step", ...names]);
-  clash("hyperparameters", ["params", "t", ...RUN_OPTIONS, ...hyper]);
-  const strange =
-    letters.find((letter) => !/^[A-Za-z_]\w*$/.test(letter)) ??
-    [...letters, ...names, ...hyper].find((name) => name === "__proto__");
-  if (strange !== undefined) {
-    throw new RuleError("BAD_NAME", {
-      subject: `${owner}: names of tensors and hyperparameters`,
-      got: strange,
-      expected: "letters, digits and underscores, but not __proto__",
-    });
-  }
-  if (letters.length > MAX_STATE) {
-    throw new RuleError("TOO_MUCH_STATE", {
-      subject: `${owner}: state`,
-      got: new Prose(`${letters.length} tensors`),
-      expected: `at most ${MAX_STATE}`,
-    });
-  }
-}
-
-function parseInterval(owner: string, option: string, text: string): Range {
-  const match = /^([[(])([^,]+), ([^\])]+)([\])])$/.exec(text);
-  const low = Number(match?.[2]);
-  const high = match?.[3] === "inf" ? Infinity : Number(match?.[3]);
-  if (!match || Number.isNaN(low) || Number.isNaN(high)) {
-    throw new RuleError("BAD_DOMAIN", {
-      subject: `${owner}: domain of ${option}`,
-      got: text,
-      expected: 'an interval such as "[0, 1)" or "(0, inf)"',
-    });
-  }
-  return { text, low, high, openLow: match[1] === "(", openHigh: match[4] === ")" };
-}
-
-/** Whose hyperparameters are checked. */
-interface Where {
-  readonly rule: string;
-  group: number | undefined;
-}
-
-function validateOne(
-  where: Where,
-  option: string,
-  example: number | boolean | readonly [number, number],
-  range: Range | undefined,
-  value: unknown,
-): void {
-  if (typeof example === "boolean") {
-    if (typeof value !== "boolean") refuse(where, option, value, "true or false");
-  } else if (typeof example === "number") {
-    validateNumber(where, option, -1, range, value);
-  } else {
-    if (!Array.isArray(value) || value.length !== example.length) {
-      refuse(where, option, value, `an array of ${example.length} numbers`);
-    }
-    for (let i = 0; i < value.length; i++) validateNumber(where, option, i, range, value[i]);
-  }
-}
-
-function validateNumber(
-  where: Where,
-  option: string,
-  index: number,
-  range: Range | undefined,
-  value: unknown,
-): void {
-  const fits =
-    typeof value === "number" &&
-    value - value === 0 &&
-    (range === undefined ||
-      ((range.openLow ? value > range.low : value >= range.low) &&
-        (range.openHigh ? value < range.high : value <= range.high)));
-  if (fits) return;
-  const expected = range ? `a finite number in ${range.text}` : "a finite number";
-  refuse(where, index < 0 ? option : `${option}[${index}]`, value, expected);
-}
-
-function refuse(where: Where, option: string, value: unknown, expected: string): never {
-  throw new OptionError("BAD_HYPERPARAMETER", {
-    subject: `${where.rule}: ${where.group === undefined ? "" : `paramGroups[${where.group}].`}${option}`,
-    got: value,
-    expected,
-  });
 }

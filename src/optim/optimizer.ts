@@ -92,7 +92,8 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * instead; the next step then moves parameters by their momentum and decay.
    */
   zeroGrad(options: { setToNull?: boolean } = {}): void {
-    const { setToNull = true } = options ?? { setToNull: options };
+    const isObject = typeof options === "object" && options !== null;
+    const setToNull = isObject ? (options.setToNull ?? true) : undefined;
     if (typeof setToNull !== "boolean" || Object.keys(options).some((key) => key !== "setToNull")) {
       throw new OptionError("BAD_OPTION", {
         subject: `${this.rule.name}: zeroGrad`,

@@ -1,0 +1,16 @@
+// The errors of the command line; those of the library come from the library.
+
+/** A wrong use of the command line: ends the program with exit code 2 and its message, without a stack. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Something that is needed is missing or broken; `code` is stable, the message says what to do. */
+export class CodedError<Code extends string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
