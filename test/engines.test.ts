@@ -182,6 +182,22 @@ describe("live views", () => {
   });
 });
 
+test("an empty parameter stays usable when an unshared memory grows", async () => {
+  refuseSharing();
+  const { Adam, parameter } = await load();
+  const empty = parameter([], { name: "empty" });
+  const optimizer = new Adam([parameter([1], { name: "w" }), empty]);
+  empty.grad = [];
+  const { arena } = empty.home!;
+  arena.allocate(arena.buffer.byteLength); // grows: earlier views are lost
+  empty.data = [];
+  empty.grad = [];
+  expect(empty.ensureGrad().buffer).toBe(arena.buffer);
+  optimizer.zeroGrad({ setToNull: false });
+  optimizer.step();
+  expect(empty.data.buffer).toBe(arena.buffer);
+});
+
 test("foreach finds its tensors in an unshared memory that grows under its hands", async () => {
   refuseSharing();
   const { foreach, parameter, SGD } = await load();

@@ -106,7 +106,7 @@ describe("small gradients with a small eps move as far as without the flush", ()
 test.each(ways)("small averages come out the same on $name", ({ options }) => {
   const run = (way: object): string => {
     const w = parameter(
-      new Float32Array(40).map((_, i) => 2 ** (-70 - i)),
+      new Float32Array(40).map((_, i) => 2 ** (-95 - i)),
       { name: "w" },
     );
     const optimizer = new SGD([w], { momentum: 0.75, lr: 0, ...way });
