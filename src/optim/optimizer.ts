@@ -174,7 +174,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const entry: Entry = { parameter, key, group, home, arena, batch: 0, steps: 0, written: 0 };
     this.entries.push(entry);
     arena.entries.push(entry);
-    arena.bound.clear(); // their temporaries fit the largest parameter so far
+    arena.bound.clear(); // they know the regions and the largest parameter as they were
   }
 
   private arenaOf(home: Home): ArenaState {
