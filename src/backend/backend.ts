@@ -6,16 +6,29 @@ import type { DType } from "../memory/dtype.ts";
 /** Accumulators of a reduction: element i goes into lane i mod 8, so that bits are the same everywhere. */
 export const LANES = 8;
 
+/** Reductions add up blocks of this many elements, in order, whoever computes them. */
+export const REDUCTION_BLOCK = 1 << 16;
+
 export interface Backend {
   readonly name: "wasm" | "interp";
   /** Compiles a kernel, or finds it among those compiled before. */
   compile(kernel: KernelIr, dtype: DType): Kernel;
+  /**
+   * How many threads a step should use that moves so many bytes, at most `wanted`; without this
+   * method always one.
+   */
+  threadsFor?(bytes: number, wanted: number, user: object): number;
+  /** Lets go of the threads that `user` has used. */
+  release?(user: object): void;
 }
 
 /** Compiled code, not yet tied to a memory. */
 export interface Kernel {
-  /** @param allocate gives room in the arena for what the kernel needs of its own. */
-  bind(arena: Arena, allocate: (bytes: number) => number): BoundKernel;
+  /**
+   * @param allocate gives room in the arena for what the kernel needs of its own.
+   * @param largest elements of the largest range that it will reduce on several threads.
+   */
+  bind(arena: Arena, allocate: (bytes: number) => number, largest: number): BoundKernel;
 }
 
 /** A kernel over one arena, with room of its own for pointers and uniforms. */
@@ -23,8 +36,24 @@ export interface BoundKernel {
   /** Where slot `index` of the kernel starts: a byte offset in the arena. */
   setPointer(index: number, byteOffset: number): void;
   setUniform(index: number, value: number): void;
-  /** Runs over the elements `begin` to `end` (exclusive) counted from the pointers. */
-  run(begin: number, end: number): void;
-  /** After a run: {@link LANES} partial sums for each reduction. */
-  lanes(): Float64Array;
+  /**
+   * Runs over the first `count` ranges: begin and end (exclusive) of each, in elements counted from
+   * the pointers. Several threads may share the work.
+   */
+  run(ranges: ArrayLike<number>, count: number, threads: number): void;
+  /**
+   * Runs over one range and puts the sum of each reduction into `totals`: blocks of
+   * {@link REDUCTION_BLOCK} elements, each in {@link LANES} lanes, added up in order.
+   */
+  reduce(begin: number, end: number, totals: Float64Array, threads: number): void;
+}
+
+/** The sum of one reduction's lanes, in the order that all backends keep. */
+export function addLanes(l: Float64Array, at: number): number {
+  return (
+    l[at]! +
+    l[at + 1]! +
+    (l[at + 2]! + l[at + 3]!) +
+    (l[at + 4]! + l[at + 5]! + (l[at + 6]! + l[at + 7]!))
+  );
 }

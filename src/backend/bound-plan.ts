@@ -6,13 +6,10 @@
  * that running over another tensor takes two numbers and no pointer.
  */
 import { Op } from "../ir/op.ts";
-import type { Plan, Stage } from "../ir/plan.ts";
+import type { Plan } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
-import { LANES, type Backend, type BoundKernel } from "./backend.ts";
-
-/** Reductions add up blocks of this many elements, in order, whoever computes them. */
-const REDUCTION_BLOCK = 1 << 16;
+import type { Backend, BoundKernel } from "./backend.ts";
 
 export class BoundPlan {
   private readonly plan: Plan;
@@ -23,10 +20,14 @@ export class BoundPlan {
   /** Values of the program's scalars for the tensor at hand, by id. */
   readonly scalars: Float64Array;
   private uniforms: Float64Array = new Float64Array(0);
+  /** The range at hand. */
+  private readonly range: [number, number] = [0, 0];
+  /** Sums of each kernel's reductions. */
+  private readonly totals: readonly Float64Array[];
 
   /**
-   * @param temporaries how many elements each temporary holds, and which element of the arena is
-   *   their first.
+   * @param extent how many elements each temporary holds, and which element of the arena is their
+   *   first; and the elements of the largest range.
    * @param allocate where memory for temporaries and kernels comes from.
    * @throws {BackendError} if memory runs out; nothing has run then.
    */
@@ -34,18 +35,19 @@ export class BoundPlan {
     plan: Plan,
     backend: Backend,
     arena: Arena,
-    temporaries: { readonly start: number; readonly elements: number },
+    extent: { readonly start: number; readonly elements: number; readonly largest: number },
     allocate: (bytes: number) => number = (bytes) => arena.allocate(bytes),
   ) {
     this.plan = plan;
     this.arena = arena;
     this.kernels = plan.stages.map(({ kernel }) =>
-      backend.compile(kernel, arena.dtype).bind(arena, allocate),
+      backend.compile(kernel, arena.dtype).bind(arena, allocate, extent.largest),
     );
-    const bytes = temporaries.elements * bytesOf(arena.dtype);
-    const shift = temporaries.start * bytesOf(arena.dtype);
+    const bytes = extent.elements * bytesOf(arena.dtype);
+    const shift = extent.start * bytesOf(arena.dtype);
     this.temporaries = Array.from({ length: plan.temporaries }, () => allocate(bytes) - shift);
     this.scalars = new Float64Array(plan.program.nodes.length);
+    this.totals = plan.stages.map(({ reductions }) => new Float64Array(reductions.length));
   }
 
   /** Says where the program's slots start: byte offsets in the arena, by slot. */
@@ -71,22 +73,19 @@ export class BoundPlan {
   }
 
   /** All kernels over one range, then over the next; `ranges` holds begin and end of each. */
-  runRangeByRange(ranges: readonly number[], count: number): void {
+  runRangeByRange(ranges: readonly number[], count: number, threads = 1): void {
     const { stages } = this.plan;
     for (let r = 0; r < count; r++) {
-      const begin = ranges[2 * r]!;
-      const end = ranges[2 * r + 1]!;
-      if (this.temporaries.length > 0) this.moveTemporaries(begin);
-      for (let s = 0; s < stages.length; s++)
-        this.runStage(stages[s]!, this.kernels[s]!, begin, end);
+      this.range[0] = ranges[2 * r]!;
+      this.range[1] = ranges[2 * r + 1]!;
+      if (this.temporaries.length > 0) this.moveTemporaries(this.range[0]);
+      for (let s = 0; s < stages.length; s++) this.runStage(s, threads);
     }
   }
 
   /** One kernel over all ranges, then the next; not for plans whose values belong to one tensor. */
-  runKernelByKernel(ranges: readonly number[], count: number): void {
-    for (let s = 0; s < this.kernels.length; s++) {
-      for (let r = 0; r < count; r++) this.kernels[s]!.run(ranges[2 * r]!, ranges[2 * r + 1]!);
-    }
+  runKernelByKernel(ranges: readonly number[], count: number, threads = 1): void {
+    for (let s = 0; s < this.kernels.length; s++) this.kernels[s]!.run(ranges, count, threads);
   }
 
   /** Lets every tensor use the same temporaries, which then stay in the cache. */
@@ -102,21 +101,19 @@ export class BoundPlan {
     }
   }
 
-  private runStage(stage: Stage, kernel: BoundKernel, begin: number, end: number): void {
-    this.computeScalars(stage.scalars, end - begin);
-    const { uniforms, reductions } = stage;
+  /** One kernel over the range at hand. */
+  private runStage(index: number, threads: number): void {
+    const { scalars: ids, uniforms, reductions } = this.plan.stages[index]!;
+    const kernel = this.kernels[index]!;
+    const [begin, end] = this.range;
+    this.computeScalars(ids, end - begin);
     for (let i = 0; i < uniforms.length; i++) {
       if (uniforms[i]! < 0) kernel.setUniform(i, this.scalars[~uniforms[i]!]!);
     }
-    if (reductions.length === 0) return kernel.run(begin, end);
-    for (let r = 0; r < reductions.length; r++) this.scalars[reductions[r]!] = 0;
-    for (let from = begin; from < end; from += REDUCTION_BLOCK) {
-      kernel.run(from, Math.min(end, from + REDUCTION_BLOCK));
-      const lanes = kernel.lanes();
-      for (let r = 0; r < reductions.length; r++) {
-        this.scalars[reductions[r]!]! += addLanes(lanes, r * LANES);
-      }
-    }
+    if (reductions.length === 0) return kernel.run(this.range, 1, threads);
+    const totals = this.totals[index]!;
+    kernel.reduce(begin, end, totals, threads);
+    for (let r = 0; r < reductions.length; r++) this.scalars[reductions[r]!] = totals[r]!;
   }
 
   private computeScalars(ids: readonly number[], size: number): void {
@@ -134,15 +131,6 @@ export class BoundPlan {
     const { op, index } = this.plan.program.nodes[id]!;
     return op === Op.uniform ? this.uniforms[index]! : this.scalars[id]!;
   }
-}
-
-function addLanes(l: Float64Array, at: number): number {
-  return (
-    l[at]! +
-    l[at + 1]! +
-    (l[at + 2]! + l[at + 3]!) +
-    (l[at + 4]! + l[at + 5]! + (l[at + 6]! + l[at + 7]!))
-  );
 }
 
 function scalarOperation(op: number, a: number, b: number, c: number): number {

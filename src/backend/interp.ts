@@ -10,7 +10,14 @@ import { flushThreshold, Op } from "../ir/op.ts";
 import type { KernelIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf, type DType, type TypedArray } from "../memory/dtype.ts";
-import { LANES, type Backend, type BoundKernel, type Kernel } from "./backend.ts";
+import {
+  addLanes,
+  LANES,
+  REDUCTION_BLOCK,
+  type Backend,
+  type BoundKernel,
+  type Kernel,
+} from "./backend.ts";
 
 const BLOCK = 512;
 
@@ -53,12 +60,20 @@ class InterpKernel implements BoundKernel {
     this.uniforms[index] = value;
   }
 
-  lanes(): Float64Array {
-    return this.partials;
+  run(ranges: ArrayLike<number>, count: number): void {
+    for (let r = 0; r < count; r++) this.range(ranges[2 * r]!, ranges[2 * r + 1]!);
   }
 
-  run(begin: number, end: number): void {
-    this.partials.fill(0);
+  reduce(begin: number, end: number, totals: Float64Array): void {
+    totals.fill(0);
+    for (let from = begin; from < end; from += REDUCTION_BLOCK) {
+      this.partials.fill(0);
+      this.range(from, Math.min(end, from + REDUCTION_BLOCK));
+      for (let r = 0; r < totals.length; r++) totals[r]! += addLanes(this.partials, r * LANES);
+    }
+  }
+
+  private range(begin: number, end: number): void {
     for (let from = begin; from < end; from += BLOCK) this.block(from, Math.min(BLOCK, end - from));
   }
 
@@ -80,7 +95,7 @@ class InterpKernel implements BoundKernel {
       const value = this.registers[id]!;
       for (let i = 0; i < count; i++) elements[at + i] = value[i]!;
     });
-    reductions.forEach((id, r) => this.reduce(id, r, count));
+    reductions.forEach((id, r) => this.accumulate(id, r, count));
   }
 
   private operate(op: number, out: TypedArray, args: readonly number[], n: number): void {
@@ -139,7 +154,7 @@ class InterpKernel implements BoundKernel {
   }
 
   /** Element i goes into lane i mod 8; a block is a whole number of turns. */
-  private reduce(id: number, reduction: number, count: number): void {
+  private accumulate(id: number, reduction: number, count: number): void {
     const { op, args } = this.ir.nodes[id]!;
     const a = this.registers[args[0]!]!;
     const b = op === Op.dot ? this.registers[args[1]!]! : undefined;

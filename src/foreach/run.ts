@@ -38,8 +38,6 @@ interface Job {
 }
 
 const SLOTS = ["p", "g", "h"];
-/** Each operation is one kernel. */
-const NO_TEMPORARIES = { start: 0, elements: 0 };
 /** Elements that go through the small arena at a time: a whole number of blocks of a reduction. */
 const BLOCK = 1 << 16;
 
@@ -194,8 +192,11 @@ function boundTo(plan: Plan, arena: Arena): BoundPlan {
   let plans = boundPlans.get(arena);
   if (!plans) boundPlans.set(arena, (plans = new Map()));
   let bound = plans.get(plan);
-  if (!bound)
-    plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, NO_TEMPORARIES)));
+  if (!bound) {
+    // Each operation is one kernel, so there are no temporaries.
+    const extent = { start: 0, elements: 0, largest: arena.elements.length };
+    plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, extent)));
+  }
   return bound;
 }
 

@@ -42,11 +42,19 @@ export interface Plan {
   readonly storeMask: number;
   /** Slots that are loaded or stored. */
   readonly usedMask: number;
+  /** Reads and writes for each element, over all kernels. */
+  readonly accesses: number;
 }
 
 /** The key under which a kernel is cached: equal keys are equal kernels. */
 export function kernelKey(kernel: KernelIr): string {
   return `${printProgram(kernel)}\nreduce ${kernel.reductions.join(" ")}`;
+}
+
+/** How often a kernel reads or writes memory for each element: once for each slot and direction. */
+export function accessesOf(kernel: Pick<KernelIr, "nodes" | "outputs">): number {
+  const loads = new Set(kernel.nodes.flatMap(({ op, index }) => (op === Op.load ? [index] : [])));
+  return loads.size + kernel.outputs.filter((id) => id >= 0).length;
 }
 
 export function planOf(program: Program, fuse: boolean): Plan {
@@ -65,6 +73,7 @@ export function planOf(program: Program, fuse: boolean): Plan {
     perTensor: program.nodes.some((node) => node.rank === "scalar"),
     storeMask,
     usedMask: usedMask | storeMask,
+    accesses: cutter.stages.reduce((sum, { kernel }) => sum + accessesOf(kernel), 0),
   };
 }
 

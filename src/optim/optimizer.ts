@@ -4,7 +4,7 @@
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
 import { selectBackend } from "../backend/select.ts";
-import { OptionError, Prose } from "../errors.ts";
+import { BackendError, OptionError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
@@ -81,6 +81,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   step<T>(closure: () => T extends PromiseLike<unknown> ? never : T): T;
   step<T>(closure?: () => T): T | undefined {
     const loss = closure === undefined ? undefined : this.evaluate(closure);
+    if (this.stepper.torn) this.refuseTorn();
     for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!, i);
     this.stepper.step(this.arenas, this.groups);
     return loss;
@@ -110,6 +111,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
 
   /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
   stateDict(): StateDict {
+    if (this.stepper.torn) this.refuseTorn();
     return saveState(this.rule, this.entries, this.groups);
   }
 
@@ -122,6 +124,15 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    */
   loadStateDict(stateDict: StateDict): void {
     loadState(this.rule, this.entries, this.groups, stateDict);
+    this.stepper.torn = false;
+  }
+
+  /**
+   * Ends the worker threads, unless other optimizers use them. It is never needed for a program to
+   * end, and the optimizer stays usable: its next large step starts them again.
+   */
+  dispose(): void {
+    this.stepper.backend.release?.(this.stepper);
   }
 
   /** Like PyTorch's: the name, and each group's hyperparameters. */
@@ -131,6 +142,15 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
       ...this.rule.hyperNames.map((name) => `    ${name}: ${JSON.stringify(group[name])}`),
     ]);
     return `${this.rule.name} (\n${lines.join("\n")}\n)`;
+  }
+
+  private refuseTorn(): never {
+    throw new BackendError("NEEDS_RELOAD", {
+      subject: this.rule.name,
+      got: new Prose("an optimizer whose last step ended in the middle"),
+      expected: "one whose parameters and state have been loaded again",
+      advice: "Copy the parameters of the last checkpoint in, then call loadStateDict().",
+    });
   }
 
   private evaluate<T>(closure: () => T): T {

@@ -1,6 +1,8 @@
 /** What an optimizer's constructor takes, and how it is checked: groups, overrides and the plan. */
 import type { Backend } from "../backend/backend.ts";
 import type { BackendName } from "../backend/select.ts";
+import { defaultThreads } from "../backend/threads/pool.ts";
+import { MAX_THREADS } from "../backend/threads/worker.ts";
 import { OptionError, ParameterError, Prose, show } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
 import { Parameter } from "../memory/parameter.ts";
@@ -18,6 +20,13 @@ export interface PlanOptions {
    * (default true): below 2.4e-35 in float32 and 9.3e-302 in float64 they become 0.
    */
   readonly flushSubnormals?: boolean;
+  /**
+   * Most threads that share in a step, this one included; by default as many as the machine runs at
+   * once, up to 8. Small steps run on one thread whatever it says. Worker threads start when a step
+   * is first large enough, need shared memory (in browsers a cross-origin isolated page), and do not
+   * keep a program from ending.
+   */
+  readonly threads?: number;
 }
 
 /** Hyperparameters that differ from the defaults, and how to run. */
@@ -50,10 +59,11 @@ export interface CheckedPlan {
   readonly compile: boolean;
   readonly backend: BackendName | Backend;
   readonly flushSubnormals: boolean;
+  readonly threads: number;
 }
 
 const switches = ["foreach", "compile", "flushSubnormals"] as const;
-const planKeys: readonly string[] = [...switches, "backend"];
+const planKeys: readonly string[] = [...switches, "backend", "threads"];
 
 /** Splits options into hyperparameters and plan, and refuses what is neither. */
 export function checkOptions(
@@ -74,8 +84,16 @@ export function checkOptions(
     }
   }
   const { foreach = true, compile = true, backend = "auto", flushSubnormals = true } = given;
+  const threads = given.threads ?? defaultThreads();
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+    throw new OptionError("BAD_OPTION", {
+      subject: `${rule.name}: threads`,
+      got: threads,
+      expected: `a whole number from 1 to ${MAX_THREADS}`,
+    });
+  }
   const defaults = fillIn(rule, rule.hyper, options);
-  return { defaults, plan: { foreach, compile, backend, flushSubnormals } };
+  return { defaults, plan: { foreach, compile, backend, flushSubnormals, threads } };
 }
 
 /** Reads parameters or groups; every group is complete and valid afterwards. */

@@ -64,6 +64,13 @@ class Batch {
     for (let i = 0; i < this.entryCount; i++) this.addRange(this.entries[i]!, false);
   }
 
+  /** Number of elements in all ranges. */
+  elements(): number {
+    let sum = 0;
+    for (let r = 0; r < this.rangeCount; r++) sum += this.ranges[2 * r + 1]! - this.ranges[2 * r]!;
+    return sum;
+  }
+
   private addRange({ home, parameter }: Entry, merge: boolean): void {
     const end = home.offset + parameter.size;
     if (merge && home.offset === this.next) this.ranges[2 * this.rangeCount - 1] = end;
@@ -85,6 +92,8 @@ export class Stepper {
   private readonly plans: PlanCache;
   private readonly batches: Batch[] = [];
   private batchCount = 0;
+  /** Whether a step ended in the middle, so that part of the numbers is new and part is not. */
+  torn = false;
   /** The objects that the rule is called with, again and again. */
   private readonly tensors: Record<string, unknown> = {};
   private readonly numbers: Record<string, unknown> = { t: 0 };
@@ -102,10 +111,14 @@ export class Stepper {
   /** Takes one step for every parameter that has a gradient. */
   step(arenas: readonly ArenaState[], groups: readonly ParamGroup<HyperDefaults>[]): void {
     this.batchCount = 0;
+    let bytes = 0;
     for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
-    for (let i = 0; i < this.batchCount; i++) this.prepare(this.batches[i]!, groups);
-    for (let i = 0; i < this.batchCount; i++) this.run(this.batches[i]!);
+    for (let i = 0; i < this.batchCount; i++) bytes += this.prepare(this.batches[i]!, groups);
+    const threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
+    this.torn = true;
+    for (let i = 0; i < this.batchCount; i++) this.run(this.batches[i]!, threads);
     for (let i = 0; i < this.batchCount; i++) this.commit(this.batches[i]!);
+    this.torn = false;
   }
 
   private gather(arena: ArenaState): void {
@@ -140,7 +153,8 @@ export class Stepper {
     return batch;
   }
 
-  private prepare(batch: Batch, groups: readonly ParamGroup<HyperDefaults>[]): void {
+  /** Makes a batch ready to run; how many bytes it will read and write. */
+  private prepare(batch: Batch, groups: readonly ParamGroup<HyperDefaults>[]): number {
     const { trace } = this;
     const group = groups[batch.group]!;
     this.runRule(batch, group);
@@ -155,6 +169,7 @@ export class Stepper {
     }
     if (batch.plan.perTensor) batch.splitRanges();
     if (!batch.arena.bound.has(batch.plan)) this.bind(batch);
+    return batch.elements() * batch.plan.accesses * bytesOf(batch.arena.arena.dtype);
   }
 
   /** Lets the rule write itself onto the trace. */
@@ -216,11 +231,11 @@ export class Stepper {
       (size, { parameter }) => Math.max(size, parameter.size),
       0,
     );
-    const temporaries = this.byRange(plan)
-      ? { start: 0, elements: largest }
-      : { start: arena.start, elements: arena.span };
+    const extent = this.byRange(plan)
+      ? { start: 0, elements: largest, largest }
+      : { start: arena.start, elements: arena.span, largest };
     const allocate = (bytes: number) => arena.allocate(bytes);
-    const bound = new BoundPlan(plan, this.backend, arena.arena, temporaries, allocate);
+    const bound = new BoundPlan(plan, this.backend, arena.arena, extent, allocate);
     bound.place(arena.regions);
     arena.bound.set(plan, bound);
   }
@@ -230,11 +245,11 @@ export class Stepper {
     return plan.perTensor || !this.options.foreach;
   }
 
-  private run(batch: Batch): void {
+  private run(batch: Batch, threads: number): void {
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms);
-    if (this.byRange(batch.plan)) bound.runRangeByRange(batch.ranges, batch.rangeCount);
-    else bound.runKernelByKernel(batch.ranges, batch.rangeCount);
+    if (this.byRange(batch.plan)) bound.runRangeByRange(batch.ranges, batch.rangeCount, threads);
+    else bound.runKernelByKernel(batch.ranges, batch.rangeCount, threads);
   }
 
   private commit(batch: Batch): void {

@@ -52,7 +52,7 @@ function step(
   const mean = lerp(m, g, 1 - b1);
   const square = emaSq(v, g, b2);
   const largest = amsgrad ? max(vmax, square) : vmax;
-  const root = sqrt(amsgrad ? largest : square).div(Math.sqrt(1 - pow(b2, t)));
+  const root = sqrt(amsgrad ? largest : square).mul(1 / Math.sqrt(1 - pow(b2, t)));
   const update = mean.div(root.add(eps)).mul(lr / (1 - pow(b1, t)));
   return { p: decayed.sub(update), m: mean, v: square, vmax: largest };
 }

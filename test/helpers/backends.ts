@@ -22,7 +22,7 @@ export type PlanKey = keyof typeof plans;
 /** Every backend with every plan: 12 ways, the first of them the oracle. */
 export const ways: readonly {
   readonly name: string;
-  readonly options: Required<Omit<PlanOptions, "flushSubnormals">>;
+  readonly options: Required<Omit<PlanOptions, "flushSubnormals" | "threads">>;
 }[] = (Object.keys(backends) as BackendKey[]).flatMap((backend) =>
   (Object.keys(plans) as PlanKey[]).map((plan) => ({
     name: `${backend}, ${plan}`,

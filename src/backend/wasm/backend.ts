@@ -5,14 +5,27 @@
  * microseconds.
  */
 import { BackendError, Prose } from "../../errors.ts";
-import { kernelKey, type KernelIr } from "../../ir/plan.ts";
+import { accessesOf, kernelKey, type KernelIr } from "../../ir/plan.ts";
 import type { Arena } from "../../memory/arena.ts";
-import type { DType } from "../../memory/dtype.ts";
-import { LANES, type Backend, type BoundKernel, type Kernel } from "../backend.ts";
+import { bytesOf, type DType } from "../../memory/dtype.ts";
+import {
+  addLanes,
+  LANES,
+  REDUCTION_BLOCK,
+  type Backend,
+  type BoundKernel,
+  type Kernel,
+} from "../backend.ts";
+import { QUIET_BYTES, sharedPool, type Job, type Pool } from "../threads/pool.ts";
+import type { Run } from "../threads/worker.ts";
 import { assemble } from "./assemble.ts";
 import { jobLayout, lower, type JobLayout } from "./lower.ts";
 
-type Run = (job: number, begin: number, end: number) => void;
+/** A kernel's code on one arena. */
+interface Instance {
+  readonly module: WebAssembly.Module;
+  readonly run: Run;
+}
 
 /** A module that loads one vector: an engine without SIMD finds it invalid. */
 function simdProbe(): Uint8Array<ArrayBuffer> {
@@ -34,10 +47,20 @@ export class WasmBackend implements Backend {
   /** Whether kernels use 128-bit vectors. */
   readonly simd: boolean;
   private readonly kernels = new Map<string, WasmKernel>();
+  /** @internal */ readonly pool: Pool;
 
   /** @param simd vectors or not; by default what the engine has. */
-  constructor(simd: boolean = WebAssembly.validate(simdProbe())) {
+  constructor(simd: boolean = WebAssembly.validate(simdProbe()), pool: Pool = sharedPool()) {
     this.simd = simd;
+    this.pool = pool;
+  }
+
+  threadsFor(bytes: number, wanted: number, user: object): number {
+    return this.pool.threadsFor(bytes, wanted, user);
+  }
+
+  release(user: object): void {
+    this.pool.release(user);
   }
 
   /** Number of distinct kernels compiled so far. */
@@ -48,7 +71,7 @@ export class WasmBackend implements Backend {
   compile(ir: KernelIr, dtype: DType): Kernel {
     const key = `${dtype}\n${kernelKey(ir)}`;
     let kernel = this.kernels.get(key);
-    if (!kernel) this.kernels.set(key, (kernel = new WasmKernel(ir, dtype, this.simd)));
+    if (!kernel) this.kernels.set(key, (kernel = new WasmKernel(ir, dtype, this)));
     return kernel;
   }
 }
@@ -56,30 +79,24 @@ export class WasmBackend implements Backend {
 class WasmKernel implements Kernel {
   private readonly ir: KernelIr;
   private readonly dtype: DType;
-  private readonly simd: boolean;
+  private readonly backend: WasmBackend;
   /** By kind of memory: shared or not. */
   private readonly modules = new Map<boolean, WebAssembly.Module>();
-  private readonly instances = new WeakMap<Arena, Run>();
+  private readonly instances = new WeakMap<Arena, Instance>();
 
-  constructor(ir: KernelIr, dtype: DType, simd: boolean) {
+  constructor(ir: KernelIr, dtype: DType, backend: WasmBackend) {
     this.ir = ir;
     this.dtype = dtype;
-    this.simd = simd;
+    this.backend = backend;
   }
 
-  bind(arena: Arena, allocate: (bytes: number) => number): BoundKernel {
-    const layout = jobLayout(this.ir, this.dtype);
-    const run = this.instances.get(arena) ?? this.instantiate(arena);
-    return new WasmBoundKernel(
-      run,
-      arena,
-      allocate(layout.bytes),
-      layout,
-      this.ir.reductions.length,
-    );
+  bind(arena: Arena, allocate: (bytes: number) => number, largest: number): BoundKernel {
+    const instance = this.instances.get(arena) ?? this.instantiate(arena);
+    const blocks = Math.ceil(largest / REDUCTION_BLOCK);
+    return new WasmBoundKernel(this.ir, instance, arena, allocate, blocks, this.backend.pool);
   }
 
-  private instantiate(arena: Arena): Run {
+  private instantiate(arena: Arena): Instance {
     const { memory } = arena;
     if (!(memory instanceof WebAssembly.Memory)) {
       throw new BackendError("NO_WASM_MEMORY", {
@@ -90,33 +107,62 @@ class WasmKernel implements Kernel {
     }
     let module = this.modules.get(arena.shared);
     if (!module) {
-      module = new WebAssembly.Module(
-        assemble(lower(this.ir, this.dtype, this.simd), arena.shared),
-      );
+      const func = lower(this.ir, this.dtype, this.backend.simd);
+      module = new WebAssembly.Module(assemble(func, arena.shared));
       this.modules.set(arena.shared, module);
     }
     const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports;
-    this.instances.set(arena, run as Run);
-    return run as Run;
+    const instance = { module, run: run as Run };
+    this.instances.set(arena, instance);
+    return instance;
   }
 }
 
 class WasmBoundKernel implements BoundKernel {
-  private readonly code: Run;
   private readonly arena: Arena;
   private readonly layout: JobLayout;
-  private readonly job: number;
-  private readonly reductions: number;
+  private readonly pool: Pool;
+  private readonly code: Run;
+  /** The kernel's job block. */
+  private readonly at: number;
+  private readonly bytesPerElement: number;
+  /** For several threads; `null` where they cannot reach the memory. */
+  private readonly job: Job | null;
+  private readonly blocks: number;
+  private readonly range: [number, number] = [0, 0];
   private pointers!: Uint32Array;
   private uniforms!: Float32Array | Float64Array;
-  private partials!: Float64Array;
+  private lanes!: Float64Array;
 
-  constructor(code: Run, arena: Arena, job: number, layout: JobLayout, reductions: number) {
-    this.code = code;
+  /** @param blocks into how many blocks a reduction may fall. */
+  constructor(
+    ir: KernelIr,
+    { module, run }: Instance,
+    arena: Arena,
+    allocate: (bytes: number) => number,
+    blocks: number,
+    pool: Pool,
+  ) {
+    this.code = run;
     this.arena = arena;
-    this.layout = layout;
-    this.reductions = reductions;
-    this.job = job;
+    this.pool = pool;
+    this.layout = jobLayout(ir, arena.dtype);
+    this.bytesPerElement = accessesOf(ir) * bytesOf(arena.dtype);
+    // Threads write the lanes of their blocks side by side, but never into one cache line.
+    const reduces = ir.reductions.length > 0;
+    const stride = reduces ? Math.ceil(this.layout.bytes / 128) * 128 : 0;
+    this.at = allocate(reduces ? stride * Math.max(1, blocks) : this.layout.bytes);
+    this.job = arena.shared
+      ? {
+          kernel: { module, memory: arena.memory as WebAssembly.Memory },
+          run,
+          block: this.at,
+          stride,
+          chunk: reduces ? REDUCTION_BLOCK : 0,
+          bytesPerElement: this.bytesPerElement,
+        }
+      : null;
+    this.blocks = reduces ? blocks : 0;
     this.look();
   }
 
@@ -130,26 +176,63 @@ class WasmBoundKernel implements BoundKernel {
     this.uniforms[index] = value;
   }
 
-  run(begin: number, end: number): void {
-    this.code(this.job, begin, end);
+  run(ranges: ArrayLike<number>, count: number, threads: number): void {
+    if (threads > 1 && this.isLarge(ranges, count)) {
+      if (this.pool.share(this.job!, ranges, count, threads)) return;
+    }
+    for (let r = 0; r < count; r++) this.code(this.at, ranges[2 * r]!, ranges[2 * r + 1]!);
   }
 
-  lanes(): Float64Array {
+  reduce(begin: number, end: number, totals: Float64Array, threads: number): void {
+    const count = Math.ceil((end - begin) / REDUCTION_BLOCK);
+    this.range[0] = begin;
+    this.range[1] = end;
+    totals.fill(0);
+    const mayShare = threads > 1 && count <= this.blocks && this.isLarge(this.range, 1);
+    if (mayShare && this.reduceTogether(count, totals, threads)) return;
     if (this.pointers.length === 0) this.look();
-    return this.partials;
+    for (let from = begin; from < end; from += REDUCTION_BLOCK) {
+      this.code(this.at, from, Math.min(end, from + REDUCTION_BLOCK));
+      for (let r = 0; r < totals.length; r++) totals[r]! += addLanes(this.lanes, r * LANES);
+    }
+  }
+
+  /** A job block for each block of elements, so that each keeps its lanes until all are there. */
+  private reduceTogether(count: number, totals: Float64Array, threads: number): boolean {
+    const { stride } = this.job!;
+    const bytes = new Uint8Array(this.arena.buffer, this.at, count * stride);
+    for (let b = 1; b < count; b++) bytes.copyWithin(b * stride, 0, this.layout.lanes);
+    if (!this.pool.share(this.job!, this.range, 1, threads)) return false;
+    const lanes = new Float64Array(this.arena.buffer, this.at, (count * stride) / 8);
+    for (let b = 0; b < count; b++) {
+      const first = (b * stride + this.layout.lanes) / 8;
+      for (let r = 0; r < totals.length; r++) totals[r]! += addLanes(lanes, first + r * LANES);
+    }
+    return true;
+  }
+
+  /** Whether there is enough to do for more than one thread. */
+  private isLarge(ranges: ArrayLike<number>, count: number): boolean {
+    if (!this.job) return false;
+    const enough = QUIET_BYTES / this.bytesPerElement;
+    let elements = 0;
+    for (let r = 0; r < count && elements < enough; r++) {
+      elements += ranges[2 * r + 1]! - ranges[2 * r]!;
+    }
+    return elements >= enough;
   }
 
   /** Views the job block; an unshared memory detaches views when it grows. */
   private look(): void {
     const { buffer, dtype } = this.arena;
-    const { uniforms, lanes } = this.layout;
-    const at = this.job + uniforms;
+    const { uniforms, lanes, bytes } = this.layout;
+    const at = this.at + uniforms;
     const count = (lanes - uniforms) / (dtype === "float32" ? 4 : 8);
-    this.pointers = new Uint32Array(buffer, this.job, uniforms / 4);
+    this.pointers = new Uint32Array(buffer, this.at, uniforms / 4);
     this.uniforms =
       dtype === "float32"
         ? new Float32Array(buffer, at, count)
         : new Float64Array(buffer, at, count);
-    this.partials = new Float64Array(buffer, this.job + lanes, this.reductions * LANES);
+    this.lanes = new Float64Array(buffer, this.at + lanes, (bytes - lanes) / 8);
   }
 }

@@ -1,0 +1,388 @@
+/**
+ * The pool of worker threads that share in large steps.
+ *
+ * It starts when a step is first large enough, without waiting: until its workers are ready, the main
+ * thread does all the work. In a job the main thread takes its share like any worker, then waits, but
+ * only for workers that have joined: one that is late finds the job closed. A worker that ends in the
+ * middle of a job has left tensors half updated, which is an error; between jobs it is replaced.
+ */
+import { BackendError, Prose } from "../../errors.ts";
+import { machineThreads, spawnHere, type Spawn, type Thread } from "./spawn.ts";
+import {
+  CONTROL_BYTES,
+  layout,
+  MAX_RANGES,
+  MAX_THREADS,
+  takePart,
+  type Letter,
+  type Run,
+} from "./worker.ts";
+
+/** Steps that move fewer bytes never use threads: calling one would cost as much as it brings. */
+export const QUIET_BYTES = 0.2e6;
+/** Steps that move more always do, and wake sleeping workers, which takes some 50 us. */
+const WORTH_WAKING_BYTES = 7e6;
+/** What one thread moves in a second, about; for judging whether steps follow closely. */
+const BYTES_PER_MS = 5e6;
+/** Steps that move less than this never wake a worker, they only use one that is awake. */
+const STREAK_BYTES = 1e6;
+/** So many steps have to follow closely before workers are woken for less than is worth waking. */
+const STREAK = 16;
+/** A worker's spinning before it sleeps, and the main thread's. */
+const SPIN_MS = 0.05;
+/** More threads than this are used only where asked for: memory is busy with fewer. */
+const DEFAULT_MOST = 8;
+const CHUNK_BYTES = 1 << 18;
+const SMALLEST_CHUNK_BYTES = 1 << 14;
+/** Chunks begin at multiples of this many elements: whole cache lines and vectors. */
+const GRAIN = 64;
+const SLICE_MS = 5;
+
+/** A kernel as workers know it. */
+export interface SharedKernel {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** One kernel over some ranges. */
+export interface Job {
+  readonly kernel: SharedKernel;
+  /** The same kernel's code on this thread. */
+  readonly run: Run;
+  readonly block: number;
+  /** Bytes from the job block of one chunk to that of the next. */
+  readonly stride: number;
+  /** Elements in a chunk, or 0 to leave it to the pool. */
+  readonly chunk: number;
+  readonly bytesPerElement: number;
+}
+
+export interface PoolOptions {
+  readonly spawn?: Spawn | null;
+  /** How long a worker in a job may show no sign of life. */
+  readonly patienceMs?: number;
+}
+
+/** A worker, and the kernels that it has been sent. */
+interface Member {
+  readonly thread: Thread;
+  /** Where its line begins in the control memory. */
+  readonly line: number;
+  readonly kernels: Set<number>;
+}
+
+export function defaultThreads(): number {
+  return Math.max(1, Math.min(machineThreads(), DEFAULT_MOST));
+}
+
+export class Pool {
+  /** `null` where no thread can be started. */
+  private spawn: Spawn | null;
+  private readonly patienceMs: number;
+  private readonly words: Int32Array;
+  private readonly numbers: Float64Array;
+  private members: Member[] = [];
+  private readonly invited: Member[] = [];
+  /** Lines are used in turn, so that a thread that is slow to end finds no successor on its own. */
+  private nextLine = 0;
+  /** Threads that ended before they had read a letter; after a few of them no more are started. */
+  private stillborn = 0;
+  private readonly kernelIds = new WeakMap<WebAssembly.Memory, Map<WebAssembly.Module, number>>();
+  private nextKernel = 0;
+  private jobs = 0;
+  private streak = 0;
+  private lastStep = 0;
+  private mayWait = true;
+  private readonly users = new Set<WeakRef<object>>();
+  private readonly known = new WeakMap<object, WeakRef<object>>();
+  /** Workers hold the memories that they were sent; only their end lets go of one for certain. */
+  private readonly dropped = new FinalizationRegistry<null>(() => this.end());
+
+  constructor({ spawn = spawnHere(), patienceMs = 10_000 }: PoolOptions = {}) {
+    this.spawn = typeof SharedArrayBuffer === "undefined" ? null : spawn;
+    this.patienceMs = patienceMs;
+    const control = this.spawn
+      ? new SharedArrayBuffer(CONTROL_BYTES)
+      : new ArrayBuffer(CONTROL_BYTES);
+    this.words = new Int32Array(control);
+    this.numbers = new Float64Array(control);
+  }
+
+  /** Worker threads there are at the moment. */
+  get size(): number {
+    return this.members.length;
+  }
+
+  /** How many of them are ready to take part, the kernels that they were sent included. */
+  get ready(): number {
+    return this.members.filter((member) => this.isReady(member)).length;
+  }
+
+  /**
+   * How many threads a step should use that moves so many bytes, at most `wanted`. Starts workers
+   * where they would have been of use; they come too late for this step.
+   *
+   * @param user who asks, see {@link release}.
+   */
+  threadsFor(bytes: number, wanted: number, user: object): number {
+    if (wanted <= 1 || bytes < QUIET_BYTES || this.spawn === null) return 1;
+    if (bytes < WORTH_WAKING_BYTES && !this.isHot() && !this.followsClosely(bytes)) return 1;
+    if (!this.known.has(user)) this.admit(user);
+    const threads = Math.min(wanted, MAX_THREADS, 1 + Math.floor(bytes / QUIET_BYTES));
+    if (this.members.length < threads - 1) this.start(threads - 1);
+    return threads;
+  }
+
+  /** Ends the workers unless someone else uses them. */
+  release(user: object): void {
+    const reference = this.known.get(user);
+    if (!reference) return;
+    this.known.delete(user);
+    this.users.delete(reference);
+    for (const other of this.users) {
+      if (other.deref() !== undefined) return;
+      this.users.delete(other);
+    }
+    this.end();
+  }
+
+  /** Ends all workers. */
+  end(): void {
+    const { members } = this;
+    this.members = [];
+    for (const { thread } of members) thread.end();
+  }
+
+  /**
+   * Runs a job on this thread and on those workers that are ready for it.
+   *
+   * @param ranges begin and end of each range, in elements; `count` of them.
+   * @returns false if no worker is ready; nothing has run then.
+   * @throws {BackendError} `WORKER_DIED` if a worker ended in the middle; tensors are torn then.
+   */
+  share(job: Job, ranges: ArrayLike<number>, count: number, threads: number): boolean {
+    if (!this.invite(job.kernel, threads)) return false;
+    for (let from = 0; from < count; from += MAX_RANGES) {
+      const some = Math.min(MAX_RANGES, count - from);
+      this.describe(job, this.place(ranges, from, some), some);
+      this.hold(job.run);
+    }
+    return true;
+  }
+
+  private admit(user: object): void {
+    const reference = new WeakRef(user);
+    this.known.set(user, reference);
+    this.users.add(reference);
+  }
+
+  private isHot(): boolean {
+    const { sleeps } = layout.worker;
+    for (const member of this.members) {
+      if (this.isReady(member) && Atomics.load(this.words, member.line + sleeps) === 0) return true;
+    }
+    return false;
+  }
+
+  private isReady({ line }: Member): boolean {
+    const { sent, read, state } = layout.worker;
+    const { words } = this;
+    return Atomics.load(words, line + read) === words[line + sent] && words[line + state]! >= 0;
+  }
+
+  /** Whether steps take up most of the time lately, so that woken workers would stay awake. */
+  private followsClosely(bytes: number): boolean {
+    if (bytes < STREAK_BYTES) return false;
+    const now = performance.now();
+    this.streak = now - this.lastStep < bytes / BYTES_PER_MS ? this.streak + 1 : 0;
+    this.lastStep = now;
+    return this.streak >= STREAK;
+  }
+
+  private start(count: number): void {
+    this.members = this.members.filter(({ line, thread }) => {
+      const lives = Atomics.load(this.words, line + layout.worker.state) >= 0;
+      if (!lives) thread.end();
+      return lives;
+    });
+    while (this.members.length < count && this.spawn !== null) {
+      const line = layout.workers + this.nextLine * layout.line;
+      this.nextLine = (this.nextLine + 1) % MAX_THREADS;
+      if (this.members.some((member) => member.line === line)) continue;
+      this.words.fill(0, line, line + layout.line);
+      try {
+        const thread = this.spawn(() => this.ended(member));
+        const member: Member = { thread, line, kernels: new Set() };
+        this.members.push(member);
+        const control = this.words.buffer as SharedArrayBuffer;
+        this.send(member, { control, line, layout, spinMs: SPIN_MS });
+      } catch {
+        this.spawn = null;
+      }
+    }
+  }
+
+  private ended(member: Member): void {
+    const at = this.members.indexOf(member);
+    if (at >= 0) this.members.splice(at, 1);
+    if (at >= 0 && this.words[member.line + layout.worker.read] === 0) this.stillborn++;
+    if (this.stillborn >= 3) this.spawn = null;
+  }
+
+  private send(member: Member, letter: Letter): void {
+    const { sent, bell } = layout.worker;
+    Atomics.add(this.words, member.line + sent, 1);
+    member.thread.post(letter);
+    this.ring(member, bell);
+  }
+
+  private ring({ line }: Member, bell: number): void {
+    Atomics.add(this.words, line + bell, 1);
+    if (Atomics.load(this.words, line + layout.worker.sleeps) === 1) {
+      Atomics.notify(this.words, line + bell);
+    }
+  }
+
+  /** Finds the workers for a job, and sends the kernel to those that do not have it. */
+  private invite(kernel: SharedKernel, threads: number): boolean {
+    const id = this.idOf(kernel);
+    this.invited.length = 0;
+    for (let i = 0; i < this.members.length && this.invited.length < threads - 1; i++) {
+      const member = this.members[i]!;
+      if (!member.kernels.has(id)) {
+        member.kernels.add(id);
+        this.send(member, { kernel: id, module: kernel.module, memory: kernel.memory });
+      } else if (this.isReady(member)) this.invited.push(member);
+    }
+    this.numbers[layout.job + layout.fields.kernel] = id;
+    return this.invited.length > 0;
+  }
+
+  private idOf({ module, memory }: SharedKernel): number {
+    let ids = this.kernelIds.get(memory);
+    if (!ids) {
+      this.kernelIds.set(memory, (ids = new Map()));
+      this.dropped.register(memory, null);
+    }
+    let id = ids.get(module);
+    if (id === undefined) ids.set(module, (id = this.nextKernel++));
+    return id;
+  }
+
+  /** Writes ranges down, one after another, each from a multiple of the grain on; their extent. */
+  private place(ranges: ArrayLike<number>, from: number, count: number): number {
+    const { numbers } = this;
+    let at = layout.job + layout.fields.list;
+    let extent = 0;
+    for (let r = from; r < from + count; r++) {
+      const begin = ranges[2 * r]!;
+      const end = ranges[2 * r + 1]!;
+      numbers[at++] = begin;
+      numbers[at++] = end;
+      numbers[at++] = extent;
+      extent += Math.ceil((end - begin) / GRAIN) * GRAIN;
+    }
+    return extent;
+  }
+
+  /** Writes the job down and divides its chunks. */
+  private describe(job: Job, extent: number, count: number): void {
+    const { numbers, words } = this;
+    const { fields } = layout;
+    const members = this.invited.length + 1;
+    const chunk = job.chunk || chunkOf(extent, job.bytesPerElement, members);
+    const chunks = Math.ceil(extent / chunk);
+    const shares = Math.min(members, chunks);
+    numbers[layout.job + fields.block] = job.block;
+    numbers[layout.job + fields.stride] = job.stride;
+    numbers[layout.job + fields.chunk] = chunk;
+    numbers[layout.job + fields.shares] = shares;
+    numbers[layout.job + fields.ranges] = count;
+    for (let share = 0; share < shares; share++) {
+      const at = layout.shares + share * layout.line;
+      words[at] = Math.floor((chunks * share) / shares);
+      words[at + 1] = Math.floor((chunks * (share + 1)) / shares);
+    }
+    this.invited.length = shares - 1;
+    for (let i = 0; i < shares - 1; i++) {
+      words[this.invited[i]!.line + layout.worker.share] = i + 1;
+    }
+  }
+
+  /** Opens the job, takes part in it, closes it and waits for those that joined. */
+  private hold(run: Run): void {
+    const { words, numbers, invited } = this;
+    this.jobs = (this.jobs % 0x3fffffff) + 1;
+    Atomics.store(words, layout.open, this.jobs);
+    for (let i = 0; i < invited.length; i++) this.ring(invited[i]!, layout.worker.bell);
+    let lost: Member | undefined;
+    try {
+      takePart(words, numbers, layout, 0, run);
+    } finally {
+      Atomics.store(words, layout.open, 0);
+      for (let i = 0; i < invited.length; i++) {
+        if (!this.waitFor(invited[i]!)) lost = invited[i];
+      }
+    }
+    if (lost) this.fail(lost);
+  }
+
+  /** Waits until a worker has left the job; false if it never will. */
+  private waitFor({ line }: Member): boolean {
+    const at = line + layout.worker.state;
+    const { words, jobs } = this;
+    for (let i = 0; i < 2000; i++) if (Atomics.load(words, at) !== jobs) break;
+    // Slices are counted, not the clock: a whole machine that sleeps is no sign of death.
+    for (let left = Math.ceil(this.patienceMs / SLICE_MS); left > 0; left--) {
+      if (Atomics.load(words, at) !== jobs) break;
+      this.sleep(at, jobs);
+    }
+    const state = Atomics.load(words, at);
+    return state !== jobs && state !== layout.dead.inJob;
+  }
+
+  /** Until the word at `at` changes from `value`, or a slice of time has passed. */
+  private sleep(at: number, value: number): void {
+    const { words } = this;
+    const until = performance.now() + SLICE_MS;
+    // Sleeping takes tens of microseconds to end; a chunk is rarely longer.
+    const spinUntil = this.mayWait ? until - SLICE_MS + SPIN_MS : until;
+    while (performance.now() < spinUntil) {
+      for (let i = 0; i < 100; i++) if (Atomics.load(words, at) !== value) return;
+    }
+    if (!this.mayWait) return;
+    Atomics.store(words, layout.mainSleeps, 1);
+    try {
+      Atomics.wait(words, at, value, SLICE_MS);
+    } catch {
+      this.mayWait = false; // the main thread of a browser
+    }
+    Atomics.store(words, layout.mainSleeps, 0);
+  }
+
+  private fail(lost: Member): never {
+    this.members = this.members.filter((member) => member !== lost);
+    lost.thread.end();
+    throw new BackendError("WORKER_DIED", {
+      subject: "threads",
+      got: new Prose("a worker thread that ended, or stood still, in the middle of a step"),
+      expected: "workers that live as long as the program",
+      advice:
+        "Part of the parameters and of the state is updated and part is not: load both from the last " +
+        "copy you have. Was the program short of memory? { threads: 1 } does without workers.",
+    });
+  }
+}
+
+function chunkOf(extent: number, bytesPerElement: number, members: number): number {
+  const bytes = (extent * bytesPerElement) / (8 * members);
+  const wanted = Math.min(Math.max(bytes, SMALLEST_CHUNK_BYTES), CHUNK_BYTES);
+  return Math.ceil(wanted / bytesPerElement / GRAIN) * GRAIN;
+}
+
+let shared: Pool | undefined;
+
+/** The pool that all optimizers share. */
+export function sharedPool(): Pool {
+  return (shared ??= new Pool());
+}
