@@ -8,6 +8,7 @@ export type {
   ParamGroupInput,
   ParamsInput,
   PlanOptions,
+  StepOptions,
 } from "./optim/options.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
 export * as foreach from "./foreach/index.ts";

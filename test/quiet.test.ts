@@ -66,7 +66,7 @@ describe("compiles nothing after the first steps", () => {
       optimizer.step();
       return backend.compiled - compiled;
     });
-    expect(seen).toEqual([2, 2, 2, 2]); // one for each type
+    expect(seen).toEqual([4, 4, 4, 4]); // with flush and without, for each type
   });
 
   test("and optimizers of one rule share their kernels", () => {

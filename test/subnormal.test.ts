@@ -18,6 +18,7 @@ import {
   type Optimizer,
   type TypedArray,
 } from "../src/index.ts";
+import { FLUSH_PERIOD } from "../src/ir/op.ts";
 import { ways } from "./helpers/backends.ts";
 import { bits, isSubnormal } from "./helpers/bits.ts";
 import { goldenCases, optimizers, runCase, type OptimizerName } from "./helpers/golden.ts";
@@ -53,8 +54,8 @@ const table: readonly (readonly [Maker, object, readonly string[]])[] = [
   [Turns, { b: 0.25 }, ["odd", "even", "slow"]],
 ];
 
-/** Names of the state slots that held a subnormal at any step looked at. */
-function slotsWithSubnormals(cls: Maker, dtype: DType, options: object): string[] {
+/** Names of the state slots that held a subnormal after any of every so many steps. */
+function slotsWithSubnormals(cls: Maker, dtype: DType, options: object, every = 1): string[] {
   const w = parameter(Array.from({ length: 11 }, noise(3)), { name: "w", dtype });
   const optimizer = new cls([w] as never, options as never) as Optimizer;
   const next = noise(5);
@@ -63,7 +64,7 @@ function slotsWithSubnormals(cls: Maker, dtype: DType, options: object): string[
     const grad = w.ensureGrad();
     for (let i = 0; i < grad.length; i++) grad[i] = step < 3 ? next() : 0;
     optimizer.step();
-    const slots = step % 10 === 0 ? optimizer.stateDict().state["w"]! : {};
+    const slots = (step + 1) % every === 0 ? optimizer.stateDict().state["w"]! : {};
     for (const [slot, values] of Object.entries(slots)) {
       if (typeof values === "number") continue;
       if (values.some((value) => isSubnormal(value, values))) seen.add(slot);
@@ -74,14 +75,18 @@ function slotsWithSubnormals(cls: Maker, dtype: DType, options: object): string[
 
 describe.each(["float32", "float64"] as const)("%s", (dtype) => {
   test.each(table)("%o %j", (cls, options, slots) => {
-    const open = slotsWithSubnormals(cls, dtype, { ...options, flushSubnormals: false });
+    const open = slotsWithSubnormals(cls, dtype, { ...options, flushSubnormals: false }, 10);
     expect(open.toSorted()).toEqual(slots.toSorted());
-    expect(slotsWithSubnormals(cls, dtype, options)).toEqual([]);
+    // Averages that keep less than half of themselves get there between two flushes, for some steps.
+    const rates = Object.values(options).flat().filter((rate) => typeof rate === "number");
+    const every = Math.min(...rates) < 0.5 ? 2 * FLUSH_PERIOD : 1;
+    expect(slotsWithSubnormals(cls, dtype, options, every)).toEqual([]);
   });
 });
 
 test("Adam with its usual betas, float32", () => {
-  expect(slotsWithSubnormals(Adam, "float32", { flushSubnormals: false })).toEqual(["exp_avg"]);
+  const open = slotsWithSubnormals(Adam, "float32", { flushSubnormals: false }, 10);
+  expect(open).toEqual(["exp_avg"]);
   expect(slotsWithSubnormals(Adam, "float32", {})).toEqual([]);
 });
 

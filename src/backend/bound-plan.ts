@@ -26,26 +26,25 @@ export class BoundPlan {
   private readonly totals: readonly Float64Array[];
 
   /**
-   * @param extent how many elements each temporary holds, and which element of the arena is their
-   *   first; and the elements of the largest range.
-   * @param allocate where memory for temporaries and kernels comes from.
+   * @param temporaries where the arena's first element would lie in each: byte offsets.
+   * @param largest elements of the largest range.
+   * @param allocate where memory for kernels comes from.
    * @throws {BackendError} if memory runs out; nothing has run then.
    */
   constructor(
     plan: Plan,
     backend: Backend,
     arena: Arena,
-    extent: { readonly start: number; readonly elements: number; readonly largest: number },
+    temporaries: readonly number[],
+    largest: number,
     allocate: (bytes: number) => number = (bytes) => arena.allocate(bytes),
   ) {
     this.plan = plan;
     this.arena = arena;
     this.kernels = plan.stages.map(({ kernel }) =>
-      backend.compile(kernel, arena.dtype).bind(arena, allocate, extent.largest),
+      backend.compile(kernel, arena.dtype).bind(arena, allocate, largest),
     );
-    const bytes = extent.elements * bytesOf(arena.dtype);
-    const shift = extent.start * bytesOf(arena.dtype);
-    this.temporaries = Array.from({ length: plan.temporaries }, () => allocate(bytes) - shift);
+    this.temporaries = temporaries;
     this.scalars = new Float64Array(plan.program.nodes.length);
     this.totals = plan.stages.map(({ reductions }) => new Float64Array(reductions.length));
   }

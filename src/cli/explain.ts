@@ -7,6 +7,7 @@ import { planOf, type Plan } from "../ir/plan.ts";
 import { printProgram } from "../ir/print.ts";
 import { programOf } from "../ir/program.ts";
 import { Op } from "../ir/op.ts";
+import { flushesAt } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
 import { lower } from "../backend/wasm/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
@@ -74,7 +75,7 @@ function tracePlan(
   trace.begin(t === 1 ? -1 : 0);
   const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
   trace.finish(rule.step(tensors as unknown as RuleTensors<string>, { ...hyper, t }));
-  const plan = planOf(programOf(trace, { flush: true }), true);
+  const plan = planOf(programOf(trace, { flush: flushesAt(rule, t) }), true);
   return { plan, uniforms: [...trace.uniforms.subarray(0, trace.uniformCount)] };
 }
 

@@ -182,10 +182,11 @@ function planFor(
   const { trace, plans } = entry;
   trace.begin(0);
   const [p, g, h] = [trace.slot(0), trace.slot(1), trace.slot(2)];
-  if ("sum" in operation) trace.finish({ p, h }, operation.sum(p));
+  if ("sum" in operation) trace.finish({ p, h }, false, operation.sum(p));
   else trace.finish({ p: operation.result(p, g, h, x), h });
   const uniforms = trace.uniforms.slice(0, trace.uniformCount);
-  return { plan: plans.find(trace) ?? plans.make(trace), uniforms };
+  const { usual: plan } = plans.find(trace) ?? plans.make(trace);
+  return { plan, uniforms };
 }
 
 function boundTo(plan: Plan, arena: Arena): BoundPlan {
@@ -194,8 +195,8 @@ function boundTo(plan: Plan, arena: Arena): BoundPlan {
   let bound = plans.get(plan);
   if (!bound) {
     // Each operation is one kernel, so there are no temporaries.
-    const extent = { start: 0, elements: 0, largest: arena.elements.length };
-    plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, extent)));
+    const largest = arena.elements.length;
+    plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, [], largest)));
   }
   return bound;
 }

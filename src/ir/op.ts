@@ -93,3 +93,11 @@ export function opInfo(op: OpCode): OpInfo {
 export function flushThreshold(dtype: "float32" | "float64"): number {
   return dtype === "float32" ? 2 ** -115 : 2 ** -1000;
 }
+
+/**
+ * Rules that count steps flush in every so many of them, because it costs a fifth of a step that runs
+ * at the speed of memory. In between an average that keeps half of itself or more cannot get from the
+ * threshold into the subnormal range. The number is odd so that averages that take turns get theirs too.
+ * Rules that do not count flush in every step.
+ */
+export const FLUSH_PERIOD = 7;

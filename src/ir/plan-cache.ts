@@ -1,4 +1,5 @@
 /** Plans by the tapes they were made from, so that each structure is compiled once. */
+import { Op } from "./op.ts";
 import { planOf, type Plan } from "./plan.ts";
 import { programOf, type PassOptions } from "./program.ts";
 import type { Trace } from "./trace.ts";
@@ -8,26 +9,36 @@ export interface PlanCacheOptions extends PassOptions {
   readonly fuse: boolean;
 }
 
+/** The plans of one structure: with and without a flush of the state; often one and the same. */
+export interface Plans {
+  readonly usual: Plan;
+  readonly flushing: Plan;
+}
+
 export class PlanCache {
   private readonly options: PlanCacheOptions;
-  private readonly known: { readonly tape: Int32Array; readonly plan: Plan }[] = [];
+  private readonly known: { readonly tape: Int32Array; readonly plans: Plans }[] = [];
 
   constructor(options: PlanCacheOptions) {
     this.options = options;
   }
 
-  /** The plan of what the trace holds, if it has been made. */
-  find(trace: Trace): Plan | undefined {
+  /** The plans of what the trace holds, if they have been made. */
+  find(trace: Trace): Plans | undefined {
     for (let i = 0; i < this.known.length; i++) {
-      if (trace.matches(this.known[i]!.tape)) return this.known[i]!.plan;
+      if (trace.matches(this.known[i]!.tape)) return this.known[i]!.plans;
     }
     return undefined;
   }
 
   /** @throws {RuleError} if what the trace holds is not a program. */
-  make(trace: Trace): Plan {
-    const plan = planOf(programOf(trace, this.options), this.options.fuse);
-    this.known.push({ tape: trace.tape.slice(0, trace.length), plan });
-    return plan;
+  make(trace: Trace): Plans {
+    const { flush, fuse } = this.options;
+    const flushing = planOf(programOf(trace, { flush }), fuse);
+    const flushes = flushing.program.nodes.some(({ op }) => op === Op.flush);
+    const usual = flushes ? planOf(programOf(trace, { flush: false }), fuse) : flushing;
+    const plans = { usual, flushing };
+    this.known.push({ tape: trace.tape.slice(0, trace.length), plans });
+    return plans;
   }
 }

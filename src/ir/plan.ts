@@ -204,7 +204,8 @@ function cutUnfused(cutter: Cutter): number {
   const stores = storesOf(program);
   const free: number[] = [];
   const held = new Map<number, number>();
-  const late: Store[] = [];
+  // What is no step of its own is stored last: numbers.
+  const late = stores.filter(({ id }) => program.nodes[id]!.rank === "number");
   let temporaries = 0;
   steps.forEach((id, position) => {
     const readLater = (wanted: (read: Reads) => boolean) => reads.slice(position + 1).some(wanted);

@@ -5,6 +5,7 @@
  * between tensors is an error in the editor already.
  */
 import { validatorOf } from "./hyper.ts";
+import { FLUSH_PERIOD } from "./op.ts";
 import { checkNames, checkSpec } from "./rule-check.ts";
 import type { Tensor } from "./trace.ts";
 
@@ -141,4 +142,9 @@ function stateOf(spec: { readonly state?: readonly string[] | Readonly<Record<st
   const state = spec.state ?? [];
   if (Array.isArray(state)) return { letters: state as string[], names: state as string[] };
   return { letters: Object.keys(state), names: Object.values(state) as string[] };
+}
+
+/** Whether the step that is a parameter's `t`-th flushes its state, see {@link FLUSH_PERIOD}. */
+export function flushesAt({ counted }: Pick<Rule, "counted">, t: number): boolean {
+  return !counted || t % FLUSH_PERIOD === 0;
 }

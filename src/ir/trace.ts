@@ -152,18 +152,28 @@ export class Trace {
     return this.record(op, 0, 0, 0);
   }
 
-  /** Ends the tape with the id of each slot's new value and with the scalars the host asks for. */
+  /**
+   * Ends the tape with the id of each slot's new value and with the scalars the host asks for.
+   *
+   * @param zeroGrad whether slot 1, which a rule itself cannot change, becomes 0.
+   */
   finish(
     outputs: Readonly<Record<string, unknown>> | undefined,
-    ...results: readonly Expr<"scalar">[]
+    zeroGrad = false,
+    result?: Expr<"scalar">,
   ): void {
+    const gradient = zeroGrad ? this.uniform(0) : 1;
     this.operationsEnd = this.length;
     for (let index = 0; index < this.slots.length; index++) {
-      const value = index === 1 ? this.slot(1) : outputs?.[this.slots[index]!];
+      if (index === 1) {
+        this.push(gradient);
+        continue;
+      }
+      const value = outputs?.[this.slots[index]!];
       if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value, outputs);
       this.push(this.operand(value));
     }
-    for (let index = 0; index < results.length; index++) this.push(this.operand(results[index]!));
+    if (result) this.push(this.operand(result));
   }
 
   /** Whether this trace recorded just what `tape` holds. */

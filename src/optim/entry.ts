@@ -37,6 +37,10 @@ export class ArenaState {
   readonly bound = new Map<Plan, BoundPlan>();
   private readonly present: boolean[];
   private readonly held: Region[] = [];
+  private spare: { readonly elements: number; readonly regions: number[] } = {
+    elements: 0,
+    regions: [],
+  };
   private first = Infinity;
   private end = 0;
 
@@ -94,6 +98,18 @@ export class ArenaState {
     }
     this.first = first;
     this.end = end;
+  }
+
+  /**
+   * Temporaries for the elements from `first` on: the byte offset in each at which the arena's first
+   * element would lie. All plans use the same ones, because never two of them run at once.
+   */
+  temporaries(count: number, first: number, elements: number): number[] {
+    const bytes = bytesOf(this.arena.dtype);
+    if (this.spare.elements !== elements) this.spare = { elements, regions: [] };
+    const { regions } = this.spare;
+    while (regions.length < count) regions.push(this.allocate(elements * bytes));
+    return regions.slice(0, count).map((at) => at - first * bytes);
   }
 
   /** Byte offset of a new region, which comes back when the optimizer is dropped. */

@@ -11,6 +11,7 @@ import type { Home, Parameter } from "../memory/parameter.ts";
 import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
 import {
   checkOptions,
+  checkStepOptions,
   readGroup,
   readGroups,
   type OptimizerOptions,
@@ -18,6 +19,7 @@ import {
   type ParamGroupInput,
   type ParamGroups,
   type ParamsInput,
+  type StepOptions,
 } from "./options.ts";
 import { loadState, saveState, type StateDict } from "./state-dict.ts";
 import { Stepper } from "./stepper.ts";
@@ -73,17 +75,26 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * Updates every parameter that has a gradient, in place.
    *
    * @param closure computes gradients and returns the loss; it is called once, before the update.
+   * @param options what to do in the same pass, see {@link StepOptions}.
    * @returns what the closure returned.
-   * @throws {OptionError} if a hyperparameter was changed to a value that it must not have. Nothing
-   *   has changed then: no parameter, no state, no count of steps.
+   * @throws {OptionError} if an option, or a hyperparameter that was changed, has a value that it must
+   *   not have. Nothing has changed then: no parameter, no state, no count of steps.
+   * @throws {BackendError} `WORKER_DIED` if a worker thread ended in the middle. Part of the numbers is
+   *   then updated and part is not: every call is refused with `NEEDS_RELOAD` until
+   *   {@link loadStateDict}.
    */
-  step(): void;
-  step<T>(closure: () => T extends PromiseLike<unknown> ? never : T): T;
-  step<T>(closure?: () => T): T | undefined {
-    const loss = closure === undefined ? undefined : this.evaluate(closure);
+  step(options?: StepOptions): void;
+  step<T>(
+    closure: () => T extends PromiseLike<unknown> ? never : T,
+    options?: StepOptions,
+  ): T;
+  step<T>(first?: (() => T) | StepOptions, second?: StepOptions): T | undefined {
+    const isClosure = typeof first === "function" || second !== undefined;
+    const options = checkStepOptions(this.rule.name, isClosure ? second : (first as StepOptions));
+    const loss = isClosure ? this.evaluate(first as () => T) : undefined;
     if (this.stepper.torn) this.refuseTorn();
     for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!, i);
-    this.stepper.step(this.arenas, this.groups);
+    this.stepper.step(this.arenas, this.groups, options);
     return loss;
   }
 

@@ -29,6 +29,20 @@ export interface PlanOptions {
   readonly threads?: number;
 }
 
+/** What a step does besides; all of it in the same pass over memory. */
+export interface StepOptions {
+  /**
+   * A number that multiplies every gradient before the rule sees it: 1 / n after adding up n of them,
+   * a factor that clips, the inverse of a loss scale. The gradients themselves stay as they are.
+   */
+  readonly gradScale?: number;
+  /**
+   * Sets the gradients to zero once they are used (default false), so that the next ones can be added
+   * to them. They stay set: it is `zeroGrad({ setToNull: false })` without a pass of its own.
+   */
+  readonly zeroGrad?: boolean;
+}
+
 /** Hyperparameters that differ from the defaults, and how to run. */
 export type OptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> & PlanOptions;
 
@@ -60,6 +74,30 @@ export interface CheckedPlan {
   readonly backend: BackendName | Backend;
   readonly flushSubnormals: boolean;
   readonly threads: number;
+}
+
+const noStepOptions: StepOptions = {};
+
+/** Reads what `step` was given besides a closure. @throws {OptionError} */
+export function checkStepOptions(rule: string, options: StepOptions | undefined): StepOptions {
+  if (options === undefined) return noStepOptions;
+  const fail = (name: string, got: unknown, expected: string): never => {
+    throw new OptionError("BAD_OPTION", { subject: `${rule}: step${name}`, got, expected });
+  };
+  if (typeof options !== "object" || options === null) {
+    fail("", options, "a closure, or options such as { zeroGrad: true }");
+  }
+  for (const key in options) {
+    if (key !== "gradScale" && key !== "zeroGrad") fail("", key, "gradScale or zeroGrad");
+  }
+  const { gradScale, zeroGrad } = options;
+  if (gradScale !== undefined && !Number.isFinite(gradScale)) {
+    fail(": gradScale", gradScale, "a finite number");
+  }
+  if (zeroGrad !== undefined && typeof zeroGrad !== "boolean") {
+    fail(": zeroGrad", zeroGrad, "true or false");
+  }
+  return options;
 }
 
 const switches = ["foreach", "compile", "flushSubnormals"] as const;

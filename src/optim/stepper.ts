@@ -11,12 +11,13 @@ import { BoundPlan } from "../backend/bound-plan.ts";
 import { Prose, RuleError } from "../errors.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Plan } from "../ir/plan.ts";
-import { PlanCache } from "../ir/plan-cache.ts";
+import { PlanCache, type Plans } from "../ir/plan-cache.ts";
+import { flushesAt } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
 import { ALIGNMENT } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import type { ArenaState, Entry } from "./entry.ts";
-import type { CheckedPlan, ParamGroup } from "./options.ts";
+import type { CheckedPlan, ParamGroup, StepOptions } from "./options.ts";
 
 /** Parameters that take this step together. */
 class Batch {
@@ -94,6 +95,8 @@ export class Stepper {
   private batchCount = 0;
   /** Whether a step ended in the middle, so that part of the numbers is new and part is not. */
   torn = false;
+  private gradScale: number | undefined;
+  private zeroGrad = false;
   /** The objects that the rule is called with, again and again. */
   private readonly tensors: Record<string, unknown> = {};
   private readonly numbers: Record<string, unknown> = { t: 0 };
@@ -109,7 +112,13 @@ export class Stepper {
   }
 
   /** Takes one step for every parameter that has a gradient. */
-  step(arenas: readonly ArenaState[], groups: readonly ParamGroup<HyperDefaults>[]): void {
+  step(
+    arenas: readonly ArenaState[],
+    groups: readonly ParamGroup<HyperDefaults>[],
+    { gradScale, zeroGrad = false }: StepOptions,
+  ): void {
+    this.gradScale = gradScale;
+    this.zeroGrad = zeroGrad;
     this.batchCount = 0;
     let bytes = 0;
     for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
@@ -158,7 +167,8 @@ export class Stepper {
     const { trace } = this;
     const group = groups[batch.group]!;
     this.runRule(batch, group);
-    batch.plan = this.plans.find(trace) ?? this.makePlan(batch, group);
+    const { usual, flushing } = this.plans.find(trace) ?? this.makePlans(batch, group);
+    batch.plan = flushesAt(this.rule, batch.steps + 1) ? flushing : usual;
     const count = trace.uniformCount;
     if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
     const isSingle = batch.arena.arena.dtype === "float32";
@@ -168,7 +178,12 @@ export class Stepper {
       batch.uniforms[i] = value;
     }
     if (batch.plan.perTensor) batch.splitRanges();
-    if (!batch.arena.bound.has(batch.plan)) this.bind(batch);
+    if (!batch.arena.bound.has(batch.plan)) this.bind(batch.arena, batch.plan);
+    if (usual !== flushing) {
+      // Both at once, so that no later step compiles.
+      const other = batch.plan === usual ? flushing : usual;
+      if (!batch.arena.bound.has(other)) this.bind(batch.arena, other);
+    }
     return batch.elements() * batch.plan.accesses * bytesOf(batch.arena.arena.dtype);
   }
 
@@ -177,17 +192,18 @@ export class Stepper {
     const { rule, trace, tensors, numbers } = this;
     trace.begin(~batch.written);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
+    if (this.gradScale !== undefined) tensors["g"] = trace.slot(1).mul(this.gradScale);
     for (let i = 0; i < rule.hyperNames.length; i++) {
       numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
     }
     numbers["t"] = rule.counted ? batch.steps + 1 : NaN;
     const outputs = rule.step(tensors as never, numbers as never);
-    trace.finish(outputs);
+    trace.finish(outputs, this.zeroGrad);
     return outputs;
   }
 
-  /** Makes the plan of what was traced, unless the rule does something else when it runs again. */
-  private makePlan(batch: Batch, group: ParamGroup<HyperDefaults>): Plan {
+  /** Makes the plans of what was traced, unless the rule does something else when it runs again. */
+  private makePlans(batch: Batch, group: ParamGroup<HyperDefaults>): Plans {
     const { trace, rule } = this;
     const tape = trace.tape.slice(0, trace.length);
     const uniforms = trace.uniforms.slice(0, trace.uniformCount);
@@ -223,7 +239,7 @@ export class Stepper {
     });
   }
 
-  private bind({ arena, plan }: Batch): void {
+  private bind(arena: ArenaState, plan: Plan): void {
     for (let slot = 2; slot < this.rule.slots.length; slot++) {
       if ((plan.usedMask >> slot) & 1) arena.require(slot);
     }
@@ -231,11 +247,11 @@ export class Stepper {
       (size, { parameter }) => Math.max(size, parameter.size),
       0,
     );
-    const extent = this.byRange(plan)
-      ? { start: 0, elements: largest, largest }
-      : { start: arena.start, elements: arena.span, largest };
+    const temporaries = this.byRange(plan)
+      ? arena.temporaries(plan.temporaries, 0, largest)
+      : arena.temporaries(plan.temporaries, arena.start, arena.span);
     const allocate = (bytes: number) => arena.allocate(bytes);
-    const bound = new BoundPlan(plan, this.backend, arena.arena, extent, allocate);
+    const bound = new BoundPlan(plan, this.backend, arena.arena, temporaries, largest, allocate);
     bound.place(arena.regions);
     arena.bound.set(plan, bound);
   }

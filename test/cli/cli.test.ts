@@ -99,19 +99,17 @@ describe("explain", () => {
         %9 = mul %4, %8
         %10 = mul %9, %4
         %11 = add %7, %10
-        %12 = flush %11
-        %13 = sqrt %12
-        %14 = uniform u2
-        %15 = add %13, %14
-        %16 = div %4, %15
-        %17 = add %3, %16
-        %18 = flush %17
-        %19 = uniform u4
-        %20 = mul %18, %19
-        %21 = sub %0, %20
-        store p, %21
-        store v, %12
-        store b, %18
+        %12 = sqrt %11
+        %13 = uniform u2
+        %14 = add %12, %13
+        %15 = div %4, %14
+        %16 = add %3, %15
+        %17 = uniform u4
+        %18 = mul %16, %17
+        %19 = sub %0, %18
+        store p, %19
+        store v, %11
+        store b, %16
 
       Uniforms in this step
         u0 = 0.99
