@@ -78,7 +78,9 @@ describe.each(["float32", "float64"] as const)("%s", (dtype) => {
     const open = slotsWithSubnormals(cls, dtype, { ...options, flushSubnormals: false }, 10);
     expect(open.toSorted()).toEqual(slots.toSorted());
     // Averages that keep less than half of themselves get there between two flushes, for some steps.
-    const rates = Object.values(options).flat().filter((rate) => typeof rate === "number");
+    const rates = Object.values(options)
+      .flat()
+      .filter((rate) => typeof rate === "number");
     const every = Math.min(...rates) < 0.5 ? 2 * FLUSH_PERIOD : 1;
     expect(slotsWithSubnormals(cls, dtype, options, every)).toEqual([]);
   });

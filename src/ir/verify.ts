@@ -17,7 +17,8 @@ export function verify(program: Program): void {
       fail(program, `slot ${program.slots[slot]}`, `value %${id}`, "a value of the program");
     if (node.isMask) fail(program, program.slots[slot]!, "a comparison", "a tensor");
     // The gradient may become a number: rules cannot write it, and a step can set it to zero.
-    if (node.rank !== "tensor" && slot !== 1) fail(program, program.slots[slot]!, "one number", "a tensor");
+    if (node.rank !== "tensor" && slot !== 1)
+      fail(program, program.slots[slot]!, "one number", "a tensor");
   });
   for (const id of program.results) {
     if (program.nodes[id]?.rank !== "scalar")

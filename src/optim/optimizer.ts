@@ -84,10 +84,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    *   {@link loadStateDict}.
    */
   step(options?: StepOptions): void;
-  step<T>(
-    closure: () => T extends PromiseLike<unknown> ? never : T,
-    options?: StepOptions,
-  ): T;
+  step<T>(closure: () => T extends PromiseLike<unknown> ? never : T, options?: StepOptions): T;
   step<T>(first?: (() => T) | StepOptions, second?: StepOptions): T | undefined {
     const isClosure = typeof first === "function" || second !== undefined;
     const options = checkStepOptions(this.rule.name, isClosure ? second : (first as StepOptions));

@@ -8,15 +8,8 @@
  */
 import { BackendError, Prose } from "../../errors.ts";
 import { machineThreads, spawnHere, type Spawn, type Thread } from "./spawn.ts";
-import {
-  CONTROL_BYTES,
-  layout,
-  MAX_RANGES,
-  MAX_THREADS,
-  takePart,
-  type Letter,
-  type Run,
-} from "./worker.ts";
+import { Board, SPIN_MS, type Job, type SharedKernel } from "./board.ts";
+import { CONTROL_BYTES, layout, MAX_RANGES, MAX_THREADS, type Letter } from "./worker.ts";
 
 /** Steps that move fewer bytes never use threads: calling one would cost as much as it brings. */
 export const QUIET_BYTES = 0.2e6;
@@ -28,39 +21,15 @@ const BYTES_PER_MS = 5e6;
 const STREAK_BYTES = 1e6;
 /** So many steps have to follow closely before workers are woken for less than is worth waking. */
 const STREAK = 16;
-/** A worker's spinning before it sleeps, and the main thread's. */
-const SPIN_MS = 0.05;
 /** More threads than this are used only where asked for: memory is busy with fewer. */
 const DEFAULT_MOST = 8;
-const CHUNK_BYTES = 1 << 18;
-const SMALLEST_CHUNK_BYTES = 1 << 14;
-/** Chunks begin at multiples of this many elements: whole cache lines and vectors. */
-const GRAIN = 64;
-const SLICE_MS = 5;
-
-/** A kernel as workers know it. */
-export interface SharedKernel {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-}
-
-/** One kernel over some ranges. */
-export interface Job {
-  readonly kernel: SharedKernel;
-  /** The same kernel's code on this thread. */
-  readonly run: Run;
-  readonly block: number;
-  /** Bytes from the job block of one chunk to that of the next. */
-  readonly stride: number;
-  /** Elements in a chunk, or 0 to leave it to the pool. */
-  readonly chunk: number;
-  readonly bytesPerElement: number;
-}
 
 export interface PoolOptions {
   readonly spawn?: Spawn | null;
   /** How long a worker in a job may show no sign of life. */
   readonly patienceMs?: number;
+  /** Bytes from which on sleeping workers are woken. */
+  readonly worthWaking?: number;
 }
 
 /** A worker, and the kernels that it has been sent. */
@@ -78,34 +47,43 @@ export function defaultThreads(): number {
 export class Pool {
   /** `null` where no thread can be started. */
   private spawn: Spawn | null;
-  private readonly patienceMs: number;
+  private readonly worthWaking: number;
+  private readonly board: Board;
   private readonly words: Int32Array;
-  private readonly numbers: Float64Array;
   private members: Member[] = [];
   private readonly invited: Member[] = [];
+  /** Lines of the invited. */
+  private readonly lines: number[] = [];
   /** Lines are used in turn, so that a thread that is slow to end finds no successor on its own. */
   private nextLine = 0;
   /** Threads that ended before they had read a letter; after a few of them no more are started. */
   private stillborn = 0;
   private readonly kernelIds = new WeakMap<WebAssembly.Memory, Map<WebAssembly.Module, number>>();
   private nextKernel = 0;
-  private jobs = 0;
   private streak = 0;
   private lastStep = 0;
-  private mayWait = true;
   private readonly users = new Set<WeakRef<object>>();
   private readonly known = new WeakMap<object, WeakRef<object>>();
   /** Workers hold the memories that they were sent; only their end lets go of one for certain. */
   private readonly dropped = new FinalizationRegistry<null>(() => this.end());
 
-  constructor({ spawn = spawnHere(), patienceMs = 10_000 }: PoolOptions = {}) {
+  constructor({
+    spawn = spawnHere(),
+    patienceMs = 10_000,
+    worthWaking = WORTH_WAKING_BYTES,
+  }: PoolOptions = {}) {
     this.spawn = typeof SharedArrayBuffer === "undefined" ? null : spawn;
-    this.patienceMs = patienceMs;
+    this.worthWaking = worthWaking;
     const control = this.spawn
       ? new SharedArrayBuffer(CONTROL_BYTES)
       : new ArrayBuffer(CONTROL_BYTES);
-    this.words = new Int32Array(control);
-    this.numbers = new Float64Array(control);
+    this.board = new Board(control, patienceMs);
+    this.words = this.board.words;
+  }
+
+  /** Jobs that workers were invited to so far. */
+  get jobs(): number {
+    return this.board.jobs;
   }
 
   /** Worker threads there are at the moment. */
@@ -126,7 +104,7 @@ export class Pool {
    */
   threadsFor(bytes: number, wanted: number, user: object): number {
     if (wanted <= 1 || bytes < QUIET_BYTES || this.spawn === null) return 1;
-    if (bytes < WORTH_WAKING_BYTES && !this.isHot() && !this.followsClosely(bytes)) return 1;
+    if (bytes < this.worthWaking && !this.isHot() && !this.followsClosely(bytes)) return 1;
     if (!this.known.has(user)) this.admit(user);
     const threads = Math.min(wanted, MAX_THREADS, 1 + Math.floor(bytes / QUIET_BYTES));
     if (this.members.length < threads - 1) this.start(threads - 1);
@@ -161,11 +139,19 @@ export class Pool {
    * @throws {BackendError} `WORKER_DIED` if a worker ended in the middle; tensors are torn then.
    */
   share(job: Job, ranges: ArrayLike<number>, count: number, threads: number): boolean {
-    if (!this.invite(job.kernel, threads)) return false;
+    const { board, invited, lines } = this;
+    const kernel = this.idOf(job.kernel);
+    if (!this.invite(job.kernel, kernel, threads)) return false;
     for (let from = 0; from < count; from += MAX_RANGES) {
       const some = Math.min(MAX_RANGES, count - from);
-      this.describe(job, this.place(ranges, from, some), some);
-      this.hold(job.run);
+      const extent = board.place(ranges, from, some);
+      const workers = board.describe(job, kernel, extent, some, invited.length);
+      for (let i = 0; i < workers; i++) {
+        lines[i] = invited[i]!.line;
+        this.words[lines[i]! + layout.worker.share] = i + 1;
+      }
+      const lost = board.hold(job.run, lines, workers);
+      if (lost >= 0) this.fail(invited[lost]!);
     }
     return true;
   }
@@ -230,22 +216,13 @@ export class Pool {
   }
 
   private send(member: Member, letter: Letter): void {
-    const { sent, bell } = layout.worker;
-    Atomics.add(this.words, member.line + sent, 1);
+    Atomics.add(this.words, member.line + layout.worker.sent, 1);
     member.thread.post(letter);
-    this.ring(member, bell);
-  }
-
-  private ring({ line }: Member, bell: number): void {
-    Atomics.add(this.words, line + bell, 1);
-    if (Atomics.load(this.words, line + layout.worker.sleeps) === 1) {
-      Atomics.notify(this.words, line + bell);
-    }
+    this.board.ring(member.line);
   }
 
   /** Finds the workers for a job, and sends the kernel to those that do not have it. */
-  private invite(kernel: SharedKernel, threads: number): boolean {
-    const id = this.idOf(kernel);
+  private invite(kernel: SharedKernel, id: number, threads: number): boolean {
     this.invited.length = 0;
     for (let i = 0; i < this.members.length && this.invited.length < threads - 1; i++) {
       const member = this.members[i]!;
@@ -254,7 +231,6 @@ export class Pool {
         this.send(member, { kernel: id, module: kernel.module, memory: kernel.memory });
       } else if (this.isReady(member)) this.invited.push(member);
     }
-    this.numbers[layout.job + layout.fields.kernel] = id;
     return this.invited.length > 0;
   }
 
@@ -269,97 +245,6 @@ export class Pool {
     return id;
   }
 
-  /** Writes ranges down, one after another, each from a multiple of the grain on; their extent. */
-  private place(ranges: ArrayLike<number>, from: number, count: number): number {
-    const { numbers } = this;
-    let at = layout.job + layout.fields.list;
-    let extent = 0;
-    for (let r = from; r < from + count; r++) {
-      const begin = ranges[2 * r]!;
-      const end = ranges[2 * r + 1]!;
-      numbers[at++] = begin;
-      numbers[at++] = end;
-      numbers[at++] = extent;
-      extent += Math.ceil((end - begin) / GRAIN) * GRAIN;
-    }
-    return extent;
-  }
-
-  /** Writes the job down and divides its chunks. */
-  private describe(job: Job, extent: number, count: number): void {
-    const { numbers, words } = this;
-    const { fields } = layout;
-    const members = this.invited.length + 1;
-    const chunk = job.chunk || chunkOf(extent, job.bytesPerElement, members);
-    const chunks = Math.ceil(extent / chunk);
-    const shares = Math.min(members, chunks);
-    numbers[layout.job + fields.block] = job.block;
-    numbers[layout.job + fields.stride] = job.stride;
-    numbers[layout.job + fields.chunk] = chunk;
-    numbers[layout.job + fields.shares] = shares;
-    numbers[layout.job + fields.ranges] = count;
-    for (let share = 0; share < shares; share++) {
-      const at = layout.shares + share * layout.line;
-      words[at] = Math.floor((chunks * share) / shares);
-      words[at + 1] = Math.floor((chunks * (share + 1)) / shares);
-    }
-    this.invited.length = shares - 1;
-    for (let i = 0; i < shares - 1; i++) {
-      words[this.invited[i]!.line + layout.worker.share] = i + 1;
-    }
-  }
-
-  /** Opens the job, takes part in it, closes it and waits for those that joined. */
-  private hold(run: Run): void {
-    const { words, numbers, invited } = this;
-    this.jobs = (this.jobs % 0x3fffffff) + 1;
-    Atomics.store(words, layout.open, this.jobs);
-    for (let i = 0; i < invited.length; i++) this.ring(invited[i]!, layout.worker.bell);
-    let lost: Member | undefined;
-    try {
-      takePart(words, numbers, layout, 0, run);
-    } finally {
-      Atomics.store(words, layout.open, 0);
-      for (let i = 0; i < invited.length; i++) {
-        if (!this.waitFor(invited[i]!)) lost = invited[i];
-      }
-    }
-    if (lost) this.fail(lost);
-  }
-
-  /** Waits until a worker has left the job; false if it never will. */
-  private waitFor({ line }: Member): boolean {
-    const at = line + layout.worker.state;
-    const { words, jobs } = this;
-    for (let i = 0; i < 2000; i++) if (Atomics.load(words, at) !== jobs) break;
-    // Slices are counted, not the clock: a whole machine that sleeps is no sign of death.
-    for (let left = Math.ceil(this.patienceMs / SLICE_MS); left > 0; left--) {
-      if (Atomics.load(words, at) !== jobs) break;
-      this.sleep(at, jobs);
-    }
-    const state = Atomics.load(words, at);
-    return state !== jobs && state !== layout.dead.inJob;
-  }
-
-  /** Until the word at `at` changes from `value`, or a slice of time has passed. */
-  private sleep(at: number, value: number): void {
-    const { words } = this;
-    const until = performance.now() + SLICE_MS;
-    // Sleeping takes tens of microseconds to end; a chunk is rarely longer.
-    const spinUntil = this.mayWait ? until - SLICE_MS + SPIN_MS : until;
-    while (performance.now() < spinUntil) {
-      for (let i = 0; i < 100; i++) if (Atomics.load(words, at) !== value) return;
-    }
-    if (!this.mayWait) return;
-    Atomics.store(words, layout.mainSleeps, 1);
-    try {
-      Atomics.wait(words, at, value, SLICE_MS);
-    } catch {
-      this.mayWait = false; // the main thread of a browser
-    }
-    Atomics.store(words, layout.mainSleeps, 0);
-  }
-
   private fail(lost: Member): never {
     this.members = this.members.filter((member) => member !== lost);
     lost.thread.end();
@@ -372,12 +257,6 @@ export class Pool {
         "copy you have. Was the program short of memory? { threads: 1 } does without workers.",
     });
   }
-}
-
-function chunkOf(extent: number, bytesPerElement: number, members: number): number {
-  const bytes = (extent * bytesPerElement) / (8 * members);
-  const wanted = Math.min(Math.max(bytes, SMALLEST_CHUNK_BYTES), CHUNK_BYTES);
-  return Math.ceil(wanted / bytesPerElement / GRAIN) * GRAIN;
 }
 
 let shared: Pool | undefined;

@@ -122,7 +122,11 @@ export function takePart(
  * The worker's whole life: wait for the bell, spinning a little and then asleep; read letters or take
  * part in the open job; wait again.
  */
-export function work(port: Port, part: typeof takePart, whenEnding: (say: () => void) => void): void {
+export function work(
+  port: Port,
+  part: typeof takePart,
+  whenEnding: (say: () => void) => void,
+): void {
   let words!: Int32Array;
   let numbers!: Float64Array;
   let layout!: Layout;
@@ -170,7 +174,9 @@ export function work(port: Port, part: typeof takePart, whenEnding: (say: () => 
   const die = (): void => {
     const at = me + layout.worker.state;
     const { idle, inJob } = layout.dead;
-    Atomics.store(words, at, Atomics.load(words, at) > 0 ? inJob : idle);
+    const was = Atomics.load(words, at);
+    if (was < 0) return; // an error is followed by the end of the thread
+    Atomics.store(words, at, was > 0 ? inJob : idle);
     Atomics.notify(words, at);
   };
 

@@ -16,7 +16,8 @@ import {
   type BoundKernel,
   type Kernel,
 } from "../backend.ts";
-import { QUIET_BYTES, sharedPool, type Job, type Pool } from "../threads/pool.ts";
+import type { Job } from "../threads/board.ts";
+import { QUIET_BYTES, sharedPool, type Pool } from "../threads/pool.ts";
 import type { Run } from "../threads/worker.ts";
 import { assemble } from "./assemble.ts";
 import { jobLayout, lower, type JobLayout } from "./lower.ts";

@@ -35,8 +35,7 @@ export interface Workload {
 }
 
 /** Whose code runs. */
-export type Family =
-  "typescript" | "downhill" | "pytorch" | "tensorflow.js" | "jax-js" | "native";
+export type Family = "typescript" | "downhill" | "pytorch" | "tensorflow.js" | "jax-js" | "native";
 
 /** One row of the table. */
 export interface Contender {
