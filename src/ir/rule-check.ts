@@ -4,7 +4,7 @@ import type { HyperDefaults, RuleSpec } from "./rule.ts";
 
 const MAX_STATE = 30;
 /** What an optimizer's options hold besides hyperparameters. */
-const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals"];
+const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals", "threads"];
 
 const specKeys = ["name", "formula", "hyper", "domain", "state", "counted", "check", "step"];
 

@@ -17,7 +17,8 @@ export interface PlanOptions {
   readonly backend?: BackendName | Backend;
   /**
    * Keeps moving averages out of the subnormal range, where processors compute many times slower
-   * (default true): below 2.4e-35 in float32 and 9.3e-302 in float64 they become 0.
+   * (default true): in every seventh step of a parameter, averages below 2.4e-35 in float32 and
+   * 9.3e-302 in float64 become 0; in every step where a rule does not count them.
    */
   readonly flushSubnormals?: boolean;
   /**

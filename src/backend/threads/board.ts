@@ -2,7 +2,7 @@
  * Jobs as the main thread holds them: written into the control memory, opened, worked on, closed, and
  * waited for. Which workers are invited is the pool's business.
  */
-import { layout, takePart, type Run } from "./worker.ts";
+import { controlLayout as layout, takePart, type Run } from "./worker.ts";
 
 /** A worker's spinning before it sleeps, and the main thread's. */
 export const SPIN_MS = 0.05;
@@ -92,21 +92,23 @@ export class Board {
   }
 
   /**
-   * Opens the job, takes part in it, closes it and waits for the workers that joined.
+   * Opens the job, takes part in it, closes it and waits for the workers that joined: also for those
+   * that were called to an earlier job and come to this one.
    *
-   * @returns the first of `lines` whose worker was lost in it, or -1.
+   * @param lines of all workers, the `called` ones first.
+   * @returns the place in `lines` of one whose worker was lost in it, or -1.
    */
-  hold(run: Run, lines: readonly number[], count: number): number {
+  hold(run: Run, lines: readonly number[], called: number): number {
     const { words, numbers } = this;
     this.number = (this.number % 0x3fffffff) + 1;
     Atomics.store(words, layout.open, this.number);
-    for (let i = 0; i < count; i++) this.ring(lines[i]!);
+    for (let i = 0; i < called; i++) this.ring(lines[i]!);
     let lost = -1;
     try {
       takePart(words, numbers, layout, 0, run);
     } finally {
       Atomics.store(words, layout.open, 0);
-      for (let i = 0; i < count; i++) if (!this.waitFor(lines[i]!)) lost = i;
+      for (let i = 0; i < lines.length; i++) if (!this.waitFor(lines[i]!)) lost = i;
     }
     return lost;
   }
@@ -118,18 +120,19 @@ export class Board {
     if (Atomics.load(this.words, line + sleeps) === 1) Atomics.notify(this.words, line + bell);
   }
 
-  /** Waits until a worker has left the job; false if it never will. */
+  /** Waits until a worker is in no job; false if it never will be. */
   private waitFor(line: number): boolean {
     const at = line + layout.worker.state;
-    const { words, number: job } = this;
-    for (let i = 0; i < 2000; i++) if (Atomics.load(words, at) !== job) break;
+    const { words } = this;
+    for (let i = 0; i < 2000 && Atomics.load(words, at) > 0; i++);
     // Slices are counted, not the clock: a whole machine that sleeps is no sign of death.
     for (let left = Math.ceil(this.patienceMs / SLICE_MS); left > 0; left--) {
-      if (Atomics.load(words, at) !== job) break;
-      this.sleep(at, job);
+      const state = Atomics.load(words, at);
+      if (state <= 0) break;
+      this.sleep(at, state);
     }
     const state = Atomics.load(words, at);
-    return state !== job && state !== layout.dead.inJob;
+    return state <= 0 && state !== layout.dead.inJob;
   }
 
   /** Until the word at `at` changes from `value`, or a slice of time has passed. */

@@ -9,7 +9,13 @@
 import { BackendError, Prose } from "../../errors.ts";
 import { machineThreads, spawnHere, type Spawn, type Thread } from "./spawn.ts";
 import { Board, SPIN_MS, type Job, type SharedKernel } from "./board.ts";
-import { CONTROL_BYTES, layout, MAX_RANGES, MAX_THREADS, type Letter } from "./worker.ts";
+import {
+  CONTROL_BYTES,
+  controlLayout as layout,
+  MAX_RANGES,
+  MAX_THREADS,
+  type Letter,
+} from "./worker.ts";
 
 /** Steps that move fewer bytes never use threads: calling one would cost as much as it brings. */
 export const QUIET_BYTES = 0.2e6;
@@ -141,15 +147,13 @@ export class Pool {
   share(job: Job, ranges: ArrayLike<number>, count: number, threads: number): boolean {
     const { board, invited, lines } = this;
     const kernel = this.idOf(job.kernel);
-    if (!this.invite(job.kernel, kernel, threads)) return false;
+    const ready = this.invite(job.kernel, kernel, threads);
+    if (ready === 0) return false;
     for (let from = 0; from < count; from += MAX_RANGES) {
       const some = Math.min(MAX_RANGES, count - from);
       const extent = board.place(ranges, from, some);
-      const workers = board.describe(job, kernel, extent, some, invited.length);
-      for (let i = 0; i < workers; i++) {
-        lines[i] = invited[i]!.line;
-        this.words[lines[i]! + layout.worker.share] = i + 1;
-      }
+      const workers = board.describe(job, kernel, extent, some, ready);
+      for (let i = 0; i < workers; i++) this.words[lines[i]! + layout.worker.share] = i + 1;
       const lost = board.hold(job.run, lines, workers);
       if (lost >= 0) this.fail(invited[lost]!);
     }
@@ -221,17 +225,27 @@ export class Pool {
     this.board.ring(member.line);
   }
 
-  /** Finds the workers for a job, and sends the kernel to those that do not have it. */
-  private invite(kernel: SharedKernel, id: number, threads: number): boolean {
-    this.invited.length = 0;
-    for (let i = 0; i < this.members.length && this.invited.length < threads - 1; i++) {
-      const member = this.members[i]!;
+  /**
+   * Lists all workers, those first that are ready for the job, and sends the kernel to those that do
+   * not have it; how many are ready.
+   */
+  private invite(kernel: SharedKernel, id: number, threads: number): number {
+    const { members, invited, lines } = this;
+    let ready = 0;
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i]!;
+      invited[i] = member;
       if (!member.kernels.has(id)) {
         member.kernels.add(id);
         this.send(member, { kernel: id, module: kernel.module, memory: kernel.memory });
-      } else if (this.isReady(member)) this.invited.push(member);
+      } else if (ready < threads - 1 && this.isReady(member)) {
+        invited[i] = invited[ready]!;
+        invited[ready++] = member;
+      }
     }
-    return this.invited.length > 0;
+    lines.length = invited.length = members.length;
+    for (let i = 0; i < lines.length; i++) lines[i] = invited[i]!.line;
+    return ready;
   }
 
   private idOf({ module, memory }: SharedKernel): number {

@@ -47,6 +47,7 @@ export function spawnInNode(
   worker.once("exit", onEnd);
   worker.unref();
   return {
+    // oxlint-disable-next-line require-post-message-target-origin -- workers have no origin
     post: (letter) => worker.postMessage(letter),
     end: () => void worker.terminate(),
   };
@@ -59,12 +60,13 @@ function spawnInBrowser(onEnd: () => void): Thread {
     new Blob([workerText("self", "() => {}")], { type: "text/javascript" }),
   );
   const worker = new Worker(browserUrl, { name: "downhill" });
-  worker.onerror = (event) => {
+  worker.addEventListener("error", (event) => {
     event.preventDefault();
     worker.terminate();
     onEnd();
-  };
+  });
   return {
+    // oxlint-disable-next-line require-post-message-target-origin -- workers have no origin
     post: (letter) => worker.postMessage(letter),
     end: () => {
       worker.terminate();

@@ -16,7 +16,7 @@ const LINE = 32;
 export const MAX_THREADS = 64;
 
 /** Where things stand in the control memory: in int32 words, and in float64 elements for the job. */
-export const layout = {
+export const controlLayout = {
   line: LINE,
   /** Number of the open job, 0 if there is none. */
   open: 0,
@@ -47,13 +47,13 @@ export const layout = {
   fields: { kernel: 0, block: 1, stride: 2, chunk: 3, shares: 4, ranges: 5, list: 6 },
 } as const;
 
-export type Layout = typeof layout;
+export type Layout = typeof controlLayout;
 
 /** Most ranges in one job. */
 export const MAX_RANGES = 4096;
 
 /** Bytes of control memory. For each range there are its begin, its end and its place in the job. */
-export const CONTROL_BYTES = 8 * (layout.job + layout.fields.list + 3 * MAX_RANGES);
+export const CONTROL_BYTES = 8 * (controlLayout.job + controlLayout.fields.list + 3 * MAX_RANGES);
 
 /** A kernel's code: runs over the elements `begin` to `end` with the job block at `block`. */
 export type Run = (block: number, begin: number, end: number) => void;
@@ -154,8 +154,9 @@ export function work(
     Atomics.store(words, me + state, job);
     // The main thread closes a job before it looks who is in: one of the two sees the other.
     if (Atomics.load(words, layout.open) === job) {
-      const run = kernels[numbers[layout.job + layout.fields.kernel]!]!;
-      part(words, numbers, layout, words[me + share]!, run);
+      // Called to an earlier job, it may not have the kernel of this one yet.
+      const run = kernels[numbers[layout.job + layout.fields.kernel]!];
+      if (run) part(words, numbers, layout, words[me + share]!, run);
     }
     Atomics.store(words, me + state, 0);
     if (Atomics.load(words, layout.mainSleeps) === 1) Atomics.notify(words, me + state);
@@ -180,6 +181,7 @@ export function work(
     Atomics.notify(words, at);
   };
 
+  // oxlint-disable-next-line prefer-add-event-listener -- this starts the port, a listener does not
   port.onmessage = ({ data: letter }) => {
     if ("control" in letter) {
       ({ layout, spinMs } = letter);
