@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: train, compare, explain.
+// The command line: train, compare, explain, bench.
 //
 // Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed,
 // 2 used wrongly, 130 interrupted. Each command loads what it needs when it runs, so that `--help`
@@ -13,6 +13,7 @@ import {
   addExperimentOptions,
   addHyperOptions,
   addPlanOptions,
+  addWorkloadOptions,
   experimentFrom,
   hyperFrom,
   planFrom,
@@ -32,6 +33,7 @@ function createProgram(): Command {
   addTrain(program);
   addCompare(program);
   addExplain(program);
+  addBench(program);
   return program;
 }
 
@@ -123,6 +125,43 @@ Examples:
       hyper: hyperFrom(flags),
       dtype: flags["dtype"] as "float32" | "float64",
       t: flags["t"] as string,
+      json: flags["json"] === true,
+    });
+  });
+}
+
+function addBench(program: Command): void {
+  const command = program
+    .command("bench")
+    .description("time the optimizer step beside hand-written loops, C and PyTorch")
+    .addOption(
+      new Option("--optimizers <names>", "some of sgd, momentum, rmsprop, adam, adamw").default(
+        "sgd,momentum,rmsprop,adam,adamw",
+      ),
+    )
+    .addOption(new Option("--rows <keys>", "only these rows, e.g. plain,fused-1,native-1"))
+    .addOption(new Option("--out <folder>", "for bench.md and bench.json").default("runs/bench"))
+    .addOption(new Option("--json", "print the result as one line of JSON"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ downhill bench
+  $ downhill bench --optimizers adam --size 33554432 --rows fused,native
+  $ downhill bench --layers 200 --width 128 --rounds 10`,
+    );
+  addWorkloadOptions(command);
+  command.action(async (flags: Flags) => {
+    const { benchCommand } = await import("./bench/bench-command.ts");
+    await benchCommand({
+      optimizers: (flags["optimizers"] as string).split(","),
+      layers: flags["layers"] as number,
+      width: flags["width"] as number,
+      size: flags["size"] as number | undefined,
+      rows: (flags["rows"] as string | undefined)?.split(","),
+      rounds: flags["rounds"] as number,
+      threads: flags["threads"] as number | undefined,
+      out: flags["out"] as string,
       json: flags["json"] === true,
     });
   });

@@ -100,6 +100,18 @@ export function addExperimentOptions(command: Command): Command {
   );
 }
 
+/** What `bench` updates, and how often. */
+export function addWorkloadOptions(command: Command): Command {
+  const whole = (flags: string, about: string) =>
+    new Option(flags, about).argParser(wholeNumberFrom).helpGroup("Workload:");
+  return command
+    .addOption(whole("--layers <n>", "layers of the perceptron").default(2000))
+    .addOption(whole("--width <n>", "width of each layer").default(32))
+    .addOption(whole("--size <n>", "one tensor of so many elements instead"))
+    .addOption(whole("--rounds <n>", "turns that each row takes").default(15))
+    .addOption(whole("--threads <n>", "of the last fused row; by default all"));
+}
+
 export function experimentFrom(flags: Readonly<Record<string, unknown>>): Experiment {
   const widths = flags["layers"] as number[];
   return {

@@ -60,6 +60,8 @@ export interface Runner {
   run(steps: number): Promise<Float64Array>;
   /** Frees what it holds. */
   close(): Promise<void>;
+  /** The parameters as they are now, where it can show them. */
+  values?(): readonly Float32Array[];
 }
 
 /** A peer found on this machine, or why there is none; for the report. */

@@ -1,0 +1,124 @@
+"""Steps of PyTorch's optimizers, timed: one JSON line in, one JSON line out.
+
+{"prepare": row, "optimizer": name, "hyper": {...}, "sizes": [...]}  ->  {"ready": version} or {"reason": text}
+{"run": steps}                                                     ->  {"ms": [...]}
+"""
+
+import json
+import sys
+import time
+
+import torch
+
+CLASSES = {"sgd": "SGD", "momentum": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
+
+
+def article_step(name, hyper, params):
+    """The article's own classes: one tensor after another, one operation after another."""
+    lr = hyper["lr"]
+    first = [torch.zeros_like(p) for p in params]
+    second = [torch.zeros_like(p) for p in params]
+    count = 0
+
+    def sgd():
+        for p in params:
+            p.sub_(lr * p.grad)
+
+    def momentum():
+        for p, v in zip(params, first):
+            v.mul_(hyper["momentum"]).add_(p.grad)
+            p.sub_(lr * v)
+
+    def rmsprop():
+        for p, v in zip(params, first):
+            v.mul_(hyper["alpha"]).add_((1 - hyper["alpha"]) * p.grad * p.grad)
+            p.sub_(lr * p.grad / (v.sqrt() + hyper["eps"]))
+
+    def adam():
+        nonlocal count
+        count += 1
+        b1, b2 = hyper["beta1"], hyper["beta2"]
+        for p, m, v in zip(params, first, second):
+            if hyper.get("weightDecay"):
+                p.mul_(1 - lr * hyper["weightDecay"])
+            m.mul_(b1).add_((1 - b1) * p.grad)
+            v.mul_(b2).add_((1 - b2) * p.grad * p.grad)
+            p.sub_(lr * (m / (1 - b1**count)) / ((v / (1 - b2**count)).sqrt() + hyper["eps"]))
+
+    return {"sgd": sgd, "momentum": momentum, "rmsprop": rmsprop, "adam": adam, "adamw": adam}[name]
+
+
+def best_step(hyper, params):
+    """The article's fastest. It scales the gradients in place, so they are restored before each step."""
+    originals = [p.grad.clone() for p in params]
+
+    def restore():
+        for p, original in zip(params, originals):
+            p.grad.copy_(original)
+
+    def step():
+        grads = [p.grad for p in params]
+        torch._foreach_mul_(grads, -hyper["lr"])
+        torch._foreach_add_(params, grads)
+
+    step.restore = restore
+    return step
+
+
+def make_step(row, name, hyper, params):
+    if row == "article":
+        return article_step(name, hyper, params)
+    if row == "best":
+        if name != "sgd":
+            raise ValueError("the article has it for SGD only")
+        return best_step(hyper, params)
+    options = {"lr": hyper["lr"]}
+    for ours, theirs in (("momentum", "momentum"), ("alpha", "alpha"), ("eps", "eps")):
+        if ours in hyper:
+            options[theirs] = hyper[ours]
+    if "beta1" in hyper:
+        options["betas"] = (hyper["beta1"], hyper["beta2"])
+    if "weightDecay" in hyper:
+        options["weight_decay"] = hyper["weightDecay"]
+    options.update({"for-loop": {"foreach": False}, "foreach": {"foreach": True}}.get(row, {"fused": True}))
+    optimizer = getattr(torch.optim, CLASSES[name])(params, **options)
+    return optimizer.step
+
+
+def prepare(request):
+    generator = torch.Generator().manual_seed(1)
+    params = []
+    for size in request["sizes"]:
+        p = torch.nn.Parameter(torch.randn(size, generator=generator))
+        p.grad = 0.01 * torch.randn(size, generator=generator)
+        params.append(p)
+    step = make_step(request["prepare"], request["optimizer"], request["hyper"], params)
+    with torch.no_grad():
+        step()
+    return step
+
+
+def main():
+    step = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "prepare" in request:
+            try:
+                step = prepare(request)
+                answer = {"ready": f"{torch.__version__}, {torch.get_num_threads()} threads"}
+            except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+                answer = {"reason": str(error).splitlines()[0]}
+        else:
+            times = []
+            restore = getattr(step, "restore", lambda: None)
+            with torch.no_grad():
+                for _ in range(request["run"]):
+                    restore()
+                    start = time.perf_counter()
+                    step()
+                    times.append(1e3 * (time.perf_counter() - start))
+            answer = {"ms": times}
+        print(json.dumps(answer), flush=True)
+
+
+main()

@@ -1,0 +1,126 @@
+// Measures rows against one another: all are set up, warmed up until they are steady, and then take
+// turns round by round in an order that rotates, so that whatever slows the machine for a while slows
+// all of them alike.
+
+import {
+  bytesPerParameter,
+  type BenchedOptimizer,
+  type Contender,
+  type Family,
+} from "./contender.ts";
+import type { Runner, Workload } from "./contender.ts";
+import { agrees, summarize, type Summary } from "./statistics.ts";
+
+/** What came out for one row. */
+export interface Measured {
+  readonly key: string;
+  readonly label: string;
+  readonly family: Family;
+  readonly threads: number;
+  /** Milliseconds of a step. */
+  readonly ms: Summary;
+  readonly nanosecondsPerParameter: number;
+  /** Bytes that a fused step must move, over the time that this one took. */
+  readonly gigabytesPerSecond: number;
+  /** Steps that were timed. */
+  readonly steps: number;
+  /** Whether both halves of the rounds say the same. */
+  readonly steady: boolean;
+}
+
+/** A row that could not be measured, and why. */
+export interface Missing {
+  readonly key: string;
+  readonly label: string;
+  readonly reason: string;
+}
+
+export interface Comparison {
+  readonly optimizer: BenchedOptimizer;
+  readonly rows: readonly Measured[];
+  readonly missing: readonly Missing[];
+}
+
+/** A row takes turns of about so many milliseconds, and warms up for at most so many. */
+const TURN_MS = 20;
+const WARM_MS = 1500;
+
+interface Ready {
+  readonly contender: Contender;
+  readonly runner: Runner;
+  /** Steps in a turn. */
+  steps: number;
+  /** The median of each turn. */
+  readonly turns: number[];
+}
+
+export async function compare(
+  contenders: readonly Contender[],
+  optimizer: BenchedOptimizer,
+  workload: Workload,
+  rounds: number,
+  onProgress: (what: string) => void = () => {},
+): Promise<Comparison> {
+  const missing: Missing[] = [];
+  let ready: Ready[] = [];
+  const drop = ({ key, label }: Contender, reason: string) => missing.push({ key, label, reason });
+  try {
+    for (const contender of contenders) {
+      onProgress(`${optimizer}: ${contender.label}, warming up`);
+      const runner = await contender.prepare(optimizer, workload);
+      if (typeof runner === "string") drop(contender, runner);
+      else ready.push({ contender, runner, steps: 1, turns: [] });
+    }
+    const turn = async (row: Ready, act: (row: Ready) => Promise<void>): Promise<void> => {
+      try {
+        await act(row);
+      } catch (error) {
+        drop(row.contender, (error as Error).message);
+        ready = ready.filter((other) => other !== row);
+        await row.runner.close();
+      }
+    };
+    for (const row of ready.slice()) await turn(row, warmUp);
+    for (let round = 0; round < rounds; round++) {
+      onProgress(`${optimizer}: round ${round + 1} of ${rounds}`);
+      const order = ready.map((_, i) => ready[(i + round) % ready.length]!);
+      for (const row of order) await turn(row, takeTurn);
+    }
+  } finally {
+    for (const { runner } of ready) await runner.close();
+  }
+  const rows = ready.map((row) => resultOf(row, optimizer, workload));
+  return { optimizer, rows, missing };
+}
+
+/** Until two turns in a row take the same time within 5 %, or long enough. */
+async function warmUp(row: Ready): Promise<void> {
+  const until = performance.now() + WARM_MS;
+  let before = Infinity;
+  while (performance.now() < until) {
+    const { median } = summarize(await row.runner.run(row.steps));
+    row.steps = Math.max(1, Math.min(2000, Math.round(TURN_MS / Math.max(median, 1e-3))));
+    if (row.steps > 3 && Math.abs(median - before) < 0.05 * before) return;
+    before = median;
+  }
+}
+
+async function takeTurn(row: Ready): Promise<void> {
+  row.turns.push(summarize(await row.runner.run(row.steps)).median);
+}
+
+function resultOf(row: Ready, optimizer: BenchedOptimizer, { parameters }: Workload): Measured {
+  const { key, label, family, threads } = row.contender;
+  const ms = summarize(row.turns);
+  return {
+    key,
+    label,
+    family,
+    threads,
+    ms,
+    nanosecondsPerParameter: (ms.median * 1e6) / parameters,
+    gigabytesPerSecond: (bytesPerParameter[optimizer] * parameters) / (ms.median * 1e6),
+    steps: row.steps * row.turns.length,
+    steady: agrees(row.turns),
+  };
+}

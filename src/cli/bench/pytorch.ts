@@ -1,0 +1,107 @@
+// PyTorch's rows: scripts/torch_bench.py in a process of its own for each, asked in JSON lines. While
+// another row is measured it waits for a line, and takes no processor time.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
+
+import { packageRoot } from "../package.ts";
+import { findTorch, type TorchInstallation } from "../torch.ts";
+import { hyperparameters, type Contender, type PeerVersion } from "./contender.ts";
+
+interface Answer {
+  readonly ready?: string;
+  readonly reason?: string;
+  readonly ms?: number[];
+}
+
+const ROWS = [
+  ["article", "PyTorch, the article's class"],
+  ["for-loop", "PyTorch, for-loop"],
+  ["foreach", "PyTorch, foreach"],
+  ["fused", "PyTorch, fused"],
+  ["best", "PyTorch, the article's best"],
+] as const;
+
+export function findPyTorch(): { rows: Contender[]; version: PeerVersion } {
+  const torch = findTorch();
+  if (!torch) {
+    return { rows: [], version: { name: "PyTorch", version: "no Python has it", found: false } };
+  }
+  return {
+    rows: ROWS.map(([name, label]) => row(torch, name, label)),
+    version: { name: "PyTorch", version: torch.version, found: true },
+  };
+}
+
+function row(torch: TorchInstallation, name: string, label: string): Contender {
+  return {
+    key: `pytorch-${name}`,
+    label,
+    family: "pytorch",
+    threads: 1,
+    prepare: async (optimizer, { sizes }) => {
+      const peer = new Peer(torch.python);
+      const hyper = hyperparameters[optimizer];
+      const answer = await peer.ask({ prepare: name, optimizer, hyper, sizes });
+      if (answer.ready === undefined) {
+        peer.close();
+        return answer.reason ?? "it gave no reason";
+      }
+      return {
+        run: async (steps) => {
+          const { ms, reason } = await peer.ask({ run: steps });
+          if (ms === undefined) throw new Error(reason);
+          return Float64Array.from(ms);
+        },
+        close: () => {
+          peer.close();
+          return Promise.resolve();
+        },
+      };
+    },
+  };
+}
+
+/** A Python process that answers each line with one. */
+class Peer {
+  private readonly child: ChildProcess;
+  private readonly lines: Interface;
+  private readonly stop = (): void => void this.child.kill();
+  private ended = "";
+  private waiting: ((answer: Answer) => void) | null = null;
+
+  constructor(python: string) {
+    const script = join(packageRoot(), "scripts", "torch_bench.py");
+    this.child = spawn(python, [script], { stdio: ["pipe", "pipe", "ignore"] });
+    process.once("exit", this.stop);
+    this.lines = createInterface({ input: this.child.stdout! });
+    this.lines.on("line", (line) => this.answer(JSON.parse(line) as Answer));
+    const end = (why: string): void => {
+      this.ended = why;
+      this.answer({ reason: why });
+    };
+    this.child.once("error", (error) => end(error.message));
+    this.child.once("close", (status) => end(`Python ended with status ${status}`));
+    this.child.stdin!.on("error", () => {}); // its end is told above
+  }
+
+  ask(request: object): Promise<Answer> {
+    if (this.ended !== "") return Promise.resolve({ reason: this.ended });
+    return new Promise((settle) => {
+      this.waiting = settle;
+      this.child.stdin!.write(`${JSON.stringify(request)}\n`);
+    });
+  }
+
+  close(): void {
+    process.off("exit", this.stop);
+    this.lines.close();
+    this.child.kill();
+  }
+
+  private answer(answer: Answer): void {
+    this.waiting?.(answer);
+    this.waiting = null;
+  }
+}

@@ -1,0 +1,46 @@
+// What all contenders start from, and how those that run in this process are timed.
+
+import type { Workload } from "./contender.ts";
+
+/** From -0.5 to 0.5, spread evenly and the same everywhere; never 0. */
+function spread(i: number): number {
+  return ((Math.imul(i + 1, 0x9e3779b1) >>> 8) + 0.5) / 2 ** 24 - 0.5;
+}
+
+function tensors({ sizes }: Workload, value: (i: number) => number): Float32Array[] {
+  let at = 0;
+  return sizes.map((size) => {
+    const tensor = new Float32Array(size);
+    for (let i = 0; i < size; i++) tensor[i] = value(at++);
+    return tensor;
+  });
+}
+
+export const startValues = (workload: Workload): Float32Array[] => tensors(workload, spread);
+
+/** Gradients, of a root mean square of 0.01. */
+export const gradients = (workload: Workload): Float32Array[] =>
+  tensors(workload, (i) => 0.035 * spread(i + 77));
+
+/** Milliseconds of each of so many steps. Short ones are timed in blocks, for the clock's sake. */
+export function timed(
+  step: () => void,
+  steps: number,
+  before: () => void = () => {},
+): Float64Array {
+  const times = new Float64Array(steps);
+  for (let i = 0; i < steps; i++) {
+    before();
+    const start = performance.now();
+    step();
+    times[i] = performance.now() - start;
+  }
+  return times;
+}
+
+/** The mean time of a step over blocks of so many; for steps of a few microseconds. */
+export function timedInBlocks(step: () => void, blocks: number, size: number): Float64Array {
+  return timed(() => {
+    for (let i = 0; i < size; i++) step();
+  }, blocks).map((ms) => ms / size);
+}

@@ -1,0 +1,17 @@
+// What a benchmark updates: the tensors of a deep multilayer perceptron, or one flat tensor.
+
+import type { Workload } from "./contender.ts";
+
+/** Each layer has a square weight and a bias, as in the article. */
+export function perceptron(layers: number, width: number): Workload {
+  const sizes = Array.from({ length: 2 * layers }, (_, i) => (i % 2 === 0 ? width * width : width));
+  return {
+    title: `${layers} layers of width ${width}`,
+    sizes,
+    parameters: layers * width * (width + 1),
+  };
+}
+
+export function flat(size: number): Workload {
+  return { title: `one tensor of ${size} elements`, sizes: [size], parameters: size };
+}

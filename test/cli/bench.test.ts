@@ -1,0 +1,222 @@
+/** The benchmark measures right steps, fairly, and says what came out. Nothing here looks at times. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
+import { sayings } from "../../src/cli/bench/bench-report.ts";
+import { benchedOptimizers, type Contender } from "../../src/cli/bench/contender.ts";
+import { plans } from "../../src/cli/bench/downhill.ts";
+import { compare, type Measured } from "../../src/cli/bench/measure.ts";
+import { findNative } from "../../src/cli/bench/native.ts";
+import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
+import { agrees, summarize } from "../../src/cli/bench/statistics.ts";
+import { handWritten } from "../../src/cli/bench/typescript.ts";
+import { flat, perceptron } from "../../src/cli/bench/workload.ts";
+
+const small = perceptron(3, 5);
+
+describe("statistics", () => {
+  test("median and quartiles", () => {
+    expect(summarize([5, 1, 3])).toEqual({ median: 3, lower: 2, upper: 4 });
+    expect(summarize([2])).toEqual({ median: 2, lower: 2, upper: 2 });
+    expect(summarize([1, 2, 3, 10])).toEqual({ median: 2.5, lower: 1.75, upper: 4.75 });
+  });
+
+  test("halves that agree and halves that do not", () => {
+    expect(agrees([1, 2, 3, 1, 2, 3])).toBe(true);
+    expect(agrees([1, 1.1, 1.05, 2, 2.1, 2.05])).toBe(false);
+    expect(agrees([100, 100, 101, 101])).toBe(true);
+    expect(agrees([1])).toBe(false);
+  });
+});
+
+test("workloads", () => {
+  expect(perceptron(2, 3)).toEqual({
+    title: "2 layers of width 3",
+    sizes: [9, 3, 9, 3],
+    parameters: 24,
+  });
+  const article = perceptron(2000, 32);
+  expect([article.sizes.length, article.parameters]).toEqual([4000, 2_112_000]);
+  expect(flat(7).sizes).toEqual([7]);
+});
+
+/** The largest difference of two rows' parameters after some steps, against the largest value. */
+async function difference(
+  a: Contender,
+  b: Contender,
+  optimizer: (typeof benchedOptimizers)[number],
+) {
+  const values = await Promise.all(
+    [a, b].map(async (contender) => {
+      const runner = await contender.prepare(optimizer, small);
+      if (typeof runner === "string") throw new Error(runner);
+      const times = await runner.run(5);
+      expect(times).toHaveLength(5);
+      const all = runner.values!().flatMap((tensor) => [...tensor]);
+      await runner.close();
+      return all;
+    }),
+  );
+  return Math.max(...values[0]!.map((value, i) => Math.abs(value - values[1]![i]!)));
+}
+
+describe("all rows take the same step", async () => {
+  const native = await findNative();
+  const rows = [handWritten[0]!, ...plans(2), ...native.rows].filter(({ key }) => key !== "best");
+
+  test("the C compiler and koffi are there", () => {
+    if (process.env["DOWNHILL_REQUIRE_ALL"]) expect(native.version.found).toBe(true);
+    expect(native.rows).toHaveLength(native.version.found ? 2 : 0);
+  });
+
+  test.each(benchedOptimizers)("%s", async (optimizer) => {
+    for (const row of rows) {
+      expect(await difference(handWritten[1]!, row, optimizer), row.key).toBeLessThan(1e-6);
+    }
+  });
+
+  test("the article's best is SGD, and nothing else", async () => {
+    const best = plans(1).find(({ key }) => key === "best")!;
+    expect(await difference(handWritten[1]!, best, "sgd")).toBeLessThan(1e-6);
+    expect(await best.prepare("adam", small)).toBe("the article has it for SGD only");
+  });
+});
+
+describe("rows take turns", () => {
+  const fake = (key: string, log: string[], fails = false): Contender => ({
+    key,
+    label: key,
+    family: "typescript",
+    threads: 1,
+    prepare: () =>
+      Promise.resolve({
+        run: (steps) => {
+          log.push(key);
+          if (fails && log.length > 20) return Promise.reject(new Error("it broke"));
+          return Promise.resolve(new Float64Array(steps).fill(key === "slow" ? 4 : 2));
+        },
+        close: () => Promise.resolve(void log.push(`${key} closed`)),
+      }),
+  });
+
+  test("in an order that rotates", async () => {
+    const log: string[] = [];
+    const rows = [fake("fast", log), fake("slow", log)];
+    const result = await compare(rows, "sgd", flat(1000), 4);
+    expect(log.slice(-10).join(" ")).toBe(
+      "fast slow slow fast fast slow slow fast fast closed slow closed",
+    );
+    expect(
+      result.rows.map(({ ms, steady, gigabytesPerSecond }) => [
+        ms.median,
+        steady,
+        gigabytesPerSecond,
+      ]),
+    ).toEqual([
+      [2, true, 0.006],
+      [4, true, 0.003],
+    ]);
+  });
+
+  test("one that fails is left out with its reason", async () => {
+    const log: string[] = [];
+    const refusing: Contender = { ...fake("no", log), prepare: () => Promise.resolve("not here") };
+    const rows = [fake("fast", log), fake("broken", log, true), refusing];
+    const result = await compare(rows, "sgd", flat(10), 20);
+    expect(result.rows.map(({ key }) => key)).toEqual(["fast"]);
+    expect(result.missing.map(({ key, reason }) => [key, reason])).toEqual([
+      ["no", "not here"],
+      ["broken", "it broke"],
+    ]);
+  });
+});
+
+test("what the figures say", () => {
+  const row = (key: string, family: Measured["family"], median: number, threads = 1) =>
+    ({
+      key,
+      label: key,
+      family,
+      threads,
+      ms: { median, lower: median, upper: median },
+    }) as Measured;
+  const rows = [
+    row("plain", "typescript", 12),
+    row("fused-1", "downhill", 2),
+    row("fused", "downhill", 1, 2),
+    row("native-1", "native", 1.9),
+    row("native", "native", 0.9, 2),
+    row("pytorch-foreach", "pytorch", 30),
+    row("pytorch-article", "pytorch", 60),
+  ];
+  expect(sayings({ optimizer: "adam", rows, missing: [] })).toMatchInlineSnapshot(`
+    [
+      "adam, fused against PyTorch's fastest (pytorch-foreach): 30 times as fast",
+      "adam, fused against the plain loop: 12 times as fast",
+      "adam, fused-1: 0.95 of the speed of native-1",
+      "adam, fused: 0.9 of the speed of native",
+    ]
+  `);
+});
+
+describe("the command", () => {
+  const options: BenchOptions = {
+    optimizers: ["sgd", "adam"],
+    layers: 3,
+    width: 4,
+    size: undefined,
+    rows: ["plain", "fused-1"],
+    rounds: 2,
+    threads: 1,
+    out: "",
+    json: true,
+  };
+
+  test("writes JSON and Markdown", async () => {
+    const out = mkdtempSync(join(tmpdir(), "downhill-"));
+    const said: string[] = [];
+    const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      said.push(String(text));
+      return true;
+    });
+    try {
+      await benchCommand({ ...options, out });
+      const bench = JSON.parse(said.join("")) as { comparisons: { rows: { key: string }[] }[] };
+      const keys = bench.comparisons.map(({ rows }) => rows.map(({ key }) => key));
+      expect(keys).toEqual([
+        ["plain", "fused-1"],
+        ["plain", "fused-1"],
+      ]);
+      expect(readFileSync(join(out, "bench.md"), "utf8")).toContain(
+        "3 layers of width 4: 6 tensors, 60 parameters.",
+      );
+      expect(existsSync(join(out, "bench.json"))).toBe(true);
+    } finally {
+      spy.mockRestore();
+      rmSync(out, { recursive: true });
+    }
+  });
+
+  test("refuses what there is not", async () => {
+    await expect(benchCommand({ ...options, optimizers: ["lion"] })).rejects.toThrow(
+      '--optimizers: got "lion", expected some of sgd, momentum, rmsprop, adam, adamw.',
+    );
+    await expect(benchCommand({ ...options, rows: ["fused-9"] })).rejects.toThrow(
+      '--rows: got "fused-9", expected some of temporaries, plain, loop,',
+    );
+  });
+});
+
+test("PyTorch's rows, where it is", async () => {
+  const { rows, version } = findPyTorch();
+  if (process.env["DOWNHILL_REQUIRE_ALL"]) expect(version.found).toBe(true);
+  for (const row of rows.filter(({ key }) => key !== "pytorch-fused")) {
+    const runner = await row.prepare("sgd", small);
+    if (typeof runner === "string") throw new Error(`${row.key}: ${runner}`);
+    expect(await runner.run(3), row.key).toHaveLength(3);
+    await runner.close();
+    await expect(runner.run(1)).rejects.toThrow("Python ended");
+  }
+});
