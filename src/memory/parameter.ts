@@ -9,6 +9,12 @@ import type { Arena } from "./arena.ts";
 import { bytesOf, dtypeOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
 import { flatten, type NestedNumbers } from "./shape.ts";
 
+/**
+ * How often any parameter has got or lost its gradient: while it stays the same, an optimizer of
+ * thousands of parameters need not ask each of them.
+ */
+export const gradientChanges = { count: 0 };
+
 /** Where a parameter lives in an arena. */
 export interface Home {
   readonly arena: Arena;
@@ -28,8 +34,7 @@ export class Parameter<D extends DType = DType> {
   readonly size: number;
   readonly dtype: D;
   /** @internal */ home: Home | null = null;
-  /** @internal Whether the gradient counts: the optimizer skips parameters without one. */
-  hasGrad = false;
+  private given = false;
   private dataView: TypedArray<D>;
   private gradView: TypedArray<D> | undefined;
   private trainable: boolean;
@@ -94,6 +99,16 @@ export class Parameter<D extends DType = DType> {
     if (!this.hasGrad && zero) grad.fill(0);
     this.hasGrad = true;
     return grad;
+  }
+
+  /** @internal Whether the gradient counts: the optimizer skips parameters without one. */
+  get hasGrad(): boolean {
+    return this.given;
+  }
+
+  set hasGrad(value: boolean) {
+    if (value !== this.given) gradientChanges.count++;
+    this.given = value;
   }
 
   /** `false` freezes: the gradient becomes `null` and may not be set. */

@@ -16,7 +16,9 @@ export interface Entry {
   readonly arena: ArenaState;
   /** Which batch it was in last time: most often it is in that one again. */
   batch: number;
-  /** Steps this parameter has taken; one without a gradient takes none. */
+  /** Whether it had a gradient when the batches were last put together. */
+  had: boolean;
+  /** Steps this parameter has taken; one without a gradient takes none. Current once settled. */
   steps: number;
   /** Bit i: state slot i has been written. */
   written: number;

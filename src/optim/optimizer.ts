@@ -120,6 +120,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
   stateDict(): StateDict {
     if (this.stepper.torn) this.refuseTorn();
+    this.stepper.settle();
     return saveState(this.rule, this.entries, this.groups);
   }
 
@@ -131,6 +132,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
    */
   loadStateDict(stateDict: StateDict): void {
+    this.stepper.startOver();
     loadState(this.rule, this.entries, this.groups, stateDict);
     this.stepper.torn = false;
   }
@@ -184,6 +186,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
     adopt(parameters, this.rule.slots.length);
+    this.stepper.startOver();
     for (const parameter of parameters) {
       this.arenaOf(parameter.home!).cover(parameter.home!, parameter.size);
     }
@@ -199,7 +202,17 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const home = parameter.home!;
     const arena = this.arenaOf(home);
     const key = keyOf(parameter, this.entries.length);
-    const entry: Entry = { parameter, key, group, home, arena, batch: 0, steps: 0, written: 0 };
+    const entry: Entry = {
+      parameter,
+      key,
+      group,
+      home,
+      arena,
+      batch: 0,
+      had: false,
+      steps: 0,
+      written: 0,
+    };
     this.entries.push(entry);
     arena.entries.push(entry);
     arena.bound.clear(); // they know the regions and the largest parameter as they were

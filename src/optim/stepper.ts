@@ -14,76 +14,11 @@ import type { Plan } from "../ir/plan.ts";
 import { PlanCache, type Plans } from "../ir/plan-cache.ts";
 import { flushesAt } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
-import { ALIGNMENT } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
+import { gradientChanges } from "../memory/parameter.ts";
+import { Batch } from "./batch.ts";
 import type { ArenaState, Entry } from "./entry.ts";
 import type { CheckedPlan, ParamGroup, StepOptions } from "./options.ts";
-
-/** Parameters that take this step together. */
-class Batch {
-  arena!: ArenaState;
-  group = 0;
-  steps = 0;
-  written = 0;
-  plan!: Plan;
-  uniforms = new Float64Array(32);
-  entries: Entry[] = [];
-  entryCount = 0;
-  /** Begin and end of each range, in elements. */
-  ranges: number[] = [];
-  rangeCount = 0;
-  /** Where a parameter would lie that continues the last range. */
-  private next = -1;
-
-  restart(entry: Entry): void {
-    this.arena = entry.arena;
-    this.group = entry.group;
-    this.steps = entry.steps;
-    this.written = entry.written;
-    this.entryCount = 0;
-    this.rangeCount = 0;
-    this.next = -1;
-  }
-
-  takes(entry: Entry): boolean {
-    return (
-      entry.arena === this.arena &&
-      entry.group === this.group &&
-      entry.steps === this.steps &&
-      entry.written === this.written
-    );
-  }
-
-  add(entry: Entry, merge: boolean): void {
-    this.entries[this.entryCount++] = entry;
-    this.addRange(entry, merge);
-  }
-
-  /** One range for each parameter, for plans whose values belong to one tensor. */
-  splitRanges(): void {
-    this.rangeCount = 0;
-    for (let i = 0; i < this.entryCount; i++) this.addRange(this.entries[i]!, false);
-  }
-
-  /** Number of elements in all ranges. */
-  elements(): number {
-    let sum = 0;
-    for (let r = 0; r < this.rangeCount; r++) sum += this.ranges[2 * r + 1]! - this.ranges[2 * r]!;
-    return sum;
-  }
-
-  private addRange({ home, parameter }: Entry, merge: boolean): void {
-    const end = home.offset + parameter.size;
-    if (merge && home.offset === this.next) this.ranges[2 * this.rangeCount - 1] = end;
-    else {
-      this.ranges[2 * this.rangeCount] = home.offset;
-      this.ranges[2 * this.rangeCount + 1] = end;
-      this.rangeCount++;
-    }
-    const step = ALIGNMENT / bytesOf(this.arena.arena.dtype);
-    this.next = Math.ceil(end / step) * step;
-  }
-}
 
 export class Stepper {
   readonly backend: Backend;
@@ -93,6 +28,9 @@ export class Stepper {
   private readonly plans: PlanCache;
   private readonly batches: Batch[] = [];
   private batchCount = 0;
+  /** Whether the batches are those of the last step. */
+  private gathered = false;
+  private changesSeen = 0;
   /** Whether a step ended in the middle, so that part of the numbers is new and part is not. */
   torn = false;
   private gradScale: number | undefined;
@@ -119,9 +57,13 @@ export class Stepper {
   ): void {
     this.gradScale = gradScale;
     this.zeroGrad = zeroGrad;
-    this.batchCount = 0;
     let bytes = 0;
-    for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
+    if (!this.isRepetition(arenas)) {
+      this.startOver();
+      for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
+      this.gathered = true;
+      this.changesSeen = gradientChanges.count;
+    }
     for (let i = 0; i < this.batchCount; i++) bytes += this.prepare(this.batches[i]!, groups);
     const threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
     this.torn = true;
@@ -130,13 +72,50 @@ export class Stepper {
     this.torn = false;
   }
 
+  /** Lets all entries know how many steps they have taken and what they have written. */
+  settle(): void {
+    for (let b = 0; b < this.batchCount; b++) {
+      const batch = this.batches[b]!;
+      if (batch.taken === 0) continue;
+      for (let i = 0; i < batch.entryCount; i++) {
+        const entry = batch.entries[i]!;
+        entry.steps = batch.steps;
+        entry.written = batch.written;
+      }
+      batch.taken = 0;
+    }
+  }
+
+  /** Settles, and forgets the batches: entries have come, or their counts are about to change. */
+  startOver(): void {
+    this.settle();
+    this.batchCount = 0;
+    this.gathered = false;
+  }
+
+  /** Whether the same parameters have a gradient as in the last step, so that its batches hold. */
+  private isRepetition(arenas: readonly ArenaState[]): boolean {
+    if (!this.gathered) return false;
+    if (gradientChanges.count === this.changesSeen) return true;
+    for (let a = 0; a < arenas.length; a++) {
+      const { entries } = arenas[a]!;
+      for (let i = 0; i < entries.length; i++) {
+        const entry = entries[i]!;
+        if (entry.parameter.hasGrad !== entry.had) return false;
+      }
+    }
+    this.changesSeen = gradientChanges.count;
+    return true;
+  }
+
   private gather(arena: ArenaState): void {
     const { entries } = arena;
     let batch: Batch | undefined;
     let at = 0;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      if (!entry.parameter.hasGrad) continue;
+      entry.had = entry.parameter.hasGrad;
+      if (!entry.had) continue;
       if (batch?.takes(entry)) entry.batch = at;
       else {
         batch = this.batchFor(entry);
@@ -269,11 +248,8 @@ export class Stepper {
   }
 
   private commit(batch: Batch): void {
-    const written = batch.plan.storeMask >>> 2;
-    for (let i = 0; i < batch.entryCount; i++) {
-      const entry = batch.entries[i]!;
-      if (this.rule.counted) entry.steps++;
-      entry.written |= written;
-    }
+    batch.taken++;
+    if (this.rule.counted) batch.steps++;
+    batch.written |= batch.plan.storeMask >>> 2;
   }
 }

@@ -1,0 +1,73 @@
+/** Parameters that take a step together: one plan, one set of numbers, and the ranges they lie in. */
+import type { Plan } from "../ir/plan.ts";
+import { ALIGNMENT } from "../memory/arena.ts";
+import { bytesOf } from "../memory/dtype.ts";
+import type { ArenaState, Entry } from "./entry.ts";
+
+export class Batch {
+  arena!: ArenaState;
+  group = 0;
+  steps = 0;
+  written = 0;
+  /** Steps taken that its entries do not know of yet. */
+  taken = 0;
+  plan!: Plan;
+  uniforms = new Float64Array(32);
+  entries: Entry[] = [];
+  entryCount = 0;
+  /** Begin and end of each range, in elements. */
+  ranges: number[] = [];
+  rangeCount = 0;
+  /** Where a parameter would lie that continues the last range. */
+  private next = -1;
+
+  restart(entry: Entry): void {
+    this.arena = entry.arena;
+    this.group = entry.group;
+    this.steps = entry.steps;
+    this.written = entry.written;
+    this.taken = 0;
+    this.entryCount = 0;
+    this.rangeCount = 0;
+    this.next = -1;
+  }
+
+  takes(entry: Entry): boolean {
+    return (
+      entry.arena === this.arena &&
+      entry.group === this.group &&
+      entry.steps === this.steps &&
+      entry.written === this.written
+    );
+  }
+
+  add(entry: Entry, merge: boolean): void {
+    this.entries[this.entryCount++] = entry;
+    this.addRange(entry, merge);
+  }
+
+  /** One range for each parameter, for plans whose values belong to one tensor. */
+  splitRanges(): void {
+    this.rangeCount = 0;
+    for (let i = 0; i < this.entryCount; i++) this.addRange(this.entries[i]!, false);
+  }
+
+  /** Number of elements in all ranges. */
+  elements(): number {
+    let sum = 0;
+    for (let r = 0; r < this.rangeCount; r++) sum += this.ranges[2 * r + 1]! - this.ranges[2 * r]!;
+    return sum;
+  }
+
+  private addRange({ home, parameter }: Entry, merge: boolean): void {
+    const end = home.offset + parameter.size;
+    if (merge && home.offset === this.next) this.ranges[2 * this.rangeCount - 1] = end;
+    else {
+      this.ranges[2 * this.rangeCount] = home.offset;
+      this.ranges[2 * this.rangeCount + 1] = end;
+      this.rangeCount++;
+    }
+    const step = ALIGNMENT / bytesOf(this.arena.arena.dtype);
+    this.next = Math.ceil(end / step) * step;
+  }
+}
