@@ -80,7 +80,7 @@ def make_step(row, name, hyper, params):
         options["betas"] = (hyper["beta1"], hyper["beta2"])
     if "weightDecay" in hyper:
         options["weight_decay"] = hyper["weightDecay"]
-    options.update({"for-loop": {"foreach": False}, "foreach": {"foreach": True}}.get(row, {"fused": True}))
+    options.update({"for-loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}[row])
     optimizer = getattr(torch.optim, CLASSES[name])(params, **options)
     return optimizer.step
 

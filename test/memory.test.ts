@@ -4,6 +4,19 @@ import { expect, test } from "vitest";
 import { Adam, parameter, SGD, type Parameter } from "../src/index.ts";
 import { ways } from "./helpers/backends.ts";
 
+/** After a collection and the finalizers that it calls for, which run when the engine has time. */
+async function collected(): Promise<void> {
+  let call!: () => void;
+  const called = new Promise<void>((resolve) => (call = resolve));
+  const registry = new FinalizationRegistry(() => call());
+  registry.register({}, null);
+  await setTimeout(1); // lets go of the object
+  globalThis.gc!();
+  await called;
+  registry.unregister(registry); // a registry that is dropped itself calls nobody
+  await setTimeout(1);
+}
+
 /** Makes and drops optimizers over `w`, and lets the collector run now and then. */
 async function makeMany(
   w: Parameter,
@@ -13,8 +26,7 @@ async function makeMany(
   for (let round = 0; round < rounds; round++) {
     use(round); // what it makes is out of reach at once
     if (round % 10 === 9) {
-      globalThis.gc!();
-      await setTimeout(1); // finalizers run between tasks
+      await collected();
     }
   }
   return w.home!.arena.buffer.byteLength;

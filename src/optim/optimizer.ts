@@ -80,16 +80,17 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * @throws {OptionError} if an option, or a hyperparameter that was changed, has a value that it must
    *   not have. Nothing has changed then: no parameter, no state, no count of steps.
    * @throws {BackendError} `WORKER_DIED` if a worker thread ended in the middle. Part of the numbers is
-   *   then updated and part is not: every call is refused with `NEEDS_RELOAD` until
+   *   then updated and part is not: `step` and `stateDict` are refused with `NEEDS_RELOAD` until
    *   {@link loadStateDict}.
    */
   step(options?: StepOptions): void;
+  step(closure: undefined, options?: StepOptions): void;
   step<T>(closure: () => T extends PromiseLike<unknown> ? never : T, options?: StepOptions): T;
   step<T>(first?: (() => T) | StepOptions, second?: StepOptions): T | undefined {
-    const isClosure = typeof first === "function" || second !== undefined;
-    const options = checkStepOptions(this.rule.name, isClosure ? second : (first as StepOptions));
-    const loss = isClosure ? this.evaluate(first as () => T) : undefined;
     if (this.stepper.torn) this.refuseTorn();
+    const hasClosure = first !== undefined && (typeof first === "function" || second !== undefined);
+    const options = checkStepOptions(this.rule.name, hasClosure ? second : (second ?? first));
+    const loss = hasClosure ? this.evaluate(first as () => T) : undefined;
     for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!, i);
     this.stepper.step(this.arenas, this.groups, options);
     return loss;

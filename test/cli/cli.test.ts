@@ -307,3 +307,32 @@ describe("what is not installed is named", () => {
     expect(withoutData.stderr).not.toContain("    at ");
   });
 });
+
+describe("bench", () => {
+  test("measures, and writes what it prints", () => {
+    const folder = join(out, "bench");
+    const args = ["--layers", "2", "--width", "3", "--rounds", "2", "--rows", "plain,fused-1"];
+    const { status, stdout, stderr } = downhill(
+      "bench",
+      "--optimizers",
+      "sgd",
+      ...args,
+      "--out",
+      folder,
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain("Downhill, fused, 1 thread");
+    expect(stdout).toContain("sgd, fused against the plain loop: ");
+    expect(stderr).toBe(`sgd: measuring\nWritten to ${join(folder, "bench.md")} and bench.json.\n`);
+    const report = readFileSync(join(folder, "bench.md"), "utf8");
+    expect(report).toContain("2 layers of width 3: 4 tensors, 24 parameters.");
+  });
+
+  test("refuses what makes no sense", () => {
+    const { status, stderr } = downhill("bench", "--layers", "0");
+    expect([status, stderr.split("\n")[0]]).toEqual([
+      2,
+      "error: option '--layers <n>' argument '0' is invalid. got 0, expected a whole number from 1 on.",
+    ]);
+  });
+});

@@ -124,14 +124,14 @@ export class Board {
   private waitFor(line: number): boolean {
     const at = line + layout.worker.state;
     const { words } = this;
-    for (let i = 0; i < 2000 && Atomics.load(words, at) > 0; i++);
+    // Once it was seen outside, it is: whoever comes now finds the job closed, but says so for a moment.
+    let state = Atomics.load(words, at);
+    for (let i = 0; i < 2000 && state > 0; i++) state = Atomics.load(words, at);
     // Slices are counted, not the clock: a whole machine that sleeps is no sign of death.
-    for (let left = Math.ceil(this.patienceMs / SLICE_MS); left > 0; left--) {
-      const state = Atomics.load(words, at);
-      if (state <= 0) break;
+    for (let left = Math.ceil(this.patienceMs / SLICE_MS); left > 0 && state > 0; left--) {
       this.sleep(at, state);
+      state = Atomics.load(words, at);
     }
-    const state = Atomics.load(words, at);
     return state <= 0 && state !== layout.dead.inJob;
   }
 

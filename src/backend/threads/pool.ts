@@ -21,7 +21,7 @@ import {
 export const QUIET_BYTES = 0.2e6;
 /** Steps that move more always do, and wake sleeping workers, which takes some 50 us. */
 const WORTH_WAKING_BYTES = 7e6;
-/** What one thread moves in a second, about; for judging whether steps follow closely. */
+/** What one thread moves in a millisecond, about; for judging whether steps follow closely. */
 const BYTES_PER_MS = 5e6;
 /** Steps that move less than this never wake a worker, they only use one that is awake. */
 const STREAK_BYTES = 1e6;
@@ -57,8 +57,9 @@ export class Pool {
   private readonly board: Board;
   private readonly words: Int32Array;
   private members: Member[] = [];
+  /** All workers, those first that are ready for the job at hand. */
   private readonly invited: Member[] = [];
-  /** Lines of the invited. */
+  /** Their lines. */
   private readonly lines: number[] = [];
   /** Lines are used in turn, so that a thread that is slow to end finds no successor on its own. */
   private nextLine = 0;
@@ -134,7 +135,7 @@ export class Pool {
   end(): void {
     const { members } = this;
     this.members = [];
-    for (const { thread } of members) thread.end();
+    for (const member of members) this.dismiss(member);
   }
 
   /**
@@ -259,9 +260,15 @@ export class Pool {
     return id;
   }
 
+  /** Ends a worker. A letter that never comes keeps it from joining a job before it has ended. */
+  private dismiss({ line, thread }: Member): void {
+    Atomics.add(this.words, line + layout.worker.sent, 1);
+    thread.end();
+  }
+
   private fail(lost: Member): never {
     this.members = this.members.filter((member) => member !== lost);
-    lost.thread.end();
+    this.dismiss(lost);
     throw new BackendError("WORKER_DIED", {
       subject: "threads",
       got: new Prose("a worker thread that ended, or stood still, in the middle of a step"),

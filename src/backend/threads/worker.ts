@@ -42,7 +42,7 @@ export const controlLayout = {
     share: 5,
   },
   dead: { idle: -1, inJob: -2 },
-  /** Elements of the job's description, see {@link jobFields}. */
+  /** Where the job's description begins, and its fields; the list of ranges comes last. */
   job: ((2 + 2 * MAX_THREADS) * LINE) / 2,
   fields: { kernel: 0, block: 1, stride: 2, chunk: 3, shares: 4, ranges: 5, list: 6 },
 } as const;

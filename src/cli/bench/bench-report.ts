@@ -78,7 +78,7 @@ export function markdownReport(bench: Bench): string {
       line(["---", "---:", "---:", "---:", "---:", "---:"]),
       ...rows.map((row) => line(cells(row, rows[0]!))),
       "",
-      ...missing.map(({ label, reason }) => `Without ${label}: ${reason}.`),
+      ...missing.map(({ label, reason }) => `- without ${label}: \`${reason}\``),
       ...sayings(comparison).map((text) => `- ${text}`),
     ].join("\n");
   });
@@ -124,7 +124,9 @@ function remarks({ setting, comparisons }: Bench): string[] {
       `Node ${node}; ${versions.join("; ")}.`,
   ];
   if (comparisons.some(({ rows }) => rows.some(({ steady }) => !steady))) {
-    texts.push("* The two halves of the run do not agree within their quartiles.");
+    texts.push(
+      "A star marks rows whose two halves of the run do not agree within their quartiles.",
+    );
   }
   if (comparisons.some(({ optimizer }) => optimizer === "sgd")) {
     const rows = ARTICLE.map(([name, ms]) => `${name} ${ms} ms (${(80.922 / ms).toFixed(2)}x)`);

@@ -27,7 +27,7 @@ export const bytesPerParameter: Readonly<Record<BenchedOptimizer, number>> = {
 
 /** Tensors to update: how many elements each has. */
 export interface Workload {
-  /** For people, e.g. `MLP of 2000 layers, width 32`. */
+  /** For people, e.g. `2000 layers of width 32`. */
   readonly title: string;
   readonly sizes: readonly number[];
   /** Elements in all. */
@@ -35,7 +35,7 @@ export interface Workload {
 }
 
 /** Whose code runs. */
-export type Family = "typescript" | "downhill" | "pytorch" | "tensorflow.js" | "jax-js" | "native";
+export type Family = "typescript" | "downhill" | "pytorch" | "native";
 
 /** One row of the table. */
 export interface Contender {
@@ -67,7 +67,7 @@ export interface Runner {
 /** A peer found on this machine, or why there is none; for the report. */
 export interface PeerVersion {
   readonly name: string;
-  /** Version, with what matters for speed (e.g. `1.13.0a0, 2 threads`), or the reason it is missing. */
+  /** Its version, or the reason why it is missing. */
   readonly version: string;
   readonly found: boolean;
 }

@@ -22,7 +22,7 @@ export const startValues = (workload: Workload): Float32Array[] => tensors(workl
 export const gradients = (workload: Workload): Float32Array[] =>
   tensors(workload, (i) => 0.035 * spread(i + 77));
 
-/** Milliseconds of each of so many steps. Short ones are timed in blocks, for the clock's sake. */
+/** Milliseconds of each of so many steps; `before` each something may be done that does not count. */
 export function timed(
   step: () => void,
   steps: number,
@@ -36,11 +36,4 @@ export function timed(
     times[i] = performance.now() - start;
   }
   return times;
-}
-
-/** The mean time of a step over blocks of so many; for steps of a few microseconds. */
-export function timedInBlocks(step: () => void, blocks: number, size: number): Float64Array {
-  return timed(() => {
-    for (let i = 0; i < size; i++) step();
-  }, blocks).map((ms) => ms / size);
 }
