@@ -216,3 +216,14 @@ test("backend says what runs the steps", () => {
   expect(new SGD([w], { backend: "wasm" }).backend).toBe("wasm");
   expect(new SGD([w], { backend: "interp" }).backend).toBe("interp");
 });
+
+test("a group that comes with gradients takes part in the next step", () => {
+  const [a, b] = [parameter([1]), parameter([1])];
+  a.grad = [1];
+  b.grad = [1];
+  const optimizer = new SGD([a], { lr: 0.5 });
+  optimizer.step();
+  optimizer.addParamGroup({ params: [b] });
+  optimizer.step();
+  expect([a.data[0], b.data[0]]).toEqual([0, 0.5]);
+});

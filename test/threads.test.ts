@@ -112,6 +112,22 @@ describe("workers come and go", () => {
     expect(pool.size).toBe(1);
   });
 
+  test("what threads may not be", () => {
+    const w = parameter([1]);
+    const said = [0, 1.5, 65, NaN, "2"].map((threads) => {
+      try {
+        return new Adam([w], { threads } as never);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    });
+    expect(said).toEqual(
+      ["0", "1.5", "65", "NaN", '"2"'].map(
+        (got) => `Adam: threads: got ${got}, expected a whole number from 1 to 64.`,
+      ),
+    );
+  });
+
   test("none where no thread can be started", () => {
     const failing = (): never => {
       throw new Error("forbidden");
@@ -130,11 +146,19 @@ describe("workers come and go", () => {
       const file = join(folder, "program.mjs");
       const code = await bundle(`
         import { parameter, SGD } from "downhill";
+        const threads = process.getBuiltinModule("node:worker_threads");
+        threads.Worker = class extends threads.Worker {
+          constructor(...options) {
+            super(...options);
+            console.log("a worker");
+          }
+        };
         const w = parameter({ shape: [1 << 21] });
         const optimizer = new SGD([w], { threads: 2 });
         w.ensureGrad();
         const until = performance.now() + 300;
         while (performance.now() < until) optimizer.step();
+        globalThis.kept = optimizer; // or its worker would end with it
         console.log("done");
       `);
       writeFileSync(file, code);
@@ -142,7 +166,7 @@ describe("workers come and go", () => {
         encoding: "utf8",
         timeout: 20_000,
       });
-      expect([status, stdout]).toEqual([0, "done\n"]);
+      expect([status, stdout]).toEqual([0, "a worker\ndone\n"]);
     } finally {
       rmSync(folder, { recursive: true });
     }
