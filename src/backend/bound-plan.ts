@@ -20,6 +20,7 @@ export class BoundPlan {
   /** Values of the program's scalars for the tensor at hand, by id. */
   readonly scalars: Float64Array;
   private uniforms: Float64Array = new Float64Array(0);
+  private version = 0;
   /** The range at hand. */
   private readonly range: [number, number] = [0, 0];
   /** Sums of each kernel's reductions. */
@@ -59,9 +60,11 @@ export class BoundPlan {
     });
   }
 
-  /** Hands the numbers of a trace to the kernels. */
-  load(uniforms: Float64Array): void {
+  /** Hands the numbers of a trace to the kernels, unless they have those of this version. */
+  load(uniforms: Float64Array, version: number): void {
+    if (this.uniforms === uniforms && this.version === version) return;
     this.uniforms = uniforms;
+    this.version = version;
     const { stages } = this.plan;
     for (let s = 0; s < stages.length; s++) {
       const sources = stages[s]!.uniforms;

@@ -61,7 +61,7 @@ export function run(
   if (typeof numbers === "number") prepare(operation, lists, 0, targets.length, numbers, jobs);
   else numbers.forEach((number, i) => prepare(operation, lists, i, i + 1, number, jobs));
   for (const { bound, uniforms, places, ranges } of jobs) {
-    bound.load(uniforms);
+    bound.load(uniforms, 0);
     if (!ranges) runOutside(bound, places);
     else {
       bound.place(places.map(({ byteOffset }) => byteOffset));

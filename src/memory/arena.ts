@@ -8,8 +8,11 @@
 import { BackendError, Prose } from "../errors.ts";
 import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
 
-/** Every tensor starts on this many bytes: a whole number of cache lines and vectors. */
-export const ALIGNMENT = 256;
+/**
+ * Every tensor starts on this many bytes: one cache line, a whole number of vectors. More would only
+ * be more to read, as kernels run through the gaps between neighbours.
+ */
+export const ALIGNMENT = 64;
 
 const PAGE = 65_536;
 /** One below 4 GiB, so that no region ends at the address that does not fit into 32 bits. */

@@ -1,5 +1,6 @@
 /** Parameters that take a step together: one plan, one set of numbers, and the ranges they lie in. */
 import type { Plan } from "../ir/plan.ts";
+import type { Plans } from "../ir/plan-cache.ts";
 import { ALIGNMENT } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import type { ArenaState, Entry } from "./entry.ts";
@@ -11,8 +12,17 @@ export class Batch {
   written = 0;
   /** Steps taken that its entries do not know of yet. */
   taken = 0;
+  /** The plans of what the rule did last, and the state written when it did. */
+  plans!: Plans;
+  traced = -1;
+  /** Whether the rule did not look at the time then. */
+  timeless = false;
   plan!: Plan;
+  /** Bytes that a step reads and writes; -1 if nobody has counted yet. */
+  bytes = -1;
   uniforms = new Float64Array(32);
+  /** Goes up whenever the numbers change. */
+  version = 0;
   entries: Entry[] = [];
   entryCount = 0;
   /** Begin and end of each range, in elements. */
@@ -27,6 +37,8 @@ export class Batch {
     this.steps = entry.steps;
     this.written = entry.written;
     this.taken = 0;
+    this.traced = -1;
+    this.bytes = -1;
     this.entryCount = 0;
     this.rangeCount = 0;
     this.next = -1;

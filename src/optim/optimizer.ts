@@ -8,6 +8,7 @@ import { BackendError, OptionError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
+import { HyperWatch } from "./hyper-watch.ts";
 import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
 import {
   checkOptions,
@@ -37,6 +38,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   private readonly defaults: Hyper<HyperDefaults>;
   private readonly stepper: Stepper;
   private readonly groups: ParamGroup<HyperDefaults>[] = [];
+  private readonly watches: HyperWatch[] = [];
   private shownGroups!: ParamGroups<H>;
   private readonly entries: Entry[] = [];
   private readonly arenas: ArenaState[] = [];
@@ -91,8 +93,8 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     const hasClosure = first !== undefined && (typeof first === "function" || second !== undefined);
     const options = checkStepOptions(this.rule.name, hasClosure ? second : (second ?? first));
     const loss = hasClosure ? this.evaluate(first as () => T) : undefined;
-    for (let i = 0; i < this.groups.length; i++) this.rule.validate(this.groups[i]!, i);
-    this.stepper.step(this.arenas, this.groups, options);
+    const changed = this.checkGroups();
+    this.stepper.step(this.arenas, this.groups, options, changed);
     return loss;
   }
 
@@ -153,6 +155,21 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
       ...this.rule.hyperNames.map((name) => `    ${name}: ${JSON.stringify(group[name])}`),
     ]);
     return `${this.rule.name} (\n${lines.join("\n")}\n)`;
+  }
+
+  /** Checks the hyperparameters that were changed since the last step; whether there are any. */
+  private checkGroups(): boolean {
+    const { groups, watches, rule } = this;
+    let changed = false;
+    for (let i = 0; i < groups.length; i++) {
+      watches[i] ??= new HyperWatch(rule.hyperNames);
+      if (!watches[i]!.differs(groups[i]!)) continue;
+      rule.validate(groups[i]!, i);
+      changed = true;
+    }
+    // All at once: were one remembered and the next refused, its change would be forgotten.
+    if (changed) for (let i = 0; i < groups.length; i++) watches[i]!.remember(groups[i]!);
+    return changed;
   }
 
   private refuseTorn(): never {

@@ -8,24 +8,21 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { BoundPlan } from "../backend/bound-plan.ts";
-import { Prose, RuleError } from "../errors.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Plan } from "../ir/plan.ts";
-import { PlanCache, type Plans } from "../ir/plan-cache.ts";
 import { flushesAt } from "../ir/rule.ts";
-import { Trace } from "../ir/trace.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import { gradientChanges } from "../memory/parameter.ts";
 import { Batch } from "./batch.ts";
 import type { ArenaState, Entry } from "./entry.ts";
 import type { CheckedPlan, ParamGroup, StepOptions } from "./options.ts";
+import { RuleRun } from "./rule-run.ts";
 
 export class Stepper {
   readonly backend: Backend;
   private readonly rule: Rule;
   private readonly options: CheckedPlan;
-  private readonly trace: Trace;
-  private readonly plans: PlanCache;
+  private readonly ruleRun: RuleRun;
   private readonly batches: Batch[] = [];
   private batchCount = 0;
   /** Whether the batches are those of the last step. */
@@ -33,38 +30,35 @@ export class Stepper {
   private changesSeen = 0;
   /** Whether a step ended in the middle, so that part of the numbers is new and part is not. */
   torn = false;
-  private gradScale: number | undefined;
-  private zeroGrad = false;
-  /** The objects that the rule is called with, again and again. */
-  private readonly tensors: Record<string, unknown> = {};
-  private readonly numbers: Record<string, unknown> = { t: 0 };
 
   constructor(rule: Rule, options: CheckedPlan, backend: Backend) {
     this.rule = rule;
     this.options = options;
     this.backend = backend;
-    this.trace = new Trace(rule.name, rule.slots);
-    this.plans = new PlanCache({ flush: options.flushSubnormals, fuse: options.compile });
-    // A property that has held something else keeps its numbers by reference and copies none.
-    for (const name of rule.hyperNames) this.numbers[name] = undefined;
+    this.ruleRun = new RuleRun(rule, { flush: options.flushSubnormals, fuse: options.compile });
   }
 
-  /** Takes one step for every parameter that has a gradient. */
+  /**
+   * Takes one step for every parameter that has a gradient.
+   *
+   * @param changed whether any hyperparameter differs from the last step's.
+   */
   step(
     arenas: readonly ArenaState[],
     groups: readonly ParamGroup<HyperDefaults>[],
     { gradScale, zeroGrad = false }: StepOptions,
+    changed: boolean,
   ): void {
-    this.gradScale = gradScale;
-    this.zeroGrad = zeroGrad;
-    let bytes = 0;
     if (!this.isRepetition(arenas)) {
       this.startOver();
       for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
       this.gathered = true;
       this.changesSeen = gradientChanges.count;
     }
-    for (let i = 0; i < this.batchCount; i++) bytes += this.prepare(this.batches[i]!, groups);
+    const { batches, batchCount } = this;
+    this.ruleRun.update(batches, batchCount, groups, gradScale, zeroGrad, changed);
+    let bytes = 0;
+    for (let i = 0; i < batchCount; i++) bytes += this.choosePlan(batches[i]!);
     const threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
     this.torn = true;
     for (let i = 0; i < this.batchCount; i++) this.run(this.batches[i]!, threads);
@@ -141,81 +135,19 @@ export class Stepper {
     return batch;
   }
 
-  /** Makes a batch ready to run; how many bytes it will read and write. */
-  private prepare(batch: Batch, groups: readonly ParamGroup<HyperDefaults>[]): number {
-    const { trace } = this;
-    const group = groups[batch.group]!;
-    this.runRule(batch, group);
-    const { usual, flushing } = this.plans.find(trace) ?? this.makePlans(batch, group);
-    batch.plan = flushesAt(this.rule, batch.steps + 1) ? flushing : usual;
-    const count = trace.uniformCount;
-    if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
-    const isSingle = batch.arena.arena.dtype === "float32";
-    for (let i = 0; i < count; i++) {
-      const value = trace.uniforms[i]!;
-      if (isSingle && !Number.isFinite(Math.fround(value))) this.refuseOverflow(value);
-      batch.uniforms[i] = value;
-    }
-    if (batch.plan.perTensor) batch.splitRanges();
-    if (!batch.arena.bound.has(batch.plan)) this.bind(batch.arena, batch.plan);
-    if (usual !== flushing) {
-      // Both at once, so that no later step compiles.
-      const other = batch.plan === usual ? flushing : usual;
-      if (!batch.arena.bound.has(other)) this.bind(batch.arena, other);
-    }
-    return batch.elements() * batch.plan.accesses * bytesOf(batch.arena.arena.dtype);
-  }
-
-  /** Lets the rule write itself onto the trace. */
-  private runRule(batch: Batch, group: ParamGroup<HyperDefaults>): object {
-    const { rule, trace, tensors, numbers } = this;
-    trace.begin(~batch.written);
-    for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
-    if (this.gradScale !== undefined) tensors["g"] = trace.slot(1).mul(this.gradScale);
-    for (let i = 0; i < rule.hyperNames.length; i++) {
-      numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
-    }
-    numbers["t"] = rule.counted ? batch.steps + 1 : NaN;
-    const outputs = rule.step(tensors as never, numbers as never);
-    trace.finish(outputs, this.zeroGrad);
-    return outputs;
-  }
-
-  /** Makes the plans of what was traced, unless the rule does something else when it runs again. */
-  private makePlans(batch: Batch, group: ParamGroup<HyperDefaults>): Plans {
-    const { trace, rule } = this;
-    const tape = trace.tape.slice(0, trace.length);
-    const uniforms = trace.uniforms.slice(0, trace.uniformCount);
-    this.checkOutputs(this.runRule(batch, group));
-    if (trace.matches(tape) && uniforms.every((value, i) => value === trace.uniforms[i])) {
-      return this.plans.make(trace);
-    }
-    throw new RuleError("IMPURE", {
-      subject: `${rule.name}: step()`,
-      got: new Prose("something else when it was called again with the same arguments"),
-      expected: "a pure function",
-      advice: "Keep what a step must remember in state tensors, and randomness out of it.",
-    });
-  }
-
-  private refuseOverflow(value: number): never {
-    throw new RuleError("NOT_FINITE", {
-      subject: `${this.rule.name}: a number that meets a float32 tensor`,
-      got: value,
-      expected: "one that float32 can hold, up to 3.4e38",
-      advice: "Look at the hyperparameters, or use float64.",
-    });
-  }
-
-  private checkOutputs(outputs: object): void {
-    const { slots, name } = this.rule;
-    const strange = Object.keys(outputs).find((key) => key === "g" || !slots.includes(key));
-    if (strange === undefined) return;
-    throw new RuleError("UNKNOWN_OUTPUT", {
-      subject: `${name}: what step() returned`,
-      got: strange,
-      expected: `only ${slots.filter((_, i) => i !== 1).join(", ")}`,
-    });
+  /** Decides whether the step flushes, and makes the kernels ready; the bytes that will be moved. */
+  private choosePlan(batch: Batch): number {
+    const { usual, flushing } = batch.plans;
+    const plan = flushesAt(this.rule, batch.steps + 1) ? flushing : usual;
+    const { bound } = batch.arena;
+    if (plan === batch.plan && batch.bytes >= 0 && bound.has(plan)) return batch.bytes;
+    if (plan.perTensor) batch.splitRanges();
+    // Both at once, so that no later step compiles.
+    if (!bound.has(usual)) this.bind(batch.arena, usual);
+    if (!bound.has(flushing)) this.bind(batch.arena, flushing);
+    batch.plan = plan;
+    const { dtype } = batch.arena.arena;
+    return (batch.bytes = batch.elements() * plan.accesses * bytesOf(dtype));
   }
 
   private bind(arena: ArenaState, plan: Plan): void {
@@ -242,7 +174,7 @@ export class Stepper {
 
   private run(batch: Batch, threads: number): void {
     const bound = batch.arena.bound.get(batch.plan)!;
-    bound.load(batch.uniforms);
+    bound.load(batch.uniforms, batch.version);
     if (this.byRange(batch.plan)) bound.runRangeByRange(batch.ranges, batch.rangeCount, threads);
     else bound.runKernelByKernel(batch.ranges, batch.rangeCount, threads);
   }

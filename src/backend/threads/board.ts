@@ -16,6 +16,8 @@ const SLICE_MS = 5;
 export interface SharedKernel {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
+  /** Given by the pool when it first meets the kernel. */
+  id?: number;
 }
 
 /** One kernel over some ranges. */

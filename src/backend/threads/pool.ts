@@ -147,13 +147,13 @@ export class Pool {
    */
   share(job: Job, ranges: ArrayLike<number>, count: number, threads: number): boolean {
     const { board, invited, lines } = this;
-    const kernel = this.idOf(job.kernel);
-    const ready = this.invite(job.kernel, kernel, threads);
+    const id = (job.kernel.id ??= this.idOf(job.kernel));
+    const ready = this.invite(job.kernel, id, threads);
     if (ready === 0) return false;
     for (let from = 0; from < count; from += MAX_RANGES) {
       const some = Math.min(MAX_RANGES, count - from);
       const extent = board.place(ranges, from, some);
-      const workers = board.describe(job, kernel, extent, some, ready);
+      const workers = board.describe(job, id, extent, some, ready);
       for (let i = 0; i < workers; i++) this.words[lines[i]! + layout.worker.share] = i + 1;
       const lost = board.hold(job.run, lines, workers);
       if (lost >= 0) this.fail(invited[lost]!);

@@ -1,0 +1,162 @@
+/**
+ * Runs the rule for a batch of parameters: what it does becomes a plan, its numbers become uniforms.
+ *
+ * A rule is a pure function of its arguments. One that does not look at the time is therefore not run
+ * again while nothing else that it sees has changed; every so many steps it is, to notice one that
+ * uses what it was not given.
+ */
+import { Prose, RuleError } from "../errors.ts";
+import { PlanCache, type PlanCacheOptions, type Plans } from "../ir/plan-cache.ts";
+import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import { Trace } from "../ir/trace.ts";
+import type { Batch } from "./batch.ts";
+import type { ParamGroup } from "./options.ts";
+
+type Group = ParamGroup<HyperDefaults>;
+
+const CHECK_PERIOD = 64;
+
+export class RuleRun {
+  private readonly rule: Rule;
+  private readonly trace: Trace;
+  private readonly plans: PlanCache;
+  /** Whether all that the rule sees, but for the time, is as it was when the batches were traced. */
+  private holds = false;
+  private sinceCheck = 0;
+  private gradScale: number | undefined;
+  private zeroGrad = false;
+  /** The objects that the rule is called with, again and again. */
+  private readonly tensors: Record<string, unknown> = {};
+  private readonly numbers: Record<string, unknown> = {};
+  /** The time, and whether the rule has looked at it. */
+  private readonly clock = { now: 0, read: false };
+
+  constructor(rule: Rule, options: PlanCacheOptions) {
+    this.rule = rule;
+    this.trace = new Trace(rule.name, rule.slots);
+    this.plans = new PlanCache(options);
+    const { clock, numbers } = this;
+    const readTime = (): number => {
+      clock.read = true;
+      return clock.now;
+    };
+    Object.defineProperty(numbers, "t", { get: readTime, enumerable: true });
+    // A property that has held something else keeps its numbers by reference and copies none.
+    for (const name of rule.hyperNames) numbers[name] = undefined;
+  }
+
+  /**
+   * Brings the plans and uniforms of all batches up to date.
+   *
+   * @param changed whether any hyperparameter differs from the last step's.
+   */
+  update(
+    batches: readonly Batch[],
+    count: number,
+    groups: readonly Group[],
+    gradScale: number | undefined,
+    zeroGrad: boolean,
+    changed: boolean,
+  ): void {
+    const same = !changed && gradScale === this.gradScale && zeroGrad === this.zeroGrad;
+    const mayHold = same && this.holds;
+    this.gradScale = gradScale;
+    this.zeroGrad = zeroGrad;
+    this.holds = false; // nor do they if one of the runs fails
+    this.sinceCheck = (this.sinceCheck + 1) % CHECK_PERIOD;
+    for (let i = 0; i < count; i++) {
+      const batch = batches[i]!;
+      const group = groups[batch.group]!;
+      const holds = mayHold && batch.timeless && batch.traced === batch.written;
+      if (!holds) this.retrace(batch, group);
+      else if (this.sinceCheck === 0) this.check(batch, group);
+    }
+    this.holds = true;
+  }
+
+  private retrace(batch: Batch, group: Group): void {
+    const { trace, clock } = this;
+    batch.traced = -1;
+    clock.read = false;
+    this.run(batch, group);
+    batch.plans = this.plans.find(trace) ?? this.makePlans(batch, group);
+    const count = trace.uniformCount;
+    if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
+    const isSingle = batch.arena.arena.dtype === "float32";
+    for (let i = 0; i < count; i++) {
+      const value = trace.uniforms[i]!;
+      if (isSingle && !Number.isFinite(Math.fround(value))) this.refuseOverflow(value);
+      batch.uniforms[i] = value;
+    }
+    batch.version++;
+    batch.timeless = !clock.read;
+    batch.traced = batch.written;
+  }
+
+  /** Lets the rule write itself onto the trace. */
+  private run(batch: Batch, group: Group): object {
+    const { rule, trace, tensors, numbers } = this;
+    trace.begin(~batch.written);
+    for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
+    if (this.gradScale !== undefined) tensors["g"] = trace.slot(1).mul(this.gradScale);
+    for (let i = 0; i < rule.hyperNames.length; i++) {
+      numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
+    }
+    this.clock.now = rule.counted ? batch.steps + 1 : NaN;
+    const outputs = rule.step(tensors as never, numbers as never);
+    trace.finish(outputs, this.zeroGrad);
+    return outputs;
+  }
+
+  /** Makes the plans of what was traced, unless the rule does something else when it runs again. */
+  private makePlans(batch: Batch, group: Group): Plans {
+    const { trace } = this;
+    const tape = trace.tape.slice(0, trace.length);
+    const uniforms = trace.uniforms.slice(0, trace.uniformCount);
+    this.checkOutputs(this.run(batch, group));
+    if (!trace.matches(tape) || !this.hasUniforms(uniforms)) this.refuseImpure();
+    return this.plans.make(trace);
+  }
+
+  /** Refuses a rule that would now do something else than it did. */
+  private check(batch: Batch, group: Group): void {
+    this.run(batch, group);
+    const isSame = this.plans.find(this.trace) === batch.plans;
+    if (!isSame || !this.hasUniforms(batch.uniforms)) this.refuseImpure();
+  }
+
+  private hasUniforms(expected: Float64Array): boolean {
+    const { uniforms, uniformCount } = this.trace;
+    for (let i = 0; i < uniformCount; i++) if (uniforms[i] !== expected[i]) return false;
+    return true;
+  }
+
+  private refuseImpure(): never {
+    throw new RuleError("IMPURE", {
+      subject: `${this.rule.name}: step()`,
+      got: new Prose("something else when it was called again with the same arguments"),
+      expected: "a pure function",
+      advice: "Keep what a step must remember in state tensors, and randomness out of it.",
+    });
+  }
+
+  private refuseOverflow(value: number): never {
+    throw new RuleError("NOT_FINITE", {
+      subject: `${this.rule.name}: a number that meets a float32 tensor`,
+      got: value,
+      expected: "one that float32 can hold, up to 3.4e38",
+      advice: "Look at the hyperparameters, or use float64.",
+    });
+  }
+
+  private checkOutputs(outputs: object): void {
+    const { slots, name } = this.rule;
+    const strange = Object.keys(outputs).find((key) => key === "g" || !slots.includes(key));
+    if (strange === undefined) return;
+    throw new RuleError("UNKNOWN_OUTPUT", {
+      subject: `${name}: what step() returned`,
+      got: strange,
+      expected: `only ${slots.filter((_, i) => i !== 1).join(", ")}`,
+    });
+  }
+}
