@@ -47,7 +47,10 @@ export interface RuleSpec<H extends HyperDefaults, S extends string> {
   readonly counted?: boolean;
   /** What is wrong with a combination of hyperparameters, if anything is. */
   readonly check?: (hyper: Hyper<H>) => Complaint | undefined;
-  /** The formula. `t` counts the steps of the parameter at hand, from 1. Must be pure. */
+  /**
+   * The formula. `t` counts the steps of the parameter at hand, from 1. Must be pure: it is not called
+   * again while nothing that it looks at has changed.
+   */
   readonly step: (
     tensors: RuleTensors<S>,
     hyper: Hyper<H> & { readonly t: number },

@@ -41,7 +41,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   private readonly watches: HyperWatch[] = [];
   private shownGroups!: ParamGroups<H>;
   private readonly entries: Entry[] = [];
-  private readonly arenas: ArenaState[] = [];
+  /** @internal */ readonly arenas: ArenaState[] = [];
 
   /**
    * @param rule the equations, see `rule()`.

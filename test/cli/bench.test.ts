@@ -8,7 +8,7 @@ import { sayings } from "../../src/cli/bench/bench-report.ts";
 import { benchedOptimizers, type Contender } from "../../src/cli/bench/contender.ts";
 import { plans } from "../../src/cli/bench/downhill.ts";
 import { compare, type Measured } from "../../src/cli/bench/measure.ts";
-import { findNative } from "../../src/cli/bench/native.ts";
+import { findNative } from "../../src/cli/bench/native/index.ts";
 import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
 import { agrees, summarize } from "../../src/cli/bench/statistics.ts";
 import { handWritten } from "../../src/cli/bench/typescript.ts";
@@ -63,12 +63,14 @@ async function difference(
 }
 
 describe("all rows take the same step", async () => {
-  const native = await findNative();
-  const rows = [handWritten[0]!, ...plans(2), ...native.rows].filter(({ key }) => key !== "best");
+  const native = await findNative(2);
+  const rows = [handWritten[0]!, ...plans(2), ...native.contenders].filter(
+    ({ key }) => key !== "best",
+  );
 
   test("the C compiler and koffi are there", () => {
-    if (process.env["DOWNHILL_REQUIRE_ALL"]) expect(native.version.found).toBe(true);
-    expect(native.rows).toHaveLength(native.version.found ? 2 : 0);
+    if (process.env["DOWNHILL_REQUIRE_ALL"]) expect(native.versions[0]!.found).toBe(true);
+    expect(native.contenders).toHaveLength(native.versions[0]!.found ? 2 : 0);
   });
 
   test.each(benchedOptimizers)("%s", async (optimizer) => {

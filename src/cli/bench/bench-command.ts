@@ -8,7 +8,7 @@ import { markdownReport, terminalReport, type Bench, type Setting } from "./benc
 import { benchedOptimizers, type BenchedOptimizer, type Contender } from "./contender.ts";
 import { plans } from "./downhill.ts";
 import { compare } from "./measure.ts";
-import { findNative } from "./native.ts";
+import { findNative } from "./native/index.ts";
 import { findPyTorch } from "./pytorch.ts";
 import { handWritten } from "./typescript.ts";
 import { flat, perceptron } from "./workload.ts";
@@ -29,10 +29,10 @@ export interface BenchOptions {
 
 export async function benchCommand(options: BenchOptions): Promise<void> {
   const optimizers = options.optimizers.map(checkOptimizer);
-  const native = await findNative();
-  const torch = findPyTorch();
   const threads = options.threads ?? availableParallelism();
-  const all = [...handWritten, ...plans(threads), ...native.rows, ...torch.rows];
+  const native = await findNative(threads);
+  const torch = findPyTorch();
+  const all = [...handWritten, ...plans(threads), ...native.contenders, ...torch.rows];
   const contenders = choose(all, options.rows);
   prepareFolder(options.out);
   const { size, layers, width } = options;
@@ -51,7 +51,7 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
     cores: availableParallelism(),
     node: process.versions.node,
     load: [before, loadavg()[0]!],
-    peers: [torch.version, native.version],
+    peers: [torch.version, ...native.versions],
   };
   const bench: Bench = { setting, workload, comparisons };
   writeOutput(options.out, "bench.json", `${JSON.stringify(bench)}\n`);

@@ -1,36 +1,13 @@
 // Downhill's own rows: the four plans, and the article's best in two list operations.
 
-import { Adam, AdamW, foreach, parameter, RMSprop, SGD } from "../../index.ts";
-import type { Optimizer, Parameter, PlanOptions, TypedArray } from "../../index.ts";
-import {
-  hyperparameters,
-  type BenchedOptimizer,
-  type Contender,
-  type Workload,
-} from "./contender.ts";
-import { gradients, startValues, timed } from "./values.ts";
+import { foreach } from "../../index.ts";
+import type { PlanOptions, TypedArray } from "../../index.ts";
+import { acquire } from "./arena-share.ts";
+import { hyperparameters, type Contender } from "./contender.ts";
+import { giveGradients, makers, parametersOf } from "./make.ts";
+import { gradients, timed } from "./values.ts";
 
-const { sgd, momentum, rmsprop, adam, adamw } = hyperparameters;
-
-const makers: Record<
-  BenchedOptimizer,
-  (params: Parameter[], how: PlanOptions) => Optimizer<never>
-> = {
-  sgd: (params, how) => new SGD(params, { ...sgd, ...how }) as never,
-  momentum: (params, how) => new SGD(params, { ...momentum, ...how }) as never,
-  rmsprop: (params, how) => new RMSprop(params, { ...rmsprop, ...how }) as never,
-  adam: (params, how) => new Adam(params, { ...adamOptions(adam), ...how }) as never,
-  adamw: (params, how) =>
-    new AdamW(params, {
-      ...adamOptions(adamw),
-      weightDecay: adamw.weightDecay,
-      ...how,
-    }) as never,
-};
-
-function adamOptions({ lr, beta1, beta2, eps }: typeof adam | typeof adamw) {
-  return { lr, betas: [beta1, beta2] as [number, number], eps };
-}
+const { sgd } = hyperparameters;
 
 /** The rows for a machine of so many threads. */
 export function plans(threads: number): readonly Contender[] {
@@ -40,10 +17,30 @@ export function plans(threads: number): readonly Contender[] {
     plan("compile", "Downhill, compile", { ...one, foreach: false }),
     plan("foreach", "Downhill, foreach", { ...one, compile: false }),
     best,
-    plan("fused-1", "Downhill, fused, 1 thread", one),
+    fused(1),
   ];
   if (threads < 2) return rows;
-  return [...rows, plan("fused", `Downhill, fused, ${threads} threads`, { threads })];
+  return [...rows, fused(threads)];
+}
+
+/** The default plan, on the memory that the C limit of as many threads runs on as well. */
+function fused(threads: number): Contender {
+  return {
+    key: threads === 1 ? "fused-1" : "fused",
+    label: `Downhill, fused, ${threads} thread${threads > 1 ? "s" : ""}`,
+    family: "downhill",
+    threads,
+    prepare: (optimizer, workload) => {
+      const shared = acquire(optimizer, workload);
+      const { parameters } = shared;
+      const made = shared.optimizer(threads);
+      return Promise.resolve({
+        run: (steps) => Promise.resolve(timed(() => made.step(), steps)),
+        close: () => Promise.resolve(shared.release()),
+        values: () => parameters.map(({ data }) => data as Float32Array),
+      });
+    },
+  };
 }
 
 function plan(key: string, label: string, how: PlanOptions & { threads: number }): Contender {
@@ -96,11 +93,3 @@ const best: Contender = {
     });
   },
 };
-
-function parametersOf(workload: Workload): Parameter[] {
-  return startValues(workload).map((values, i) => parameter(values, { name: `w${i}` }));
-}
-
-function giveGradients(params: readonly Parameter[], workload: Workload): void {
-  gradients(workload).forEach((g, i) => (params[i]!.grad = g));
-}

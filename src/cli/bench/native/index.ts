@@ -1,0 +1,75 @@
+// The native limit: the same fused loops in C, compiled for this machine and called in this process on
+// the very memory that the fused rows update, all tensors in one call, the gaps between them included.
+
+import { availableParallelism } from "node:os";
+
+import { acquire } from "../arena-share.ts";
+import type { Contender, PeerVersion, Runner } from "../contender.ts";
+import { timed } from "../values.ts";
+import { bandwidthOf, type Bandwidth } from "./bandwidth.ts";
+import { flags, loadLibrary, type Library } from "./library.ts";
+import { loopOf, numbersOf } from "./numbers.ts";
+
+export type { Bandwidth } from "./bandwidth.ts";
+
+export interface Native {
+  readonly contenders: Contender[];
+  readonly versions: PeerVersion[];
+  /** `null` without a C compiler. */
+  readonly bandwidth: Bandwidth | null;
+}
+
+/** The rows `native-1` and, for more than one thread, `native`; or none and why. */
+export async function findNative(threads: number = availableParallelism()): Promise<Native> {
+  const found = await loadLibrary();
+  if (typeof found === "string") {
+    return {
+      contenders: [],
+      versions: [{ name: "C", version: found, found: false }],
+      bandwidth: null,
+    };
+  }
+  const { library, compiler } = found;
+  return {
+    contenders: (threads > 1 ? [1, threads] : [1]).map((count) => row(library, count)),
+    versions: [{ name: "C", version: `${compiler}, ${flags.join(" ")}`, found: true }],
+    bandwidth: bandwidthOf(library),
+  };
+}
+
+function row(library: Library, threads: number): Contender {
+  return {
+    key: threads === 1 ? "native-1" : "native",
+    label: `C, ${threads} thread${threads > 1 ? "s" : ""}`,
+    family: "native",
+    threads,
+    prepare: (optimizer, workload) => {
+      if (threads > 1 && library.openPool(threads) !== threads) {
+        library.closePool();
+        return Promise.resolve(`${threads} threads could not be started`);
+      }
+      const shared = acquire(optimizer, workload);
+      const { parameters } = shared;
+      shared.optimizer(threads); // memory may grow now, and not between steps
+      const numbers = new Float32Array(7);
+      const loop = loopOf(optimizer);
+      let t = 0;
+      return Promise.resolve<Runner>({
+        run: (steps) => {
+          const [p, g, m = null, v = null] = shared.slots(threads);
+          const step = (): void => {
+            numbers.set(numbersOf(optimizer, ++t));
+            library.step(loop, p!, g!, m, v, numbers, p!.length, threads > 1 ? 1 : 0);
+          };
+          return Promise.resolve(timed(step, steps));
+        },
+        values: () => parameters.map(({ data }) => data as Float32Array),
+        close: () => {
+          shared.release();
+          if (threads > 1) library.closePool();
+          return Promise.resolve();
+        },
+      });
+    },
+  };
+}
