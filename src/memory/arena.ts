@@ -14,6 +14,15 @@ import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
  */
 export const ALIGNMENT = 64;
 
+/**
+ * Large regions begin so many bytes apart in their pages of 4 KiB, the later the lower. A processor
+ * tells addresses apart by their place in such a page when it looks whether a load must wait for a
+ * store before it: regions that kernels walk through side by side should differ there.
+ */
+const STAGGER = 832;
+const SMALL_PAGE = 4096;
+const LARGE_REGION = 4 * SMALL_PAGE;
+
 const PAGE = 65_536;
 /** One below 4 GiB, so that no region ends at the address that does not fit into 32 bits. */
 const MAX_PAGES = 65_535;
@@ -53,6 +62,7 @@ export class Arena {
   /** Whether views survive growth and other threads may join. */
   readonly shared: boolean;
   private used = 0;
+  private largeRegions = 0;
   private readonly spare: Region[] = [];
   /**
    * Takes regions back when the optimizer that held them is collected. It belongs to the arena, because
@@ -98,7 +108,7 @@ export class Arena {
       new Uint8Array(this.memory.buffer, at, bytes).fill(0);
       return at;
     }
-    const at = this.used;
+    const at = bytes < LARGE_REGION ? this.used : this.staggered();
     const end = at + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const missing = pagesFor(end) - this.memory.buffer.byteLength / PAGE;
     if (missing > 0) {
@@ -107,6 +117,13 @@ export class Arena {
     }
     this.used = end;
     return at;
+  }
+
+  /** Where the next large region should begin. */
+  private staggered(): number {
+    const place = SMALL_PAGE - ((this.largeRegions++ * STAGGER) % SMALL_PAGE);
+    const skip = (place - this.used) % SMALL_PAGE;
+    return this.used + (skip < 0 ? skip + SMALL_PAGE : skip);
   }
 
   /**
