@@ -6,10 +6,8 @@ import { controlLayout as layout, takePart, type Run } from "./worker.ts";
 
 /** A worker's spinning before it sleeps, and the main thread's. */
 export const SPIN_MS = 0.05;
-const CHUNK_BYTES = 1 << 18;
-const SMALLEST_CHUNK_BYTES = 1 << 14;
-/** Chunks begin at multiples of this many elements: whole cache lines and vectors. */
-const GRAIN = 64;
+/** Smaller chunks would take longer to claim than they may bring. */
+const SMALLEST_CHUNK_BYTES = 1 << 15;
 const SLICE_MS = 5;
 
 /** A kernel as workers know it. */
@@ -28,7 +26,7 @@ export interface Job {
   readonly block: number;
   /** Bytes from the job block of one chunk to that of the next. */
   readonly stride: number;
-  /** Elements in a chunk, or 0 to leave it open. */
+  /** Elements in a chunk, or 0 for chunks that shrink. */
   readonly chunk: number;
   readonly bytesPerElement: number;
 }
@@ -63,7 +61,7 @@ export class Board {
       numbers[at++] = begin;
       numbers[at++] = end;
       numbers[at++] = extent;
-      extent += Math.ceil((end - begin) / GRAIN) * GRAIN;
+      extent += Math.ceil((end - begin) / layout.grain) * layout.grain;
     }
     return extent;
   }
@@ -75,20 +73,24 @@ export class Board {
    */
   describe(job: Job, kernel: number, extent: number, count: number, workers: number): number {
     const { numbers, words } = this;
-    const { fields } = layout;
-    const chunk = job.chunk || chunkOf(extent, job.bytesPerElement, workers + 1);
-    const chunks = Math.ceil(extent / chunk);
-    const shares = Math.max(1, Math.min(workers + 1, chunks));
+    const { fields, grain } = layout;
+    const { chunk } = job;
+    const smallest = Math.ceil(SMALLEST_CHUNK_BYTES / job.bytesPerElement / grain) * grain;
+    const most = Math.ceil(extent / (chunk || smallest));
+    const shares = Math.max(1, Math.min(workers + 1, most));
     numbers[layout.job + fields.kernel] = kernel;
     numbers[layout.job + fields.block] = job.block;
     numbers[layout.job + fields.stride] = job.stride;
     numbers[layout.job + fields.chunk] = chunk;
+    numbers[layout.job + fields.smallest] = smallest;
+    numbers[layout.job + fields.extent] = extent;
     numbers[layout.job + fields.shares] = shares;
     numbers[layout.job + fields.ranges] = count;
+    const shrinking = chunksIn(Math.ceil(extent / grain / shares) * grain, smallest);
     for (let share = 0; share < shares; share++) {
       const at = layout.shares + share * layout.line;
-      words[at] = Math.floor((chunks * share) / shares);
-      words[at + 1] = Math.floor((chunks * (share + 1)) / shares);
+      words[at] = chunk === 0 ? 0 : Math.floor((most * share) / shares);
+      words[at + 1] = chunk === 0 ? shrinking : Math.floor((most * (share + 1)) / shares);
     }
     return shares - 1;
   }
@@ -157,8 +159,9 @@ export class Board {
   }
 }
 
-function chunkOf(extent: number, bytesPerElement: number, members: number): number {
-  const bytes = (extent * bytesPerElement) / (8 * members);
-  const wanted = Math.min(Math.max(bytes, SMALLEST_CHUNK_BYTES), CHUNK_BYTES);
-  return Math.ceil(wanted / bytesPerElement / GRAIN) * GRAIN;
+/** Into how many chunks a share of so many elements falls, at most: the last ones may be empty. */
+function chunksIn(elements: number, smallest: number): number {
+  let chunks = 0;
+  for (let left = elements; left > 0; chunks++) left -= Math.max(smallest, left / 4);
+  return chunks;
 }

@@ -4,7 +4,8 @@
  * A job is one kernel over some ranges, cut into chunks. Every thread has a share of the chunks and
  * claims them one by one, then those that others have not come to: so a thread that wakes late or is
  * kept from running by the system delays nobody, and data stays in the cache of the same core from step
- * to step. A chunk is claimed by exactly one thread, and no result depends on which.
+ * to step. A chunk is claimed by exactly one thread, and no result depends on which. In a share each
+ * chunk is a quarter of what is left: a kernel starts seldom, and still all threads end together.
  *
  * The two functions here travel to the worker as text, because that works with every bundler and
  * without a file of its own. So they may use nothing but their parameters.
@@ -44,7 +45,21 @@ export const controlLayout = {
   dead: { idle: -1, inJob: -2 },
   /** Where the job's description begins, and its fields; the list of ranges comes last. */
   job: ((2 + 2 * MAX_THREADS) * LINE) / 2,
-  fields: { kernel: 0, block: 1, stride: 2, chunk: 3, shares: 4, ranges: 5, list: 6 },
+  fields: {
+    kernel: 0,
+    block: 1,
+    stride: 2,
+    /** Elements in every chunk, or 0 where chunks shrink. */
+    chunk: 3,
+    /** Elements in the smallest chunk of those that shrink. */
+    smallest: 4,
+    extent: 5,
+    shares: 6,
+    ranges: 7,
+    list: 8,
+  },
+  /** Chunks begin at multiples of this many elements: whole cache lines and vectors. */
+  grain: 64,
 } as const;
 
 export type Layout = typeof controlLayout;
@@ -89,17 +104,30 @@ export function takePart(
   const block = numbers[job + fields.block]!;
   const stride = numbers[job + fields.stride]!;
   const chunk = numbers[job + fields.chunk]!;
+  const smallest = numbers[job + fields.smallest]!;
+  const grains = numbers[job + fields.extent]! / layout.grain;
   const shares = numbers[job + fields.shares]!;
   const count = numbers[job + fields.ranges]!;
   const list = job + fields.list;
   for (let turn = 0; turn < shares; turn++) {
-    const share = layout.shares + ((first + turn) % shares) * layout.line;
+    const number = (first + turn) % shares;
+    const share = layout.shares + number * layout.line;
     const limit = words[share + 1]!;
+    // Where chunk `place` of those that shrink begins and ends; claims only go up.
+    const shareEnd = Math.floor((grains * (number + 1)) / shares) * layout.grain;
+    let next = Math.floor((grains * number) / shares) * layout.grain;
+    let start = next;
+    let place = -1;
     while (Atomics.load(words, share) < limit) {
       const claimed = Atomics.add(words, share, 1);
       if (claimed >= limit) break;
-      const from = claimed * chunk;
-      const to = from + chunk;
+      for (; chunk === 0 && place < claimed; place++) {
+        const quarter = Math.ceil((shareEnd - next) / 4 / layout.grain) * layout.grain;
+        start = next;
+        next = Math.min(shareEnd, next + Math.max(quarter, smallest));
+      }
+      const from = chunk === 0 ? start : claimed * chunk;
+      const to = chunk === 0 ? next : from + chunk;
       // The last range that begins at or before this chunk.
       let low = 0;
       for (let high = count; high - low > 1;) {
