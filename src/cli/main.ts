@@ -133,14 +133,21 @@ Examples:
 function addBench(program: Command): void {
   const command = program
     .command("bench")
-    .description("time the optimizer step beside hand-written loops, C and PyTorch")
+    .description("time the optimizer step beside hand-written loops, C and other libraries")
     .addOption(
-      new Option("--optimizers <names>", "some of sgd, momentum, rmsprop, adam, adamw").default(
-        "sgd,momentum,rmsprop,adam,adamw",
+      new Option(
+        "--optimizers <names>",
+        "some of sgd, momentum, rmsprop, adam, adamw (default: all, of a sweep sgd and adam)",
       ),
     )
     .addOption(new Option("--rows <keys>", "only these rows, e.g. plain,fused-1,native-1"))
-    .addOption(new Option("--out <folder>", "for bench.md and bench.json").default("runs/bench"))
+    .addOption(
+      new Option("--sweep <what>", "vary the size or the number of tensors: size, tensors"),
+    )
+    .addOption(
+      new Option("--checks", "hold what is promised of small and many tensors against figures"),
+    )
+    .addOption(new Option("--out <folder>", "for tables, charts and JSON").default("runs/bench"))
     .addOption(new Option("--json", "print the result as one line of JSON"))
     .addHelpText(
       "after",
@@ -148,17 +155,21 @@ function addBench(program: Command): void {
 Examples:
   $ downhill bench
   $ downhill bench --optimizers adam --size 33554432 --rows fused,native
-  $ downhill bench --layers 200 --width 128 --rounds 10`,
+  $ downhill bench --layers 200 --width 128 --rounds 10
+  $ downhill bench --sweep size --optimizers adam
+  $ downhill bench --checks`,
     );
   addWorkloadOptions(command);
   command.action(async (flags: Flags) => {
     const { benchCommand } = await import("./bench/bench-command.ts");
     await benchCommand({
-      optimizers: (flags["optimizers"] as string).split(","),
+      optimizers: (flags["optimizers"] as string | undefined)?.split(","),
       layers: flags["layers"] as number,
       width: flags["width"] as number,
       size: flags["size"] as number | undefined,
       rows: (flags["rows"] as string | undefined)?.split(","),
+      sweep: flags["sweep"] as string | undefined,
+      checks: flags["checks"] === true,
       rounds: flags["rounds"] as number,
       threads: flags["threads"] as number | undefined,
       out: flags["out"] as string,

@@ -107,8 +107,12 @@ export function addWorkloadOptions(command: Command): Command {
   return command
     .addOption(whole("--layers <n>", "layers of the perceptron").default(2000))
     .addOption(whole("--width <n>", "width of each layer").default(32))
-    .addOption(whole("--size <n>", "one tensor of so many elements instead"))
-    .addOption(whole("--rounds <n>", "turns that each row takes").default(15))
+    .addOption(
+      whole("--size <n>", "one tensor of so many elements instead; of a sweep the largest"),
+    )
+    .addOption(
+      whole("--rounds <n>", "turns that each row takes; of a sweep a third of it").default(15),
+    )
     .addOption(whole("--threads <n>", "of the last fused row; by default all"));
 }
 

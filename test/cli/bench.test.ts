@@ -1,10 +1,12 @@
 /** The benchmark measures right steps, fairly, and says what came out. Nothing here looks at times. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DOMParser } from "linkedom";
 import { describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
 import { sayings } from "../../src/cli/bench/bench-report.ts";
+import { isMet, levelSizes, runChecks } from "../../src/cli/bench/checks.ts";
 import { benchedOptimizers, type Contender } from "../../src/cli/bench/contender.ts";
 import { plans } from "../../src/cli/bench/downhill.ts";
 import { compare, type Measured } from "../../src/cli/bench/measure.ts";
@@ -12,7 +14,7 @@ import { findNative } from "../../src/cli/bench/native/index.ts";
 import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
 import { agrees, summarize } from "../../src/cli/bench/statistics.ts";
 import { handWritten } from "../../src/cli/bench/typescript.ts";
-import { flat, perceptron } from "../../src/cli/bench/workload.ts";
+import { evenly, flat, perceptron } from "../../src/cli/bench/workload.ts";
 
 const small = perceptron(3, 5);
 
@@ -40,6 +42,7 @@ test("workloads", () => {
   const article = perceptron(2000, 32);
   expect([article.sizes.length, article.parameters]).toEqual([4000, 2_112_000]);
   expect(flat(7).sizes).toEqual([7]);
+  expect(evenly(10, 4)).toMatchObject({ sizes: [2, 3, 2, 3], parameters: 10 });
 });
 
 /** The largest difference of two rows' parameters after some steps, against the largest value. */
@@ -163,6 +166,50 @@ test("what the figures say", () => {
   `);
 });
 
+describe("checks", () => {
+  test("a figure is held against its limit from the right side", () => {
+    const check = { title: "", measured: 2, limit: 3, atLeast: false, unit: "times" };
+    expect([check, { ...check, atLeast: true }].map(isMet)).toEqual([true, false]);
+    expect([check, { ...check, atLeast: true }].map((c) => isMet({ ...c, limit: 2 }))).toEqual([
+      true,
+      true,
+    ]);
+  });
+
+  test("sizes lie well within one level of memory", () => {
+    const [l1, l2, l3] = [48 << 10, 2 << 20, 64 << 20];
+    const levels = levelSizes([l1, l2, l3], 16, 1e9);
+    expect(levels.map(({ level }) => level)).toEqual([
+      "level 1 cache",
+      "level 2 cache",
+      "level 3 cache",
+      "main memory",
+    ]);
+    const bytes = levels.map(({ sizes }) => [16 * sizes[0]!, 16 * sizes.at(-1)!]);
+    expect(bytes[0]![1]).toBeLessThanOrEqual(l1 / 2);
+    expect(bytes[1]![0]).toBeGreaterThanOrEqual(2 * l1 - 16);
+    expect(bytes[3]![0]).toBeGreaterThanOrEqual(2 * l3 - 16);
+    expect(bytes[3]![1]).toBeLessThanOrEqual(1e9);
+    expect(levelSizes([l1, l2, l3], 16, l3).map(({ level }) => level)).not.toContain("main memory");
+    expect(levelSizes([], 16, 1e9).map(({ level }) => level)).toEqual(["main memory"]);
+  });
+
+  test("each is measured, small as it may be", async () => {
+    const sizes = { layers: 2, mostBytes: 1, rounds: 2, still: 64 };
+    const checks = await runChecks(1, [], () => {}, sizes);
+    expect(checks.every(({ measured }) => Number.isFinite(measured))).toBe(true);
+    const titles = checks.map(({ title }) => title.split(": ")[1]);
+    expect(
+      titles.filter((title) => title === "4 tensors against one of the same size"),
+    ).toHaveLength(2 * benchedOptimizers.length);
+    expect(checks.find(({ unit }) => unit === "jobs")?.measured).toBe(0);
+    expect(titles.filter((title) => title === "a step")).toHaveLength(2);
+    expect(titles.filter((title) => title?.includes("zero gradient"))).toHaveLength(
+      benchedOptimizers.length,
+    );
+  });
+});
+
 describe("the command", () => {
   const options: BenchOptions = {
     optimizers: ["sgd", "adam"],
@@ -170,35 +217,77 @@ describe("the command", () => {
     width: 4,
     size: undefined,
     rows: ["plain", "fused-1"],
+    sweep: undefined,
+    checks: false,
     rounds: 2,
     threads: 1,
     out: "",
     json: true,
   };
 
-  test("writes JSON and Markdown", async () => {
+  /** Runs the command; the files that it wrote, and what it printed. */
+  async function run(changed: BenchOptions): Promise<Record<string, string>> {
     const out = mkdtempSync(join(tmpdir(), "downhill-"));
     const said: string[] = [];
-    const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-      said.push(String(text));
-      return true;
-    });
+    const spies = [process.stdout, process.stderr].map((stream) =>
+      vi.spyOn(stream, "write").mockImplementation((text) => said.push(String(text)) > 0),
+    );
     try {
-      await benchCommand({ ...options, out });
-      const bench = JSON.parse(said.join("")) as { comparisons: { rows: { key: string }[] }[] };
-      const keys = bench.comparisons.map(({ rows }) => rows.map(({ key }) => key));
-      expect(keys).toEqual([
-        ["plain", "fused-1"],
-        ["plain", "fused-1"],
-      ]);
-      expect(readFileSync(join(out, "bench.md"), "utf8")).toContain(
-        "3 layers of width 4: 6 tensors, 60 parameters.",
-      );
-      expect(existsSync(join(out, "bench.json"))).toBe(true);
+      await benchCommand({ ...changed, out });
+      const files = readdirSync(out).map((name) => [name, readFileSync(join(out, name), "utf8")]);
+      return { ...(Object.fromEntries(files) as Record<string, string>), said: said.join("") };
     } finally {
-      spy.mockRestore();
+      for (const spy of spies) spy.mockRestore();
       rmSync(out, { recursive: true });
     }
+  }
+
+  test("writes JSON and Markdown", async () => {
+    const found = await run(options);
+    expect(Object.keys(found)).toEqual(["bench.json", "bench.md", "bench.svg", "said"]);
+    const bench = JSON.parse(found["bench.json"]!) as {
+      comparisons: { rows: { key: string }[] }[];
+    };
+    expect(bench.comparisons.map(({ rows }) => rows.map(({ key }) => key))).toEqual([
+      ["plain", "fused-1"],
+      ["plain", "fused-1"],
+    ]);
+    expect(found["said"]).toContain(found["bench.json"]);
+    expect(found["bench.md"]).toContain("3 layers of width 4: 6 tensors, 60 parameters.");
+  });
+
+  test("draws what it measured, with the limit as a line", async () => {
+    const found = await run({ ...options, rows: ["plain", "fused-1", "native-1"] });
+    const svg = new DOMParser().parseFromString(found["bench.svg"]!, "image/svg+xml");
+    const text = svg.documentElement.textContent!;
+    expect(text).toContain("One optimizer step: 3 layers of width 4");
+    for (const label of ["TypeScript, plain loop", "Downhill, fused, 1 thread"]) {
+      expect(text.split(label)).toHaveLength(3);
+    }
+    if ((await findNative(1)).bandwidth) expect(text).toContain("the memory's bandwidth");
+  });
+
+  test("sweeps the size and the number of tensors", async () => {
+    const rows = ["plain", "fused-1"];
+    const sizes = await run({ ...options, rows, sweep: "size", size: 1000 });
+    expect(sizes["sweep-size.md"]!.match(/^\| (10|31|100|316|1,000) /gm)).toHaveLength(10);
+    expect(sizes["sweep-size.svg"]).toContain("The cost of a parameter against how many there are");
+    const tensors = await run({
+      ...options,
+      rows,
+      sweep: "tensors",
+      size: 100,
+      optimizers: undefined,
+    });
+    const record = JSON.parse(tensors["sweep-tensors.json"]!) as {
+      sweeps: { optimizer: string; points: { x: number }[] }[];
+    };
+    expect(
+      record.sweeps.map(({ optimizer, points }) => [optimizer, points.map(({ x }) => x)]),
+    ).toEqual([
+      ["sgd", [1, 10, 100]],
+      ["adam", [1, 10, 100]],
+    ]);
   });
 
   test("refuses what there is not", async () => {
@@ -207,6 +296,9 @@ describe("the command", () => {
     );
     await expect(benchCommand({ ...options, rows: ["fused-9"] })).rejects.toThrow(
       '--rows: got "fused-9", expected some of temporaries, plain, loop,',
+    );
+    await expect(benchCommand({ ...options, sweep: "threads" })).rejects.toThrow(
+      '--sweep: got "threads", expected size or tensors.',
     );
   });
 });

@@ -113,15 +113,15 @@ export function takePart(
     const number = (first + turn) % shares;
     const share = layout.shares + number * layout.line;
     const limit = words[share + 1]!;
-    // Where chunk `place` of those that shrink begins and ends; claims only go up.
+    // Where chunk `walked` of those that shrink begins and ends; claims only go up.
     const shareEnd = Math.floor((grains * (number + 1)) / shares) * layout.grain;
     let next = Math.floor((grains * number) / shares) * layout.grain;
     let start = next;
-    let place = -1;
+    let walked = -1;
     while (Atomics.load(words, share) < limit) {
       const claimed = Atomics.add(words, share, 1);
       if (claimed >= limit) break;
-      for (; chunk === 0 && place < claimed; place++) {
+      for (const until = chunk === 0 ? claimed : -1; walked < until; walked++) {
         const quarter = Math.ceil((shareEnd - next) / 4 / layout.grain) * layout.grain;
         start = next;
         next = Math.min(shareEnd, next + Math.max(quarter, smallest));

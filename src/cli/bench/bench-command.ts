@@ -1,64 +1,156 @@
-// `downhill bench`: how long a step takes, beside other ways to take it on this machine.
+// `downhill bench`: how long a step takes, beside other ways to take it on this machine; how that
+// depends on the size; and whether promises are kept.
 
-import { availableParallelism, cpus, loadavg } from "node:os";
+import { availableParallelism } from "node:os";
 
 import { UsageError } from "../errors.ts";
 import { isFancy, note, prepareFolder, print, writeOutput } from "../output.ts";
-import { markdownReport, terminalReport, type Bench, type Setting } from "./bench-report.ts";
+import { markdownReport, terminalReport, type Bench } from "./bench-report.ts";
+import { benchFigure, sweepFigure } from "./chart.ts";
+import { runChecks } from "./checks.ts";
 import { benchedOptimizers, type BenchedOptimizer, type Contender } from "./contender.ts";
 import { plans } from "./downhill.ts";
+import { observe } from "./machine.ts";
 import { compare } from "./measure.ts";
-import { findNative } from "./native/index.ts";
+import { findNative, type Bandwidth } from "./native/index.ts";
 import { findPyTorch } from "./pytorch.ts";
+import { markdownChecks, markdownSweep, terminalChecks, terminalSweep } from "./sweep-report.ts";
+import { sweep, sweeps, sweptRows, withBandwidth, type Sweep, type SweepKind } from "./sweep.ts";
 import { handWritten } from "./typescript.ts";
 import { flat, perceptron } from "./workload.ts";
 
 export interface BenchOptions {
-  readonly optimizers: readonly string[];
+  /** By default all, of a sweep SGD and Adam. */
+  readonly optimizers: readonly string[] | undefined;
   readonly layers: number;
   readonly width: number;
-  /** One flat tensor of so many elements instead of layers. */
+  /** One flat tensor of so many elements instead of layers; of a sweep the largest. */
   readonly size: number | undefined;
-  /** Keys of the rows to measure, or all. */
+  /** Keys of the rows to measure; by default all, of a sweep those that all sizes have. */
   readonly rows: readonly string[] | undefined;
+  /** Along what the size is varied, instead of one table. */
+  readonly sweep: string | undefined;
+  /** Holds promises against figures, instead of a table. */
+  readonly checks: boolean;
   readonly rounds: number;
   readonly threads: number | undefined;
   readonly out: string;
   readonly json: boolean;
 }
 
+/** What a mode of the command found, in all the forms that it is given out in. */
+interface Findings {
+  readonly name: string;
+  readonly record: object;
+  readonly text: string;
+  readonly markdown: string;
+  readonly svg: string | null;
+}
+
 export async function benchCommand(options: BenchOptions): Promise<void> {
-  const optimizers = options.optimizers.map(checkOptimizer);
+  const optimizers = options.optimizers?.map(checkOptimizer);
+  const kind = options.sweep === undefined ? undefined : checkSweep(options.sweep);
   const threads = options.threads ?? availableParallelism();
+  const look = observe();
   const native = await findNative(threads);
   const torch = findPyTorch();
   const all = [...handWritten, ...plans(threads), ...native.contenders, ...torch.rows];
-  const contenders = choose(all, options.rows);
+  const rows = choose(
+    all,
+    options.rows ?? (kind ? sweptRows : undefined),
+    options.rows !== undefined,
+  );
   prepareFolder(options.out);
-  const { size, layers, width } = options;
+  const { bandwidth } = native;
+  const setting = () => look([torch.version, ...native.versions]);
+  const say = progress();
+  const found = options.checks
+    ? await findChecks(threads, torch.rows, say, setting)
+    : kind
+      ? await findSweep(kind, optimizers ?? ["sgd", "adam"], rows, options, bandwidth, say, setting)
+      : await findTable(optimizers ?? benchedOptimizers, rows, options, bandwidth, say, setting);
+  say("");
+  const files = [
+    writeOutput(options.out, `${found.name}.md`, found.markdown),
+    writeOutput(options.out, `${found.name}.json`, `${JSON.stringify(found.record)}\n`),
+    ...(found.svg === null ? [] : [writeOutput(options.out, `${found.name}.svg`, found.svg)]),
+  ];
+  if (options.json) return print(JSON.stringify(found.record));
+  print(found.text);
+  note(`Written to ${files.join(", ")}.`);
+}
+
+type Say = (what: string) => void;
+type Look = () => ReturnType<ReturnType<typeof observe>>;
+
+async function findTable(
+  optimizers: readonly BenchedOptimizer[],
+  rows: readonly Contender[],
+  { size, layers, width, rounds }: BenchOptions,
+  bandwidth: Bandwidth | null,
+  say: Say,
+  look: Look,
+): Promise<Findings> {
   const workload = size === undefined ? perceptron(layers, width) : flat(size);
-  const before = loadavg()[0]!;
   const comparisons = [];
   for (const optimizer of optimizers) {
-    const say = progress();
-    comparisons.push(await compare(contenders, optimizer, workload, options.rounds, say));
-    say("");
+    const comparison = await compare(rows, optimizer, workload, rounds, say);
+    comparisons.push(await withBandwidth(comparison, workload, rows, bandwidth));
   }
-  const setting: Setting = {
-    command: ["downhill bench", ...process.argv.slice(3)].join(" "),
-    date: new Date().toISOString().slice(0, 10),
-    processor: cpus()[0]?.model ?? "unknown processor",
-    cores: availableParallelism(),
-    node: process.versions.node,
-    load: [before, loadavg()[0]!],
-    peers: [torch.version, ...native.versions],
+  const record: Bench = { setting: look(), workload, comparisons };
+  return {
+    name: "bench",
+    record,
+    text: terminalReport(record),
+    markdown: markdownReport(record),
+    svg: benchFigure(record),
   };
-  const bench: Bench = { setting, workload, comparisons };
-  writeOutput(options.out, "bench.json", `${JSON.stringify(bench)}\n`);
-  const path = writeOutput(options.out, "bench.md", markdownReport(bench));
-  if (options.json) return print(JSON.stringify(bench));
-  print(terminalReport(bench));
-  note(`Written to ${path} and bench.json.`);
+}
+
+async function findSweep(
+  kind: SweepKind,
+  optimizers: readonly BenchedOptimizer[],
+  rows: readonly Contender[],
+  { rounds, size = 1e8 }: BenchOptions,
+  bandwidth: Bandwidth | null,
+  say: Say,
+  look: Look,
+): Promise<Findings> {
+  const found: Sweep[] = [];
+  for (const optimizer of optimizers) {
+    found.push(await sweep(kind, optimizer, rows, Math.ceil(rounds / 3), size, bandwidth, say));
+  }
+  const record = { setting: look(), sweeps: found };
+  return {
+    name: `sweep-${kind}`,
+    record,
+    text: terminalSweep(record),
+    markdown: markdownSweep(record),
+    svg: sweepFigure(found, record.setting),
+  };
+}
+
+async function findChecks(
+  threads: number,
+  peers: readonly Contender[],
+  say: Say,
+  look: Look,
+): Promise<Findings> {
+  const checks = await runChecks(threads, peers, say);
+  const record = { setting: look(), checks };
+  return {
+    name: "checks",
+    record,
+    text: terminalChecks(record),
+    markdown: markdownChecks(record),
+    svg: null,
+  };
+}
+
+function checkSweep(name: string): SweepKind {
+  const found = sweeps.find((known) => known === name);
+  if (found) return found;
+  throw new UsageError(`--sweep: got ${JSON.stringify(name)}, expected ${sweeps.join(" or ")}.`);
 }
 
 function checkOptimizer(name: string): BenchedOptimizer {
@@ -69,13 +161,15 @@ function checkOptimizer(name: string): BenchedOptimizer {
   );
 }
 
+/** @param strict whether a key that no row has is an error, or a peer that is not here. */
 function choose(
   all: readonly Contender[],
   keys: readonly string[] | undefined,
+  strict: boolean,
 ): readonly Contender[] {
   if (!keys) return all;
   const stranger = keys.find((key) => !all.some((row) => row.key === key));
-  if (stranger === undefined) return all.filter(({ key }) => keys.includes(key));
+  if (stranger === undefined || !strict) return all.filter(({ key }) => keys.includes(key));
   throw new UsageError(
     `--rows: got ${JSON.stringify(stranger)}, expected some of ${all.map(({ key }) => key).join(", ")}.`,
   );

@@ -1,21 +1,9 @@
 // The benchmark's results for people: tables in the terminal and in Markdown, and what they say.
 
-import Table from "cli-table3";
-
 import type { Comparison, Measured } from "./measure.ts";
-import type { PeerVersion, Workload } from "./contender.ts";
-
-/** Where and when it was measured. */
-export interface Setting {
-  readonly command: string;
-  readonly date: string;
-  readonly processor: string;
-  readonly cores: number;
-  readonly node: string;
-  /** Load average over the last minute, before and after. */
-  readonly load: readonly [number, number];
-  readonly peers: readonly PeerVersion[];
-}
+import type { Workload } from "./contender.ts";
+import { describe, type Setting } from "./machine.ts";
+import { figure, markdownTable, terminalTable, type Cells } from "./table.ts";
 
 export interface Bench {
   readonly setting: Setting;
@@ -49,48 +37,64 @@ function cells(row: Measured, first: Measured): string[] {
   ];
 }
 
-/** Three digits, also of large numbers. */
-const figure = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+function tableOf({ optimizer, rows }: Comparison): Cells {
+  return { head: [optimizer, ...HEAD.slice(1)], rows: rows.map((row) => cells(row, rows[0]!)) };
+}
 
 export function terminalReport(bench: Bench): string {
   const parts = bench.comparisons.map((comparison) => {
-    const { rows, missing, optimizer } = comparison;
-    const table = new Table({
-      head: [optimizer, ...HEAD.slice(1)],
-      colAligns: ["left", "right", "right", "right", "right", "right"],
-      style: { head: [], border: [], compact: true },
-    });
-    for (const row of rows) table.push(cells(row, rows[0]!));
-    const without = missing.map(({ label, reason }) => `without ${label}: ${reason}`);
-    return [table.toString(), ...without, ...sayings(comparison)].join("\n");
+    const without = comparison.missing.map(({ label, reason }) => `without ${label}: ${reason}`);
+    return [terminalTable(tableOf(comparison)), ...without, ...sayings(comparison)].join("\n");
   });
   return [...parts, ...remarks(bench)].join("\n\n");
 }
 
 export function markdownReport(bench: Bench): string {
   const { setting, workload } = bench;
-  const parts = bench.comparisons.map((comparison) => {
-    const { rows, optimizer, missing } = comparison;
-    const line = (columns: readonly string[]) => `| ${columns.join(" | ")} |`;
-    return [
-      line([optimizer, ...HEAD.slice(1)]),
-      line(["---", "---:", "---:", "---:", "---:", "---:"]),
-      ...rows.map((row) => line(cells(row, rows[0]!))),
+  const parts = bench.comparisons.map((comparison) =>
+    [
+      markdownTable(tableOf(comparison)),
       "",
-      ...missing.map(({ label, reason }) => `- without ${label}: \`${reason}\``),
+      ...comparison.missing.map(({ label, reason }) => `- without ${label}: \`${reason}\``),
       ...sayings(comparison).map((text) => `- ${text}`),
-    ].join("\n");
-  });
+    ].join("\n"),
+  );
   const where = `${workload.title}: ${workload.sizes.length} tensors, ${workload.parameters} parameters.`;
   const how = `\`${setting.command}\`, ${setting.date}.`;
   return [where, how, ...parts, ...remarks(bench)].join("\n\n") + "\n";
 }
 
+/** The same in short, for the README: a column for each optimizer, a line for each row that all have. */
+export function summaryTable({ setting, workload, comparisons }: Bench): string {
+  const rows = comparisons[0]!.rows.filter(({ key }) =>
+    comparisons.every((other) => other.rows.some((row) => row.key === key)),
+  );
+  const table = markdownTable({
+    head: ["ms per step", ...comparisons.map(({ optimizer }) => optimizer)],
+    rows: rows.map(({ key, label }) => [
+      label,
+      ...comparisons.map((comparison) => {
+        const fused = fusedOf(comparison)!.ms.median;
+        const { median } = comparison.rows.find((row) => row.key === key)!.ms;
+        return median > 1.5 * fused
+          ? `${figure(median)} (${figure(median / fused)}x)`
+          : figure(median);
+      }),
+    ]),
+  });
+  const { command, date, processor, cores } = setting;
+  const where = `${workload.title}: ${workload.sizes.length.toLocaleString("en-US")} tensors, ${workload.parameters.toLocaleString("en-US")} parameters`;
+  return `${table}\n\n${where}; in brackets how many times as long as Downhill's fused step. \`${command}\`, ${processor}, ${cores} cores, ${date}.`;
+}
+
+function fusedOf({ rows }: Pick<Comparison, "rows">): Measured | undefined {
+  return rows.find(({ key }) => key === "fused") ?? rows.find(({ key }) => key === "fused-1");
+}
+
 /** How the fused step stands to the others, in sentences. */
-export function sayings({ optimizer, rows }: Comparison): string[] {
+export function sayings({ optimizer, rows, bandwidth }: Comparison): string[] {
   const byKey = (key: string) => rows.find((row) => row.key === key);
-  const fused = byKey("fused") ?? byKey("fused-1");
+  const fused = fusedOf({ rows });
   if (!fused) return [];
   const said: string[] = [];
   const against = (other: Measured | undefined, name: string): void => {
@@ -111,18 +115,16 @@ export function sayings({ optimizer, rows }: Comparison): string[] {
     const ratio = figure(native.ms.median / row.ms.median);
     said.push(`${optimizer}, ${row.label}: ${ratio} of the speed of ${native.label}`);
   }
+  if (bandwidth && fused.threads === bandwidth.threads) {
+    const share = figure((100 * fused.gigabytesPerSecond) / bandwidth.gigabytesPerSecond);
+    const all = figure(bandwidth.gigabytesPerSecond);
+    said.push(`${optimizer}, ${fused.label}: ${share} % of the ${all} GB/s of the memory`);
+  }
   return said;
 }
 
 function remarks({ setting, comparisons }: Bench): string[] {
-  const { processor, cores, node, load, peers } = setting;
-  const versions = peers.map(
-    ({ name, version, found }) => `${name} ${found ? "" : "missing: "}${version}`,
-  );
-  const texts = [
-    `${processor}, ${cores} cores, load ${load[0].toFixed(2)} before and ${load[1].toFixed(2)} after; ` +
-      `Node ${node}; ${versions.join("; ")}.`,
-  ];
+  const texts = [describe(setting)];
   if (comparisons.some(({ rows }) => rows.some(({ steady }) => !steady))) {
     texts.push(
       "A star marks rows whose two halves of the run do not agree within their quartiles.",

@@ -25,6 +25,15 @@ export const bytesPerParameter: Readonly<Record<BenchedOptimizer, number>> = {
   adamw: 28,
 };
 
+/** Bytes that lie in memory for each float32 parameter: p, g and the state. */
+export const workingSetPerParameter: Readonly<Record<BenchedOptimizer, number>> = {
+  sgd: 8,
+  momentum: 12,
+  rmsprop: 12,
+  adam: 16,
+  adamw: 16,
+};
+
 /** Tensors to update: how many elements each has. */
 export interface Workload {
   /** For people, e.g. `2000 layers of width 32`. */

@@ -39,6 +39,8 @@ export interface Comparison {
   readonly optimizer: BenchedOptimizer;
   readonly rows: readonly Measured[];
   readonly missing: readonly Missing[];
+  /** What the memory can do: reading and writing in place in C, over as much memory. */
+  readonly bandwidth?: { readonly threads: number; readonly gigabytesPerSecond: number };
 }
 
 /** A row takes turns of about so many milliseconds, and warms up for at most so many. */
@@ -99,7 +101,7 @@ async function warmUp(row: Ready): Promise<void> {
   let before = Infinity;
   while (performance.now() < until) {
     const { median } = summarize(await row.runner.run(row.steps));
-    row.steps = Math.max(1, Math.min(2000, Math.round(TURN_MS / Math.max(median, 1e-3))));
+    row.steps = Math.max(1, Math.min(50_000, Math.round(TURN_MS / Math.max(median, 1e-4))));
     if (row.steps > 3 && Math.abs(median - before) < 0.05 * before) return;
     before = median;
   }

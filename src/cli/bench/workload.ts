@@ -15,3 +15,12 @@ export function perceptron(layers: number, width: number): Workload {
 export function flat(size: number): Workload {
   return { title: `one tensor of ${size} elements`, sizes: [size], parameters: size };
 }
+
+/** So many elements, shared out evenly among so many tensors. */
+export function evenly(size: number, tensors: number): Workload {
+  const sizes = Array.from(
+    { length: tensors },
+    (_, i) => Math.floor((size * (i + 1)) / tensors) - Math.floor((size * i) / tensors),
+  );
+  return { title: `${tensors} tensors of ${size} elements in all`, sizes, parameters: size };
+}

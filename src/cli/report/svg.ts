@@ -54,11 +54,23 @@ export interface Panel {
   /** Height of the plot with its axis, without the heading. */
   readonly height: number;
   readonly marginRight?: number;
-  readonly x: { domain: readonly [number, number]; ticks: readonly number[]; label: string | null };
+  readonly x: {
+    readonly type?: "linear" | "log";
+    readonly domain: readonly [number, number];
+    readonly ticks: readonly number[];
+    readonly label: string | null;
+    /** Default: with separators between thousands. */
+    readonly format?: (value: number) => string;
+  };
   readonly y: Axis;
   readonly marks: readonly Plot.Markish[];
   /** SVG to lay over the plot, in its pixels (0 is the top of the plot, margins included). */
   readonly overlay?: string;
+}
+
+/** A part of a figure that was drawn elsewhere, as wide as the figure. */
+export interface Drawing extends Pick<Panel, "heading" | "legend" | "height"> {
+  readonly svg: string;
 }
 
 /** Text made safe for the content and the attributes of XML and HTML. */
@@ -79,7 +91,11 @@ export function svgText(x: number, y: number, text: string, extra = ""): string 
 }
 
 /** Sets panels below one another under a title: the whole figure as a standalone SVG document. */
-export function composeFigure(title: string, subtitle: string, panels: readonly Panel[]): string {
+export function composeFigure(
+  title: string,
+  subtitle: string,
+  panels: readonly (Panel | Drawing)[],
+): string {
   const parts: string[] = [];
   let y = 16;
   for (const line of wrap(title, 72)) {
@@ -95,7 +111,9 @@ export function composeFigure(title: string, subtitle: string, panels: readonly 
     const head = panelHead(panel, y);
     parts.push(head.svg);
     y = head.bottom;
-    parts.push(`<g transform="translate(0,${round(y)})">${drawPanel(panel)}</g>`);
+    parts.push(
+      `<g transform="translate(0,${round(y)})">${"svg" in panel ? panel.svg : drawPanel(panel)}</g>`,
+    );
     y += panel.height;
   }
   const height = Math.ceil(y + 12);
@@ -109,7 +127,10 @@ export function composeFigure(title: string, subtitle: string, panels: readonly 
 }
 
 /** The heading at the left and the legend at the right; below it where both do not fit. */
-function panelHead(panel: Panel, y: number): { svg: string; bottom: number } {
+function panelHead(
+  panel: Pick<Panel, "heading" | "legend">,
+  y: number,
+): { svg: string; bottom: number } {
   const heading = svgText(20, y, panel.heading, `font-size="12" font-weight="600" fill="${INK}"`);
   const widths = panel.legend.map((item) => 33 + textWidth(item.label, 12) + 16);
   const total = widths.reduce((a, b) => a + b, -16);
@@ -143,16 +164,13 @@ function drawPanel(panel: Panel): string {
   const { x, y } = panel;
   const axis = { color: MUTED, tickSize: 0, fontSize: 12 };
   const ruled = { ticks: [...y.ticks], stroke: GRID, strokeOpacity: 1 };
-  const svg = Plot.plot({
-    document: new DOMParser().parseFromString("<svg/>", "image/svg+xml") as unknown as Document,
-    className: "plot",
-    width: WIDTH,
+  const plot = drawPlot({
     height: panel.height,
     marginLeft: MARGIN.left,
     marginRight: panel.marginRight ?? MARGIN.right,
     marginTop: MARGIN.top,
     marginBottom: x.label === null ? MARGIN.bottom : MARGIN.bottom + LABEL,
-    x: { domain: [...x.domain], label: null },
+    x: { type: x.type ?? "linear", domain: [...x.domain], label: null },
     y: { type: y.type, domain: [...y.domain], label: null },
     marks: [
       Plot.gridY(ruled),
@@ -161,7 +179,7 @@ function drawPanel(panel: Panel): string {
       Plot.axisX({
         ...axis,
         ticks: [...x.ticks],
-        tickFormat: (step: number) => step.toLocaleString("en-US"),
+        tickFormat: x.format ?? ((value: number) => value.toLocaleString("en-US")),
         tickPadding: 8,
         label: x.label,
         labelAnchor: "center",
@@ -171,9 +189,20 @@ function drawPanel(panel: Panel): string {
       ...panel.marks,
     ],
   });
+  return plot + (panel.overlay ?? "");
+}
+
+/** What Plot draws, as a group that can stand in a figure. */
+export function drawPlot(options: Plot.PlotOptions): string {
+  const svg = Plot.plot({
+    document: new DOMParser().parseFromString("<svg/>", "image/svg+xml") as unknown as Document,
+    className: "plot",
+    width: WIDTH,
+    ...options,
+  });
   svg.querySelector("style")?.remove();
   const inside = Array.from(svg.children, (child) => child.outerHTML).join("");
-  return `<g font-size="12" text-anchor="middle">${inside}</g>${panel.overlay ?? ""}`;
+  return `<g font-size="12" text-anchor="middle">${inside}</g>`;
 }
 
 /** Roughly how wide a text is: there is no font to measure in Node, so better too wide. */
