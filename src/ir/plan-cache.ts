@@ -17,18 +17,22 @@ export interface Plans {
 
 export class PlanCache {
   private readonly options: PlanCacheOptions;
+  /** The plans of the last run. */
+  private last: Plans | undefined;
   private readonly known: { readonly tape: Int32Array; readonly plans: Plans }[] = [];
 
   constructor(options: PlanCacheOptions) {
     this.options = options;
   }
 
-  /** The plans of what the trace holds, if they have been made. */
+  /**
+   * The plans of what the trace holds, if they have been made. It is to be asked after every run of
+   * the rule: one that repeats the run before it has the same plans.
+   */
   find(trace: Trace): Plans | undefined {
-    for (let i = 0; i < this.known.length; i++) {
-      if (trace.matches(this.known[i]!.tape)) return this.known[i]!.plans;
-    }
-    return undefined;
+    if (this.last && trace.repeats) return this.last;
+    this.last = this.known.find(({ tape }) => trace.matches(tape))?.plans;
+    return this.last;
   }
 
   /** @throws {RuleError} if what the trace holds is not a program. */
@@ -39,6 +43,6 @@ export class PlanCache {
     const usual = flushes ? planOf(programOf(trace, { flush: false }), fuse) : flushing;
     const plans = { usual, flushing };
     this.known.push({ tape: trace.tape.slice(0, trace.length), plans });
-    return plans;
+    return (this.last = plans);
   }
 }

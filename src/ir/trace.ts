@@ -105,6 +105,9 @@ export class Trace {
   private readonly pools: [Expr[], Expr[]] = [[], []];
   private parity = 0;
   private next = 0;
+  /** Integers that the run before left on the tape, and whether this one has written the same so far. */
+  private lengthBefore = 0;
+  private same = false;
 
   constructor(subject: string, slots: readonly string[]) {
     this.subject = subject;
@@ -119,6 +122,8 @@ export class Trace {
   /** Starts over; bit i of `freshMask` says that state slot i has never been written. */
   begin(freshMask: number): void {
     this.parity ^= 1;
+    this.lengthBefore = this.length;
+    this.same = true;
     this.length = 0;
     this.uniformCount = 0;
     this.next = this.slots.length;
@@ -176,6 +181,11 @@ export class Trace {
     if (result) this.push(this.operand(result));
   }
 
+  /** Whether this run has recorded just what the one before it did. */
+  get repeats(): boolean {
+    return this.same && this.length === this.lengthBefore;
+  }
+
   /** Whether this trace recorded just what `tape` holds. */
   matches(tape: Int32Array): boolean {
     if (tape.length !== this.length) return false;
@@ -203,22 +213,32 @@ export class Trace {
   }
 
   private record(op: OpCode, a: number, b: number, c: number): Expr {
-    this.push(op);
-    this.push(a);
-    this.push(b);
-    this.push(c);
+    const at = this.length;
+    if (at + TAPE_STRIDE > this.tape.length) this.growTape();
+    const { tape } = this;
+    if (tape[at] !== op || tape[at + 1] !== a || tape[at + 2] !== b || tape[at + 3] !== c) {
+      this.same = false;
+      tape[at] = op;
+      tape[at + 1] = a;
+      tape[at + 2] = b;
+      tape[at + 3] = c;
+    }
+    this.length = at + TAPE_STRIDE;
     const id = this.next++;
     const pool = this.pools[this.parity as 0 | 1];
     return id < pool.length ? pool[id]! : (pool[id] = new Expr(this, id, this.parity));
   }
 
   private push(value: number): void {
-    if (this.length === this.tape.length) {
-      const grown = new Int32Array(this.tape.length * 2);
-      grown.set(this.tape);
-      this.tape = grown;
-    }
+    if (this.length === this.tape.length) this.growTape();
+    if (this.tape[this.length] !== value) this.same = false;
     this.tape[this.length++] = value;
+  }
+
+  private growTape(): void {
+    const grown = new Int32Array(this.tape.length * 2);
+    grown.set(this.tape);
+    this.tape = grown;
   }
 
   private notFinite(value: number): never {
