@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { summaryTable, type Bench } from "../src/cli/bench/bench-report.ts";
 import { explain } from "../src/cli/explain.ts";
 import { bundle } from "./helpers/bundle.ts";
 
@@ -83,4 +84,13 @@ describe("each block runs", () => {
       if (code.includes("close to 1")) expect(Number(run.stdout)).toBeCloseTo(1, 2);
     },
   );
+});
+
+test("the table of figures is what was measured last", () => {
+  const bench = JSON.parse(
+    readFileSync(join(root, "docs/performance/bench.json"), "utf8"),
+  ) as Bench;
+  const [, table] = /<!-- measured -->\n(.*)<!-- end -->/s.exec(readme)!;
+  const plain = (text: string) => text.replaceAll(/-+:?/g, "-").replaceAll(/\s+/g, " ").trim();
+  expect(plain(table!)).toBe(plain(summaryTable(bench)));
 });

@@ -323,7 +323,8 @@ describe("bench", () => {
     expect(status).toBe(0);
     expect(stdout).toContain("Downhill, fused, 1 thread");
     expect(stdout).toContain("sgd, fused against the plain loop: ");
-    expect(stderr).toBe(`sgd: measuring\nWritten to ${join(folder, "bench.md")} and bench.json.\n`);
+    const files = ["bench.md", "bench.json", "bench.svg"].map((name) => join(folder, name));
+    expect(stderr).toBe(`sgd: measuring\nWritten to ${files.join(", ")}.\n`);
     const report = readFileSync(join(folder, "bench.md"), "utf8");
     expect(report).toContain("2 layers of width 3: 4 tensors, 24 parameters.");
   });
