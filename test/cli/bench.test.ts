@@ -196,7 +196,7 @@ describe("checks", () => {
 
   test("each is measured, small as it may be", async () => {
     const sizes = { layers: 2, mostBytes: 1, rounds: 2, still: 64 };
-    const checks = await runChecks(1, [], () => {}, sizes);
+    const checks = await runChecks(1, [], null, () => {}, sizes);
     expect(checks.every(({ measured }) => Number.isFinite(measured))).toBe(true);
     const titles = checks.map(({ title }) => title.split(": ")[1]);
     expect(

@@ -65,7 +65,7 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
   const setting = () => look([torch.version, ...native.versions]);
   const say = progress();
   const found = options.checks
-    ? await findChecks(threads, torch.rows, say, setting)
+    ? await findChecks(threads, torch.rows, bandwidth, say, setting)
     : kind
       ? await findSweep(kind, optimizers ?? ["sgd", "adam"], rows, options, bandwidth, say, setting)
       : await findTable(optimizers ?? benchedOptimizers, rows, options, bandwidth, say, setting);
@@ -133,10 +133,11 @@ async function findSweep(
 async function findChecks(
   threads: number,
   peers: readonly Contender[],
+  bandwidth: Bandwidth | null,
   say: Say,
   look: Look,
 ): Promise<Findings> {
-  const checks = await runChecks(threads, peers, say);
+  const checks = await runChecks(threads, peers, bandwidth, say);
   const record = { setting: look(), checks };
   return {
     name: "checks",

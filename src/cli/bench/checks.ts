@@ -9,6 +9,7 @@ import { plans } from "./downhill.ts";
 import { cacheSizes } from "./machine.ts";
 import { giveGradients, makers, parametersOf } from "./make.ts";
 import { compare, type Measured } from "./measure.ts";
+import type { Bandwidth } from "./native/index.ts";
 import { summarize } from "./statistics.ts";
 import { timed } from "./values.ts";
 import { evenly, flat, perceptron } from "./workload.ts";
@@ -45,6 +46,7 @@ export const usualSizes: CheckSizes = { layers: 2000, mostBytes: 1.6e9, rounds: 
 interface Context {
   readonly threads: number;
   readonly peers: readonly Contender[];
+  readonly bandwidth: Bandwidth | null;
   readonly sizes: CheckSizes;
   readonly say: (what: string) => void;
 }
@@ -93,7 +95,7 @@ export function levelSizes(
   mostBytes: number,
 ): { level: string; sizes: number[] }[] {
   const levels = caches.map((bytes, i) => {
-    const inner = i === 0 ? bytes / 16 : 2 * caches[i - 1]!;
+    const inner = i === 0 ? bytes / 8 : 2 * caches[i - 1]!;
     return { level: `level ${i + 1} cache`, from: inner, to: Math.min(bytes / 2, 64 * inner) };
   });
   const last = caches.at(-1) ?? 2 ** 25;
@@ -109,13 +111,18 @@ export function levelSizes(
 }
 
 /** Within a level of memory a parameter costs the same, beyond what each step costs whatever its size. */
-async function flatCost({ sizes: { mostBytes, rounds }, say }: Context): Promise<Check[]> {
+async function flatCost({
+  sizes: { mostBytes, rounds },
+  bandwidth,
+  say,
+}: Context): Promise<Check[]> {
   const checks: Check[] = [];
   const row = plans(1).find(({ key }) => key === "fused-1")!;
   for (const optimizer of ["sgd", "adam"] as const) {
     const bytes = workingSetPerParameter[optimizer];
-    for (const { level, sizes } of levelSizes(cacheSizes(), bytes, mostBytes)) {
+    for (const { level, sizes: nominal } of levelSizes(cacheSizes(), bytes, mostBytes)) {
       say(`${optimizer}: ${level}`);
+      const sizes = await alike(nominal, bytes, bandwidth);
       const all = [1, ...sizes].map((size) => on(row, flat(size), `${size}`));
       const { rows } = await compare(all, optimizer, flat(1), Math.ceil(rounds / 3));
       const fixed = medianOf(rows, "1");
@@ -130,6 +137,22 @@ async function flatCost({ sizes: { mostBytes, rounds }, say }: Context): Promise
     }
   }
   return checks;
+}
+
+/**
+ * Those of some sizes at which the memory is as fast as at any of them, within a fifth: a cache that a
+ * machine shares with others is smaller than it says.
+ */
+async function alike(
+  sizes: readonly number[],
+  bytesPerParameter: number,
+  bandwidth: Bandwidth | null,
+): Promise<readonly number[]> {
+  if (!bandwidth) return sizes;
+  const rates: number[] = [];
+  for (const size of sizes) rates.push(await bandwidth.measure(size * bytesPerParameter, 1));
+  const best = Math.max(...rates);
+  return sizes.filter((_, i) => rates[i]! >= 0.8 * best);
 }
 
 /** A step of 10,000 parameters, and its kernel alone. */
@@ -246,10 +269,11 @@ const mean = (times: Float64Array): number => times.reduce((a, b) => a + b, 0) /
 export async function runChecks(
   threads: number,
   peers: readonly Contender[],
+  bandwidth: Bandwidth | null,
   say: (what: string) => void,
   sizes: CheckSizes = usualSizes,
 ): Promise<Check[]> {
-  const context = { threads, peers, sizes, say };
+  const context = { threads, peers, bandwidth, sizes, say };
   return [
     ...(await manyTensors(context)),
     ...(await flatCost(context)),
