@@ -194,9 +194,8 @@ function boundTo(plan: Plan, arena: Arena): BoundPlan {
   if (!plans) boundPlans.set(arena, (plans = new Map()));
   let bound = plans.get(plan);
   if (!bound) {
-    // Each operation is one kernel, so there are no temporaries.
-    const largest = arena.elements.length;
-    plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, [], largest)));
+    // Each operation is one kernel, so there are no temporaries; and it runs on one thread.
+    plans.set(plan, (bound = new BoundPlan(plan, selectBackend("auto"), arena, [], 0)));
   }
   return bound;
 }

@@ -1,21 +1,45 @@
-/** Moves the parameters of an optimizer into arenas, side by side. */
+/**
+ * Moves the parameters of an optimizer into arenas, side by side.
+ *
+ * One arena for each data type is the rule. What does not fit into a memory with 32-bit addresses goes
+ * into as many as it takes; only a parameter that is too large for one by itself gets a memory with
+ * 64-bit addresses, where kernels are slower.
+ */
 import type { Parameter } from "./parameter.ts";
-import { ParameterError, Prose } from "../errors.ts";
-import { ALIGNMENT, Arena, MAX_BYTES } from "./arena.ts";
+import { BackendError, ParameterError, Prose } from "../errors.ts";
+import { ALIGNMENT, Arena, limits, showBytes, wideLimit } from "./arena.ts";
 import { bytesOf, type DType } from "./dtype.ts";
 
 /** Room for what kernels need besides regions of tensors. */
 const SLACK = 1 << 16;
+/** Kernels that reduce need more: less than this part of a region. */
+const KERNEL_SHARE = 1 / 64;
+
+/** How many regions an optimizer needs: for data, gradients, state and temporaries. */
+export interface RegionCount {
+  /** As many as there may be, whatever becomes of the hyperparameters. */
+  readonly most: number;
+  /** As many as there are with the hyperparameters that hold for a parameter now. */
+  exactly(parameter: Parameter): number;
+}
+
+/** Parameters that will share an arena. */
+interface Load {
+  readonly parameters: Parameter[];
+  /** Of one region. */
+  bytes: number;
+  readonly wide: boolean;
+}
 
 /**
  * Gives every parameter a home. Those that have one keep it: another optimizer may hold them too.
- * The others move, each data type into one new arena, in the given order.
+ * The others move into new arenas, those of one data type in the given order.
  *
- * @param regions how many regions the optimizer may need: data, gradients and state. The memory is
- *   made that large at once; what is never touched takes no physical memory.
+ * @param regions how many the optimizer may need. Memory is made for all of them at once; what is
+ *   never touched takes no physical memory.
  * @throws {BackendError} `OUT_OF_MEMORY`; no parameter has moved then.
  */
-export function adopt(parameters: readonly Parameter[], regions: number): void {
+export function adopt(parameters: readonly Parameter[], regions: RegionCount): void {
   for (const p of parameters) {
     if (p.data.length === p.size) continue;
     throw new ParameterError("DETACHED", {
@@ -28,21 +52,71 @@ export function adopt(parameters: readonly Parameter[], regions: number): void {
   const moves: (() => void)[] = [];
   for (const dtype of ["float32", "float64"] as const) {
     const homeless = parameters.filter((p) => p.home === null && p.dtype === dtype);
-    if (homeless.length > 0) moves.push(prepare(homeless, dtype, regions));
+    for (const load of distribute(homeless, regions)) moves.push(prepare(load, dtype, regions));
   }
   for (const move of moves) move();
 }
 
-function prepare(parameters: readonly Parameter[], dtype: DType, regions: number): () => void {
-  const perTensor = ALIGNMENT / bytesOf(dtype);
-  const offsets: number[] = [];
-  let elements = 0;
-  for (const { size } of parameters) {
-    offsets.push(elements);
-    elements += Math.ceil(size / perTensor) * perTensor;
+/** Fills one arena after another. */
+function distribute(parameters: readonly Parameter[], regions: RegionCount): Load[] {
+  const loads: Load[] = [];
+  let open: Load | undefined;
+  for (const parameter of parameters) {
+    const bytes = regionBytes(parameter);
+    if (roomFor(bytes, regions.most) > limits.narrow) {
+      loads.push({ parameters: [parameter], bytes, wide: needsWide(parameter, bytes, regions) });
+      continue;
+    }
+    if (!open || roomFor(open.bytes + bytes, regions.most) > limits.narrow) {
+      loads.push((open = { parameters: [], bytes: 0, wide: false }));
+    }
+    open.parameters.push(parameter);
+    open.bytes += bytes;
   }
-  const bytes = elements * bytesOf(dtype);
-  const arena = new Arena(dtype, Math.max(2 * bytes, Math.min(regions * bytes + SLACK, MAX_BYTES)));
+  return loads;
+}
+
+/** Bytes of an arena with so many regions of so many bytes. */
+function roomFor(bytes: number, regions: number): number {
+  return (regions + KERNEL_SHARE) * bytes + SLACK;
+}
+
+/** Whether 32-bit addresses are not enough. @throws {BackendError} if there are no others. */
+function needsWide(parameter: Parameter, bytes: number, regions: RegionCount): boolean {
+  const count = regions.exactly(parameter);
+  const needed = roomFor(bytes, count);
+  if (needed <= limits.narrow) return false;
+  const widest = wideLimit();
+  if (needed <= widest) return true;
+  throw new BackendError("OUT_OF_MEMORY", {
+    subject: parameter.label,
+    got: new Prose(
+      `${showBytes(needed)} in one piece: ${count} times its ${showBytes(bytes)}, for data, ` +
+        "gradient, state and what the plan needs in between",
+    ),
+    expected: `at most ${showBytes(widest || limits.narrow)}`,
+    advice:
+      "Split the parameter, or take an optimizer with less state" +
+      (widest > 0
+        ? "."
+        : ", or an engine with memory64, such as Node 24, Chrome 133, Firefox 134."),
+  });
+}
+
+function regionBytes({ size, dtype }: Parameter): number {
+  return Math.ceil((size * bytesOf(dtype)) / ALIGNMENT) * ALIGNMENT;
+}
+
+function prepare(load: Load, dtype: DType, regions: RegionCount): () => void {
+  const { parameters, bytes, wide } = load;
+  const offsets: number[] = [];
+  let end = 0;
+  for (const parameter of parameters) {
+    offsets.push(end / bytesOf(dtype));
+    end += regionBytes(parameter);
+  }
+  const room = Math.min(regions.most * bytes + SLACK, wide ? limits.wide : limits.narrow);
+  const arena = new Arena(dtype, room, wide);
   const dataRegion = arena.allocate(bytes);
   const gradRegion = arena.allocate(bytes);
   return () =>

@@ -24,10 +24,14 @@ const SMALL_PAGE = 4096;
 const LARGE_REGION = 4 * SMALL_PAGE;
 
 const PAGE = 65_536;
-/** One below 4 GiB, so that no region ends at the address that does not fit into 32 bits. */
-const MAX_PAGES = 65_535;
-/** What an arena can hold at most. */
-export const MAX_BYTES = MAX_PAGES * PAGE;
+
+/** How many bytes a memory may have. Tests set less: they need several memories, not large ones. */
+export const limits = {
+  /** With addresses of 32 bits: a page below 4 GiB, so that no region ends at one that has 33. */
+  narrow: 65_535 * PAGE,
+  /** With addresses of 64 bits: what engines allow. 0 does without such memories. */
+  wide: 262_144 * PAGE,
+};
 
 /** A part of an arena. */
 export interface Region {
@@ -38,26 +42,27 @@ export interface Region {
 /** What an arena needs of its memory; a WebAssembly.Memory has it. */
 interface Growable {
   readonly buffer: ArrayBufferLike;
-  grow(pages: number): number;
+  grow(pages: number): unknown;
 }
 
 /** Stands in where an engine has no WebAssembly at all. */
 class PlainMemory implements Growable {
   readonly buffer: ArrayBuffer;
 
-  constructor(pages: number) {
-    this.buffer = new ArrayBuffer(pages * PAGE, { maxByteLength: MAX_PAGES * PAGE });
+  constructor(pages: number, maximum: number) {
+    this.buffer = new ArrayBuffer(pages * PAGE, { maxByteLength: maximum * PAGE });
   }
 
-  grow(pages: number): number {
-    const before = this.buffer.byteLength / PAGE;
-    this.buffer.resize((before + pages) * PAGE);
-    return before;
+  /** @param pages also a BigInt, as WebAssembly's wide memories take it. */
+  grow(pages: number): void {
+    this.buffer.resize(this.buffer.byteLength + Number(pages) * PAGE);
   }
 }
 
 export class Arena {
   readonly dtype: DType;
+  /** Whether addresses have 64 bits. */
+  readonly wide: boolean;
   readonly memory: WebAssembly.Memory | PlainMemory;
   /** Whether views survive growth and other threads may join. */
   readonly shared: boolean;
@@ -73,10 +78,15 @@ export class Arena {
   });
   private whole: TypedArray | undefined;
 
-  /** @param bytes how much memory to begin with; it grows when more is allocated. */
-  constructor(dtype: DType, bytes: number) {
+  /**
+   * @param bytes how much memory to begin with; it grows when more is allocated.
+   * @param wide for more than 32 bits can address, see {@link wideLimit}: kernels are slower there,
+   *   because every access is checked, which a 32-bit one need not be.
+   */
+  constructor(dtype: DType, bytes: number, wide = false) {
     this.dtype = dtype;
-    this.memory = createMemory(pagesFor(bytes));
+    this.wide = wide;
+    this.memory = createMemory(pagesFor(bytes), wide);
     this.shared = !(this.memory.buffer instanceof ArrayBuffer);
     arenas.set(this.memory.buffer, this);
   }
@@ -112,7 +122,7 @@ export class Arena {
     const end = at + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
     const missing = pagesFor(end) - this.memory.buffer.byteLength / PAGE;
     if (missing > 0) {
-      grow(this.memory, missing, end);
+      this.grow(missing, end);
       arenas.set(this.memory.buffer, this);
     }
     this.used = end;
@@ -134,6 +144,14 @@ export class Arena {
     this.dropped.register(holder, regions);
   }
 
+  private grow(pages: number, bytes: number): void {
+    try {
+      this.memory.grow(this.wide ? bigInt(pages) : pages);
+    } catch (error) {
+      throw outOfMemory(bytes, this.wide, error);
+    }
+  }
+
   /** A live view of `length` elements from `byteOffset` on. */
   view(byteOffset: number, length: number): TypedArray {
     return viewOf(this.dtype, this.memory.buffer, byteOffset, length);
@@ -152,41 +170,64 @@ function pagesFor(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / PAGE));
 }
 
-function createMemory(pages: number): WebAssembly.Memory | PlainMemory {
-  if (pages > MAX_PAGES) throw outOfMemory(pages * PAGE);
+/** Bytes that a memory with 64-bit addresses can have here; 0 where the engine makes none. */
+export function wideLimit(): number {
+  if (limits.wide === 0) return 0;
   try {
-    if (typeof WebAssembly === "undefined") return new PlainMemory(pages);
-    return createWasmMemory(pages);
-  } catch (error) {
-    throw outOfMemory(pages * PAGE, error);
-  }
-}
-
-function createWasmMemory(pages: number): WebAssembly.Memory {
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
+    makeMemory(1, true);
+    return limits.wide;
   } catch {
-    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES });
+    return 0;
   }
 }
 
-function grow(memory: Growable, pages: number, bytes: number): void {
+function createMemory(pages: number, wide: boolean): WebAssembly.Memory | PlainMemory {
   try {
-    memory.grow(pages);
+    return makeMemory(pages, wide);
   } catch (error) {
-    throw outOfMemory(bytes, error);
+    throw outOfMemory(pages * PAGE, wide, error);
   }
 }
 
-function outOfMemory(bytes: number, cause?: unknown): BackendError {
+function makeMemory(pages: number, wide: boolean): WebAssembly.Memory | PlainMemory {
+  const maximum = limitOf(wide) / PAGE;
+  if (typeof WebAssembly === "undefined") return new PlainMemory(pages, maximum);
+  const size = wide
+    ? { address: "i64" as const, initial: bigInt(pages), maximum: bigInt(maximum) }
+    : { initial: pages, maximum };
+  try {
+    return new WebAssembly.Memory({ ...size, shared: true });
+  } catch {
+    return new WebAssembly.Memory(size);
+  }
+}
+
+/** What a memory with 64-bit addresses takes for a number of pages; TypeScript does not know it yet. */
+function bigInt(pages: number): number {
+  return BigInt(pages) as unknown as number;
+}
+
+function limitOf(wide: boolean): number {
+  return wide ? limits.wide : limits.narrow;
+}
+
+/** A number of bytes for people. */
+export function showBytes(bytes: number): string {
+  return bytes < 2 ** 30
+    ? `${(bytes / 2 ** 20).toFixed(1)} MiB`
+    : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+function outOfMemory(bytes: number, wide: boolean, cause: unknown): BackendError {
   const error = new BackendError("OUT_OF_MEMORY", {
     subject: "memory of the optimizer",
-    got: new Prose(`no memory for ${(bytes / 2 ** 20).toFixed(1)} MiB in one piece`),
-    expected: "parameters, gradients and state to fit into memory, and into 4 GiB",
+    got: new Prose(`no memory for ${showBytes(bytes)} in one piece`),
+    expected: `parameters, gradients and state to fit into memory, and into ${showBytes(limitOf(wide))}`,
     advice:
-      "Add large parameters in groups of their own with addParamGroup(); optimizers made one after " +
-      "another over the same parameters share a memory until they are collected.",
+      "State that comes later, of this optimizer or of another over the same parameters, has to fit " +
+      "in beside them: make the optimizer with the most state first. One that is dropped gives its " +
+      "room back when it is collected.",
   });
-  if (cause !== undefined) error.cause = cause;
+  error.cause = cause;
   return error;
 }

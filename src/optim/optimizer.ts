@@ -22,6 +22,7 @@ import {
   type ParamsInput,
   type StepOptions,
 } from "./options.ts";
+import { countRegions } from "./regions.ts";
 import { loadState, saveState, type StateDict } from "./state-dict.ts";
 import { Stepper } from "./stepper.ts";
 
@@ -203,7 +204,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   private admit(groups: readonly ParamGroup<HyperDefaults>[]): void {
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
-    adopt(parameters, this.rule.slots.length);
+    adopt(parameters, countRegions(this.rule, groups, this.stepper.fuses));
     this.stepper.startOver();
     for (const parameter of parameters) {
       this.arenaOf(parameter.home!).cover(parameter.home!, parameter.size);

@@ -66,6 +66,11 @@ export class Stepper {
     this.torn = false;
   }
 
+  /** Whether all operations of the rule run in one pass. */
+  get fuses(): boolean {
+    return this.options.compile;
+  }
+
   /** Lets all entries know how many steps they have taken and what they have written. */
   settle(): void {
     for (let b = 0; b < this.batchCount; b++) {

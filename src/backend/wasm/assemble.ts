@@ -4,15 +4,23 @@
  */
 import { describe, type Instruction, type ValueType, type WasmFunction } from "./instructions.ts";
 
-const MAX_PAGES = 65_536;
+/** As many as engines allow, so that every memory fits. */
+export const MAX_PAGES = { i32: 65_536, i64: 262_144 };
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
-const typeCode: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+const typeCode: Record<ValueType, number> = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
 
 /** The bytes of a module around `func`, whose memory is imported as `env.memory`. */
 export function assemble(func: WasmFunction, sharedMemory: boolean): Uint8Array<ArrayBuffer> {
   const type = [0x60, ...vector(func.params.map((param) => [typeCode[param.type]])), 0];
-  const limits = [sharedMemory ? 3 : 1, ...unsigned(1), ...unsigned(MAX_PAGES)];
+  const flags = (sharedMemory ? 3 : 1) | (func.address === "i64" ? 4 : 0);
+  const limits = [flags, ...unsigned(1), ...unsigned(MAX_PAGES[func.address])];
   const code = [...localGroups(func), ...func.body.flatMap(encode), 0x0b];
   return Uint8Array.from([
     ...MAGIC_AND_VERSION,
@@ -56,7 +64,7 @@ function encode([name, ...immediates]: Instruction): number[] {
       return head;
     case "block":
       return [...head, 0x40];
-    case "i32":
+    case "int":
       return [...head, ...signed(immediates[0]!)];
     case "f32":
       return [...head, ...new Uint8Array(Float32Array.of(immediates[0]!).buffer)];

@@ -20,6 +20,7 @@ import type { Job } from "../threads/board.ts";
 import { QUIET_BYTES, sharedPool, type Pool } from "../threads/pool.ts";
 import type { Run } from "../threads/worker.ts";
 import { assemble } from "./assemble.ts";
+import type { WasmFunction } from "./instructions.ts";
 import { jobLayout, lower, type JobLayout } from "./lower.ts";
 
 /** A kernel's code on one arena. */
@@ -28,15 +29,17 @@ interface Instance {
   readonly run: Run;
 }
 
-/** A module that loads one vector: an engine without SIMD finds it invalid. */
+const empty: WasmFunction = { address: "i32", params: [], locals: [], body: [] };
+
+/** A module that has a vector: an engine without SIMD finds it invalid. */
 function simdProbe(): Uint8Array<ArrayBuffer> {
-  return assemble({ params: [], locals: [{ name: "v", type: "v128" }], body: [] }, false);
+  return assemble({ ...empty, locals: [{ name: "v", type: "v128" }] }, false);
 }
 
 /** Whether kernels can be compiled here: WebAssembly may be absent or forbidden by a policy. */
 export function wasmAllowed(): boolean {
   try {
-    const module = new WebAssembly.Module(assemble({ params: [], locals: [], body: [] }, false));
+    const module = new WebAssembly.Module(assemble(empty, false));
     return module instanceof WebAssembly.Module;
   } catch {
     return false;
@@ -81,8 +84,8 @@ class WasmKernel implements Kernel {
   private readonly ir: KernelIr;
   private readonly dtype: DType;
   private readonly backend: WasmBackend;
-  /** By kind of memory: shared or not. */
-  private readonly modules = new Map<boolean, WebAssembly.Module>();
+  /** By kind of memory: shared or not, wide or not. */
+  private readonly modules = new Map<string, WebAssembly.Module>();
   private readonly instances = new WeakMap<Arena, Instance>();
 
   constructor(ir: KernelIr, dtype: DType, backend: WasmBackend) {
@@ -98,7 +101,7 @@ class WasmKernel implements Kernel {
   }
 
   private instantiate(arena: Arena): Instance {
-    const { memory } = arena;
+    const { memory, shared, wide } = arena;
     if (!(memory instanceof WebAssembly.Memory)) {
       throw new BackendError("NO_WASM_MEMORY", {
         subject: "backend wasm",
@@ -106,11 +109,12 @@ class WasmKernel implements Kernel {
         expected: "an arena made where WebAssembly is",
       });
     }
-    let module = this.modules.get(arena.shared);
+    const kind = `${shared} ${wide}`;
+    let module = this.modules.get(kind);
     if (!module) {
-      const func = lower(this.ir, this.dtype, this.backend.simd);
-      module = new WebAssembly.Module(assemble(func, arena.shared));
-      this.modules.set(arena.shared, module);
+      const func = lower(this.ir, this.dtype, this.backend.simd, wide);
+      module = new WebAssembly.Module(assemble(func, shared));
+      this.modules.set(kind, module);
     }
     const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports;
     const instance = { module, run: run as Run };
@@ -131,6 +135,7 @@ class WasmBoundKernel implements BoundKernel {
   private readonly job: Job | null;
   private readonly blocks: number;
   private readonly range: [number, number] = [0, 0];
+  /** One word each, in a wide memory two. */
   private pointers!: Uint32Array;
   private uniforms!: Float32Array | Float64Array;
   private lanes!: Float64Array;
@@ -147,7 +152,7 @@ class WasmBoundKernel implements BoundKernel {
     this.code = run;
     this.arena = arena;
     this.pool = pool;
-    this.layout = jobLayout(ir, arena.dtype);
+    this.layout = jobLayout(ir, arena.dtype, arena.wide);
     this.bytesPerElement = accessesOf(ir) * bytesOf(arena.dtype);
     // Threads write the lanes of their blocks side by side, but never into one cache line.
     const reduces = ir.reductions.length > 0;
@@ -169,7 +174,12 @@ class WasmBoundKernel implements BoundKernel {
 
   setPointer(index: number, byteOffset: number): void {
     if (this.pointers.length === 0) this.look();
-    this.pointers[index] = byteOffset;
+    // It may be negative: words wrap around, as sums of addresses do.
+    if (!this.arena.wide) this.pointers[index] = byteOffset;
+    else {
+      this.pointers[2 * index] = byteOffset;
+      this.pointers[2 * index + 1] = Math.floor(byteOffset / 2 ** 32);
+    }
   }
 
   setUniform(index: number, value: number): void {

@@ -7,7 +7,7 @@
 export type Instruction = readonly [name: InstructionName, ...immediates: number[]];
 
 /** Immediates: a block type, an index, alignment and offset, a constant, or lane numbers. */
-export type ImmediateKind = "block" | "index" | "memory" | "i32" | "f32" | "f64" | "lanes";
+export type ImmediateKind = "block" | "index" | "memory" | "int" | "f32" | "f64" | "lanes";
 
 /** Instructions without immediates; from 0x100 on with the SIMD prefix 0xfd. */
 const plain = {
@@ -15,6 +15,8 @@ const plain = {
   select: 0x1b,
   "i32.lt_u": 0x49,
   "i32.ge_u": 0x4f,
+  "i64.lt_u": 0x54,
+  "i64.ge_u": 0x5a,
   "f32.eq": 0x5b,
   "f32.lt": 0x5d,
   "f32.gt": 0x5e,
@@ -27,6 +29,10 @@ const plain = {
   "i32.sub": 0x6b,
   "i32.and": 0x71,
   "i32.shl": 0x74,
+  "i64.add": 0x7c,
+  "i64.sub": 0x7d,
+  "i64.and": 0x83,
+  "i64.shl": 0x86,
   "f32.abs": 0x8b,
   "f32.neg": 0x8c,
   "f32.sqrt": 0x91,
@@ -45,6 +51,7 @@ const plain = {
   "f64.div": 0xa3,
   "f64.min": 0xa4,
   "f64.max": 0xa5,
+  "i64.trunc_f64_s": 0xb0,
   "f32.convert_i32_s": 0xb2,
   "f64.convert_i32_s": 0xb7,
   "f64.promote_f32": 0xbb,
@@ -90,11 +97,13 @@ const withImmediates = {
   "local.set": [0x21, "index"],
   "local.tee": [0x22, "index"],
   "i32.load": [0x28, "memory"],
+  "i64.load": [0x29, "memory"],
   "f32.load": [0x2a, "memory"],
   "f64.load": [0x2b, "memory"],
   "f32.store": [0x38, "memory"],
   "f64.store": [0x39, "memory"],
-  "i32.const": [0x41, "i32"],
+  "i32.const": [0x41, "int"],
+  "i64.const": [0x42, "int"],
   "f32.const": [0x43, "f32"],
   "f64.const": [0x44, "f64"],
   "v128.load": [0x100, "memory"],
@@ -114,15 +123,21 @@ export function describe(name: InstructionName): readonly [number, ImmediateKind
   return withImmediates[name as keyof typeof withImmediates] ?? none;
 }
 
-export type ValueType = "i32" | "f32" | "f64" | "v128";
+/** The type of addresses: of 32 bits, or of 64 in a memory that may be larger than 4 GiB. */
+export type AddressType = "i32" | "i64";
+
+export type ValueType = AddressType | "f32" | "f64" | "v128";
 
 export interface Local {
   readonly name: string;
   readonly type: ValueType;
 }
 
-/** One function of i32 parameters and no result: all that a kernel's module exports. */
+/** One function without a result: all that a kernel's module exports. */
 export interface WasmFunction {
+  /** Of the memory that it works on. */
+  readonly address: AddressType;
+  /** Numbers that JavaScript hands over as they are: i32, or f64 where addresses have more bits. */
   readonly params: readonly Local[];
   readonly locals: readonly Local[];
   readonly body: readonly Instruction[];

@@ -4,7 +4,8 @@
  * `job` is the address of a small block: one pointer per slot, then the uniforms, then the lanes of
  * the reductions. The function is a loop over 128-bit vectors, unrolled with constant offsets, then
  * a loop over single elements for the rest. Uniforms are splatted once, before the loops. Without
- * SIMD the second loop does all the work, with equal bits.
+ * SIMD the second loop does all the work, with equal bits. For a wide memory, addresses and pointers
+ * have 64 bits; nothing else differs.
  */
 import { Op } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
@@ -27,15 +28,16 @@ export interface JobLayout {
   readonly bytes: number;
 }
 
-export function jobLayout(kernel: KernelIr, dtype: DType): JobLayout {
+export function jobLayout(kernel: KernelIr, dtype: DType, wide: boolean): JobLayout {
   const align = (bytes: number) => Math.ceil(bytes / 8) * 8;
-  const uniforms = align(4 * kernel.slots.length);
+  const uniforms = align((wide ? 8 : 4) * kernel.slots.length);
   const lanes = align(uniforms + kernel.uniformCount * bytesOf(dtype));
   return { uniforms, lanes, bytes: lanes + kernel.reductions.length * LANES * 8 };
 }
 
-export function lower(kernel: KernelIr, dtype: DType, simd: boolean): WasmFunction {
-  const lowering = new Lowering(kernel, dtype);
+/** @param wide for a memory whose addresses have 64 bits. */
+export function lower(kernel: KernelIr, dtype: DType, simd: boolean, wide = false): WasmFunction {
+  const lowering = new Lowering(kernel, dtype, wide);
   lowering.addresses();
   if (simd) lowering.vectorLoop();
   else lowering.clearLanes();
@@ -44,17 +46,20 @@ export function lower(kernel: KernelIr, dtype: DType, simd: boolean): WasmFuncti
 }
 
 class Lowering {
-  readonly writer = new FunctionWriter("job", "begin", "end");
+  readonly writer: FunctionWriter;
   private readonly kernel: KernelIr;
   private readonly dtype: DType;
+  private readonly wide: boolean;
   private readonly layout: JobLayout;
   /** The address that the loops watch. */
   private readonly watched: string;
 
-  constructor(kernel: KernelIr, dtype: DType) {
+  constructor(kernel: KernelIr, dtype: DType, wide: boolean) {
+    this.writer = new FunctionWriter(wide ? "i64" : "i32", "job", "begin", "end");
     this.kernel = kernel;
     this.dtype = dtype;
-    this.layout = jobLayout(kernel, dtype);
+    this.wide = wide;
+    this.layout = jobLayout(kernel, dtype, wide);
     this.watched = addressOf(kernel.slots[0]!);
   }
 
@@ -62,7 +67,7 @@ class Lowering {
   addresses(): void {
     this.kernel.slots.forEach((slot, index) => {
       this.element(index, "begin");
-      this.writer.set(addressOf(slot), "i32");
+      this.writer.setAddress(addressOf(slot));
     });
   }
 
@@ -99,10 +104,10 @@ class Lowering {
     const reduces = kernel.reductions.length > 0;
     if (reduces) {
       writer.get("job");
-      writer.set("*lane", "i32");
+      writer.setAddress("*lane");
     }
     this.element(0, "end");
-    writer.set("*end", "i32");
+    writer.setAddress("*end");
     writer.whileBelow(this.watched, "*end", () => {
       body.start(0);
       body.storeAll();
@@ -135,10 +140,11 @@ class Lowering {
   /** Leaves the address of element `position` of a slot on the stack. */
   private element(slot: number, position: "begin" | "end"): void {
     this.writer.get("job");
-    this.writer.emit("i32.load", 2, 4 * slot);
+    if (this.wide) this.writer.onAddress("load", 3, 8 * slot);
+    else this.writer.onAddress("load", 2, 4 * slot);
     this.writer.get(position);
     this.toBytes();
-    this.writer.emit("i32.add");
+    this.writer.onAddress("add");
   }
 
   /** Where the whole rounds of the vector loop end. */
@@ -146,17 +152,17 @@ class Lowering {
     this.writer.get(this.watched);
     this.writer.get("end");
     this.writer.get("begin");
-    this.writer.emit("i32.sub");
-    this.writer.emit("i32.const", -round);
-    this.writer.emit("i32.and");
+    this.writer.onAddress("sub");
+    this.writer.onAddress("const", -round);
+    this.writer.onAddress("and");
     this.toBytes();
-    this.writer.emit("i32.add");
-    this.writer.set("*vectors", "i32");
+    this.writer.onAddress("add");
+    this.writer.setAddress("*vectors");
   }
 
   private toBytes(): void {
-    this.writer.emit("i32.const", Math.log2(bytesOf(this.dtype)));
-    this.writer.emit("i32.shl");
+    this.writer.onAddress("const", Math.log2(bytesOf(this.dtype)));
+    this.writer.onAddress("shl");
   }
 
   private advance(bytes: number): void {
@@ -208,15 +214,15 @@ class Lowering {
   /** lane = job + (lane + 8 - job) mod 64 */
   private nextLane(): void {
     this.writer.get("*lane");
-    this.writer.emit("i32.const", 8);
-    this.writer.emit("i32.add");
+    this.writer.onAddress("const", 8);
+    this.writer.onAddress("add");
     this.writer.get("job");
-    this.writer.emit("i32.sub");
-    this.writer.emit("i32.const", 8 * LANES - 1);
-    this.writer.emit("i32.and");
+    this.writer.onAddress("sub");
+    this.writer.onAddress("const", 8 * LANES - 1);
+    this.writer.onAddress("and");
     this.writer.get("job");
-    this.writer.emit("i32.add");
-    this.writer.set("*lane", "i32");
+    this.writer.onAddress("add");
+    this.writer.setAddress("*lane");
   }
 
   private eachAccumulator(visit: (name: string, lanesOffset: number) => void): void {

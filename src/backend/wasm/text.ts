@@ -2,6 +2,7 @@
  * A kernel's module in the WebAssembly text format, for people. It says exactly what the assembler
  * writes: a test assembles this text with wabt and compares the bytes.
  */
+import { MAX_PAGES } from "./assemble.ts";
 import { describe, type Instruction, type WasmFunction } from "./instructions.ts";
 
 export function wasmText(func: WasmFunction, sharedMemory: boolean): string {
@@ -10,9 +11,11 @@ export function wasmText(func: WasmFunction, sharedMemory: boolean): string {
   const locals = func.locals.map(
     ({ type }, i) => `    (local ${names[func.params.length + i]} ${type})`,
   );
+  const { address } = func;
+  const limits = `${address === "i64" ? "i64 " : ""}1 ${MAX_PAGES[address]}`;
   return [
     "(module",
-    `  (import "env" "memory" (memory 1 65536${sharedMemory ? " shared" : ""}))`,
+    `  (import "env" "memory" (memory ${limits}${sharedMemory ? " shared" : ""}))`,
     `  (func (export "run") ${params}`,
     ...locals,
     ...body(func.body, names),

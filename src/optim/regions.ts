@@ -1,0 +1,44 @@
+/** How many regions of a tensor's size a rule needs: for data, gradient, state and temporaries. */
+import { planOf } from "../ir/plan.ts";
+import { programOf } from "../ir/program.ts";
+import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import { Trace } from "../ir/trace.ts";
+import type { RegionCount } from "../memory/adopt.ts";
+import type { ParamGroup } from "./options.ts";
+
+type Group = ParamGroup<HyperDefaults>;
+
+/**
+ * @param groups those of the parameters in question.
+ * @param fuse whether all operations run in one pass; else there are temporaries.
+ */
+export function countRegions(rule: Rule, groups: readonly Group[], fuse: boolean): RegionCount {
+  const slots = rule.slots.length;
+  return {
+    // As many temporaries as slots are enough for most rules; a step that finds too few fails whole.
+    most: fuse ? slots : 2 * slots,
+    exactly: (parameter) =>
+      regionsOf(
+        rule,
+        groups.find(({ params }) => params.includes(parameter))!,
+        fuse,
+      ),
+  };
+}
+
+/** What the rule touches in a first step and in a later one. */
+function regionsOf(rule: Rule, group: Group, fuse: boolean): number {
+  const trace = new Trace(rule.name, rule.slots);
+  let used = 3; // data and gradient, whether the rule looks at them or not
+  let temporaries = 0;
+  for (const t of [1, 2]) {
+    trace.begin(t === 1 ? -1 : 0);
+    const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
+    const numbers = { ...group, t: rule.counted ? t : NaN };
+    trace.finish(rule.step(tensors as never, numbers as never));
+    const plan = planOf(programOf(trace, { flush: false }), fuse);
+    used |= plan.usedMask;
+    temporaries = Math.max(temporaries, plan.temporaries);
+  }
+  return rule.slots.filter((_, slot) => (used >> slot) & 1).length + temporaries;
+}
