@@ -15,6 +15,7 @@ import { Adam, BackendError, parameter, type Optimizer } from "../src/index.ts";
 import { bits } from "./helpers/bits.ts";
 import { bundle } from "./helpers/bundle.ts";
 import { noisyParameters, ruleCases, setNoisyGrads } from "./helpers/rules.ts";
+import { untilReady } from "./helpers/threads.ts";
 
 const pools: Pool[] = [];
 function poolOf(options: PoolOptions = {}): Pool {
@@ -25,14 +26,6 @@ function poolOf(options: PoolOptions = {}): Pool {
 afterEach(() => {
   for (const pool of pools.splice(0)) pool.end();
 });
-
-/** Until workers are ready for what was last asked of them. */
-async function untilReady(pool: Pool, count: number): Promise<void> {
-  for (let tries = 0; pool.ready < count; tries++) {
-    if (tries > 5000) throw new Error(`${pool.ready} of ${count} workers are ready`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
 
 describe("the same bits from 1, 2, 3 and 7 threads", () => {
   // Ranges that end anywhere, with gaps between them; more than one block of a reduction.

@@ -91,10 +91,10 @@ function needsWide(parameter: Parameter, bytes: number, regions: RegionCount): b
   throw new BackendError("OUT_OF_MEMORY", {
     subject: parameter.label,
     got: new Prose(
-      `${showBytes(needed)} in one piece: ${count} times its ${showBytes(bytes)}, for data, ` +
-        "gradient, state and what the plan needs in between",
+      `${showBytes(needed)} for its data, its gradient and ${count - 2} more of that size ` +
+        "(state, temporaries)",
     ),
-    expected: `at most ${showBytes(widest || limits.narrow)}`,
+    expected: `at most ${showBytes(widest || limits.narrow)} in one memory`,
     advice:
       "Split the parameter, or take an optimizer with less state" +
       (widest > 0

@@ -213,9 +213,8 @@ function limitOf(wide: boolean): number {
 
 /** A number of bytes for people. */
 export function showBytes(bytes: number): string {
-  return bytes < 2 ** 30
-    ? `${(bytes / 2 ** 20).toFixed(1)} MiB`
-    : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const power = bytes < 2 ** 20 ? 1 : bytes < 2 ** 30 ? 2 : 3;
+  return `${(bytes / 1024 ** power).toFixed(1)} ${["KiB", "MiB", "GiB"][power - 1]}`;
 }
 
 function outOfMemory(bytes: number, wide: boolean, cause: unknown): BackendError {

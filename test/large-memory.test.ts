@@ -1,0 +1,146 @@
+/**
+ * More parameters than one memory holds go into several, with the bits of one. Here memories hold some
+ * kilobytes instead of 4 GiB.
+ */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { Pool } from "../src/backend/threads/pool.ts";
+import { WasmBackend } from "../src/backend/wasm/backend.ts";
+import { Adam, BackendError, foreach, type Parameter } from "../src/index.ts";
+import { limits } from "../src/memory/arena.ts";
+import { arenasOf, PAGE, parametersOf, stepNoisily, train } from "./helpers/arenas.ts";
+import { ways } from "./helpers/backends.ts";
+import { bits, imprint } from "./helpers/bits.ts";
+import { noisyParameters, ruleCases, setNoisyGrads } from "./helpers/rules.ts";
+import { untilReady } from "./helpers/threads.ts";
+
+const usual = { ...limits };
+
+afterEach(() => {
+  Object.assign(limits, usual);
+  vi.restoreAllMocks();
+});
+
+describe("several memories give the bits of one", () => {
+  const sizes = [1600, 5, 1500, 64, 1600, 1, 1400, 333, 7, 1600, 1300, 400, 1600];
+
+  describe.each(ways)("$name", ({ options }) => {
+    test.each(ruleCases)("$title", (ruleCase) => {
+      const together = parametersOf(sizes);
+      const expected = imprint(train(ruleCase, together, options), together);
+      expect(arenasOf(together)).toHaveLength(2);
+
+      limits.narrow = 3 * PAGE;
+      const apart = parametersOf(sizes);
+      const optimizer = train(ruleCase, apart, options);
+      expect(imprint(optimizer, apart)).toEqual(expected);
+      const arenas = arenasOf(apart);
+      expect(arenas.length).toBeGreaterThan(3);
+      expect(arenas.every(({ wide }) => !wide)).toBe(true);
+      for (const { buffer } of arenas) expect(buffer.byteLength).toBeLessThanOrEqual(3 * PAGE);
+    });
+  });
+
+  test.each(ruleCases)("on 1 and 3 threads, $title", async (ruleCase) => {
+    const large = [40_001, 70_003, 5, 66_000, 131_073];
+    const together = noisyParameters(large);
+    const expected = imprint(train(ruleCase, together, { threads: 1 }), together);
+
+    limits.narrow = 60 * PAGE;
+    for (const threads of [1, 3]) {
+      const pool = new Pool({ worthWaking: 0 });
+      try {
+        const apart = noisyParameters(large);
+        const optimizer = ruleCase.create([{ params: apart.slice(0, 3) }], {
+          backend: new WasmBackend(true, pool),
+          threads,
+        });
+        optimizer.addParamGroup({ params: apart.slice(3), lr: 0.02 });
+        expect(arenasOf(apart).length).toBeGreaterThan(1);
+        for (let step = 0; step < 5; step++) {
+          stepNoisily(optimizer, apart, step);
+          await untilReady(pool, threads - 1);
+        }
+        expect(pool.jobs > 0).toBe(threads > 1);
+        expect(imprint(optimizer, apart)).toEqual(expected);
+      } finally {
+        pool.end();
+      }
+    }
+  });
+
+  test("and the same state dicts, which go from one kind to the other", () => {
+    const adam = ruleCases.find(({ title }) => title.includes("amsgrad"))!;
+    const together = parametersOf(sizes);
+    const one = train(adam, together, {});
+    limits.narrow = 3 * PAGE;
+    const apart = parametersOf(sizes);
+    const several = train(adam, apart, {});
+    expect(several.stateDict()).toEqual(one.stateDict());
+
+    const fresh = parametersOf(sizes);
+    const loaded = train(adam, fresh, {}, 0);
+    loaded.loadStateDict(one.stateDict());
+    fresh.forEach((p, i) => (p.data = together[i]!.data));
+    for (const all of [together, fresh]) setNoisyGrads(all, 7);
+    one.step();
+    loaded.step();
+    expect(arenasOf(fresh).length).toBeGreaterThan(3);
+    expect(imprint(loaded, fresh)).toEqual(imprint(one, together));
+  });
+
+  test("and list operations work across them", () => {
+    const run = (): unknown[] => {
+      const all = noisyParameters(sizes);
+      new Adam(all);
+      setNoisyGrads(all, 0);
+      const grads = all.map((p) => p.grad!);
+      foreach.mul(grads, -0.1);
+      foreach.addcmul(all, grads, all, 2);
+      return [arenasOf(all).length, all.map((p) => bits(p.data)), foreach.norm(all)];
+    };
+    const [one, ...expected] = run();
+    limits.narrow = 3 * PAGE;
+    const [several, ...seen] = run();
+    expect([one, Number(several) > 1]).toEqual([1, true]);
+    expect(seen).toEqual(expected);
+  });
+});
+
+test("where one of several memories cannot be had, nothing has moved", () => {
+  limits.narrow = 3 * PAGE;
+  const { Memory } = WebAssembly;
+  const spy = vi.spyOn(WebAssembly, "Memory").mockImplementation(function (descriptor) {
+    if (spy.mock.calls.length > 2) throw new RangeError("no memory");
+    return new Memory(descriptor);
+  });
+  const all = noisyParameters([4000, 4000, 4000]);
+  const views = all.map(({ data }) => data);
+  expect(() => new Adam(all)).toThrow(BackendError);
+  expect(views.map(({ length }) => length)).toEqual([4000, 4000, 4000]);
+  expect(all.every(({ home }) => home === null)).toBe(true);
+});
+
+describe("where parameters go", () => {
+  /** The sizes of the tensors in each memory. */
+  const places = (all: readonly Parameter[]): string[] =>
+    arenasOf(all).map((arena) => {
+      const inside = all.filter(({ home }) => home!.arena === arena);
+      return inside.map(({ size }) => size).join(" ");
+    });
+
+  test("side by side into one memory for each type, as large as all regions", () => {
+    const all = parametersOf([50_000, 3, 1000]);
+    new Adam(all);
+    expect(places(all)).toEqual(["50000 3 1000", "50000 3 1000"]);
+    const [single, double] = arenasOf(all).map(({ buffer }) => buffer.byteLength / PAGE);
+    expect([single, double]).toEqual([17, 33]); // 5 regions, and a page for kernels
+  });
+
+  test("in order, as many as fit; small ones go on where a large one did not fit", () => {
+    limits.narrow = 3 * PAGE;
+    const all = noisyParameters([4000, 4000, 2000, 8000, 500, 4000]);
+    new Adam(all);
+    // In 128 KiB, regions of 6,500 elements for all slots that Adam may have; of 8,100 for those in use.
+    expect(places(all)).toEqual(["4000", "4000 2000 500", "8000", "4000"]);
+  });
+});
