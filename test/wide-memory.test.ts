@@ -248,7 +248,7 @@ describe("where no memory can serve", () => {
     const library = await import("../src/index.ts");
     const arena = await import("../src/memory/arena.ts");
     Object.assign(arena.limits, { narrow: 2 * PAGE, wide: 6 * PAGE });
-    const [fitting, large] = [10_000, 30_000].map((size) =>
+    const [fitting, tooLarge] = [10_000, 30_000].map((size) =>
       library.parameter({ shape: [size], name: `w${size}` }),
     );
     const optimizer = new library.Adam([fitting!], { lr: 0.5 });
@@ -260,7 +260,7 @@ describe("where no memory can serve", () => {
     optimizer.paramGroups[0].amsgrad = true;
     optimizer.step();
     new library.SGD([fitting!], { momentum: 0.9 }).step(); // grows
-    expect(() => new library.Adam([large!])).toThrowErrorMatchingInlineSnapshot(
+    expect(() => new library.Adam([tooLarge!])).toThrowErrorMatchingInlineSnapshot(
       `[BackendError: parameter "w30000": got 534.6 KiB for its data, its gradient and 2 more of that size (state, temporaries), expected at most 384.0 KiB in one memory. Split the parameter, or take an optimizer with less state.]`,
     );
   });

@@ -3,7 +3,7 @@
  *
  * One arena for each data type is the rule. What does not fit into a memory with 32-bit addresses goes
  * into as many as it takes; only a parameter that is too large for one by itself gets a memory with
- * 64-bit addresses, where kernels are slower.
+ * 64-bit addresses, where engines check every access.
  */
 import type { Parameter } from "./parameter.ts";
 import { BackendError, ParameterError, Prose } from "../errors.ts";

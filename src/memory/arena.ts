@@ -80,8 +80,8 @@ export class Arena {
 
   /**
    * @param bytes how much memory to begin with; it grows when more is allocated.
-   * @param wide for more than 32 bits can address, see {@link wideLimit}: kernels are slower there,
-   *   because every access is checked, which a 32-bit one need not be.
+   * @param wide for more than 32 bits can address, see {@link wideLimit}. Engines check every access
+   *   there, which costs kernels some speed; with 32 bits they need not.
    */
   constructor(dtype: DType, bytes: number, wide = false) {
     this.dtype = dtype;
@@ -172,7 +172,6 @@ function pagesFor(bytes: number): number {
 
 /** Bytes that a memory with 64-bit addresses can have here; 0 where the engine makes none. */
 export function wideLimit(): number {
-  if (limits.wide === 0) return 0;
   try {
     makeMemory(1, true);
     return limits.wide;

@@ -1,12 +1,16 @@
 /** After the summary: what was not here, so that some tests could not run, and how to get it. */
 import type { Reporter } from "vitest/node";
 import { findTorch } from "../../src/cli/torch.ts";
+import { wideLimit } from "../../src/memory/arena.ts";
 
 export default class MissingReporter implements Reporter {
   onTestRunEnd(): void {
-    if (findTorch() !== null) return;
-    process.stdout.write(
-      "Not here: a Python with PyTorch, so nothing was recorded live (npm run setup installs it).\n\n",
-    );
+    const missing = [
+      findTorch() === null &&
+        "a Python with PyTorch, so nothing was recorded live (npm run setup installs it)",
+      wideLimit() === 0 &&
+        "memory64, so no kernel ran in a wide memory, they were only validated (Node 24 has it)",
+    ];
+    for (const what of missing) if (what) process.stdout.write(`Not here: ${what}.\n\n`);
   }
 }
