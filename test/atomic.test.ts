@@ -132,7 +132,7 @@ describe("out of memory", () => {
     const { optimizer } = crowded({});
     noMore();
     expect(() => optimizer.step()).toThrowErrorMatchingInlineSnapshot(
-      `[BackendError: memory of the optimizer: got no memory for 625.3 KiB in one piece, expected parameters, gradients and state to fit into memory, and into 4.0 GiB. State that comes later, of this optimizer or of another over the same parameters, has to fit in beside them: make the optimizer with the most state first. One that is dropped gives its room back when it is collected.]`,
+      `[BackendError: memory of the optimizer: got no memory for 633.9 KiB in one piece, expected parameters, gradients and state to fit into memory, and into 4.0 GiB. State that comes later, of this optimizer or of another over the same parameters, has to fit in beside them: make the optimizer with the most state first. One that is dropped gives its room back when it is collected.]`,
     );
     try {
       optimizer.step();

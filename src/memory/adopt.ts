@@ -7,7 +7,7 @@
  */
 import type { Parameter } from "./parameter.ts";
 import { BackendError, ParameterError, Prose } from "../errors.ts";
-import { ALIGNMENT, Arena, limits, showBytes, wideLimit } from "./arena.ts";
+import { ALIGNMENT, Arena, limits, MAX_GAP, showBytes, wideLimit } from "./arena.ts";
 import { bytesOf, type DType } from "./dtype.ts";
 
 /** Room for what kernels need besides regions of tensors. */
@@ -78,7 +78,7 @@ function distribute(parameters: readonly Parameter[], regions: RegionCount): Loa
 
 /** Bytes of an arena with so many regions of so many bytes. */
 function roomFor(bytes: number, regions: number): number {
-  return (regions + KERNEL_SHARE) * bytes + SLACK;
+  return regions * (bytes + MAX_GAP) + KERNEL_SHARE * bytes + SLACK;
 }
 
 /** Whether 32-bit addresses are not enough. @throws {BackendError} if there are no others. */

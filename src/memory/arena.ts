@@ -22,6 +22,8 @@ export const ALIGNMENT = 64;
 const STAGGER = 832;
 const SMALL_PAGE = 4096;
 const LARGE_REGION = 4 * SMALL_PAGE;
+/** So many bytes may lie unused before a region. */
+export const MAX_GAP = SMALL_PAGE;
 
 const PAGE = 65_536;
 
