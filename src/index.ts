@@ -1,5 +1,17 @@
 /** Downhill: every optimizer written once, as its equations, and run at memory speed. */
-export { Adam, AdamW, RMSprop, SGD } from "./optim/classes.ts";
+export {
+  Adadelta,
+  Adagrad,
+  Adam,
+  Adamax,
+  AdamW,
+  ASGD,
+  NAdam,
+  RAdam,
+  RMSprop,
+  Rprop,
+  SGD,
+} from "./optim/classes.ts";
 export { defineOptimizer, type OptimizerClass } from "./optim/define.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export type {
@@ -37,6 +49,7 @@ export {
   ema,
   emaSq,
   eq,
+  fma,
   ge,
   gt,
   isFresh,
@@ -58,8 +71,15 @@ export {
   sum,
   where,
 } from "./ir/words.ts";
+export { adadelta } from "./rules/adadelta.ts";
+export { adagrad } from "./rules/adagrad.ts";
 export { adam, adamw } from "./rules/adam.ts";
+export { adamax } from "./rules/adamax.ts";
+export { asgd } from "./rules/asgd.ts";
+export { nadam } from "./rules/nadam.ts";
+export { radam } from "./rules/radam.ts";
 export { rmsprop } from "./rules/rmsprop.ts";
+export { rprop } from "./rules/rprop.ts";
 export { sgd } from "./rules/sgd.ts";
 export type { Backend, BoundKernel, Kernel } from "./backend/backend.ts";
 export type { KernelIr } from "./ir/plan.ts";

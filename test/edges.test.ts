@@ -138,7 +138,8 @@ describe.each(dtypes)("a special gradient in %s touches its own element only", (
     imprintOf(ruleCase, {}, poisoned);
     const others = Array.from({ length: 35 }, (_, i) => i).filter((i) => i > 27 || i % 3 > 0);
     expect(others.map((i) => poisoned.w.data[i])).toEqual(others.map((i) => healthy.w.data[i]));
-    expect(poisoned.w.data[0]).toBeNaN();
+    // A NaN has no sign, and Rprop goes by signs alone.
+    expect(Number.isNaN(poisoned.w.data[0])).toBe(ruleCase.name !== "Rprop");
     const fine = special.slice(3, 9).map((_, i) => poisoned.w.data[3 * (i + 3)]!);
     expect(fine.every((value) => Number.isFinite(value))).toBe(true);
   });

@@ -181,9 +181,9 @@ test("rules", () => {
       "a letter that is none": "RuleError BAD_NAME: R: names of tensors and hyperparameters: got "m-1", expected letters, digits and underscores, but not __proto__.",
       "a slot called __proto__": "RuleError BAD_NAME: R: names of tensors and hyperparameters: got "__proto__", expected letters, digits and underscores, but not __proto__.",
       "a slot called step": "RuleError NAME_CLASH: R: names in state dicts: got "step", which is taken, expected each name once. Names with a meaning of their own: step.",
-      "a state tensor called p": "RuleError NAME_CLASH: R: names of tensors: got "p", which is taken, expected each name once. Names with a meaning of their own: p, g.",
+      "a state tensor called p": "RuleError NAME_CLASH: R: names of tensors and numbers: got "p", which is taken, expected each name once. Names with a meaning of their own: p, g.",
       "an open domain": "OptionError BAD_HYPERPARAMETER: R: lr: got 0, expected a finite number in (0, inf).",
-      "the same letter twice": "RuleError NAME_CLASH: R: names of tensors: got "m", which is taken already, expected each name once. Names with a meaning of their own: p, g.",
+      "the same letter twice": "RuleError NAME_CLASH: R: names of tensors and numbers: got "m", which is taken already, expected each name once. Names with a meaning of their own: p, g.",
       "the same name twice": "RuleError NAME_CLASH: R: names in state dicts: got "average", which is taken already, expected each name once. Names with a meaning of their own: step.",
       "too much state": "RuleError TOO_MUCH_STATE: R: state: got 31 tensors, expected at most 30.",
     }

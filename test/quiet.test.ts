@@ -24,7 +24,8 @@ function setUp({ create }: RuleCase, way: object = {}): { optimizer: Optimizer; 
   all.forEach((p, i) => Object.assign(p, { name: `w${i}` }));
   const optimizer = create([{ params: all.slice(0, 2) }, { params: all.slice(2) }], way);
   setNoisyGrads(all, 0);
-  for (let step = 0; step < 3; step++) optimizer.step();
+  // RAdam becomes another formula in its sixth step.
+  for (let step = 0; step < 8; step++) optimizer.step();
   return { optimizer, all };
 }
 
@@ -113,7 +114,10 @@ describe("memory", () => {
     setNoisyGrads(all, 0);
     // Collections make the engine forget and compile again what works on short-lived objects such as
     // conditions: some kilobytes, whatever the number of steps.
-    const { kept, garbage } = memoryPerStep(optimizer, name === "Normed" ? 20 * STEPS : STEPS);
+    const { kept, garbage } = memoryPerStep(
+      optimizer,
+      ["Normed", "Rprop"].includes(name) ? 20 * STEPS : STEPS,
+    );
     expect(kept).toBeLessThan(1);
     expect(garbage).toBeGreaterThan(0);
     // What a rule computes on the host lives in heap numbers of 12 to 16 bytes, and what it returns in

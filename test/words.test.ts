@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import {
   abs,
   clamp,
+  fma,
   eq,
   ge,
   gt,
@@ -102,6 +103,7 @@ const words: Record<
   sqrt: [(x) => sqrt(x), (x) => Math.fround(Math.sqrt(x))],
   sign: [(x) => sign(x), (x) => Math.sign(x) || 0],
   "sub from 1": [(x) => sub(1, x), (x) => 1 - x],
+  fma: [(x, y) => fma(x, y, x), (x, y) => x * y + x],
   clamp: [(x) => clamp(x, -0.5, 1), (x) => Math.min(Math.max(x, -0.5), 1)],
   "lerp at 0": [(x, y) => lerp(x, y, 0), (x, y) => x + Math.fround(y - x) * none],
   "lerp at 1": [(x, y) => lerp(x, y, 1), (x, y) => y - Math.fround(y - x) * none],

@@ -165,6 +165,8 @@ function scalarOperation(op: number, a: number, b: number, c: number): number {
       return Number(a >= b);
     case Op.eq:
       return Number(a === b);
+    case Op.fma:
+      return a * b + c;
     case Op.where:
       return a !== 0 ? b : c;
     default:

@@ -145,6 +145,9 @@ class InterpKernel implements BoundKernel {
       case Op.eq:
         for (let i = 0; i < n; i++) out[i] = Number(a[i] === b[i]);
         break;
+      case Op.fma:
+        for (let i = 0; i < n; i++) out[i] = a[i]! * b[i]! + c[i]!;
+        break;
       case Op.where:
         for (let i = 0; i < n; i++) out[i] = a[i] !== 0 ? b[i]! : c[i]!;
         break;

@@ -1,14 +1,24 @@
 // The rules that come with Downhill, by the names the command line knows them by.
 
-import { adam, adamw, rmsprop, sgd, type HyperDefaults, type Rule } from "../index.ts";
+import * as downhill from "../index.ts";
+import type { HyperDefaults, Rule } from "../index.ts";
 import { UsageError } from "./errors.ts";
 
 /** Rules by their command-line name. */
 export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
-  [sgd, rmsprop, adam, adamw].map((rule) => [
-    rule.name.toLowerCase(),
-    rule as unknown as Rule<HyperDefaults>,
-  ]),
+  [
+    downhill.sgd,
+    downhill.rmsprop,
+    downhill.adam,
+    downhill.adamw,
+    downhill.adagrad,
+    downhill.adadelta,
+    downhill.adamax,
+    downhill.nadam,
+    downhill.radam,
+    downhill.asgd,
+    downhill.rprop,
+  ].map((rule) => [rule.name.toLowerCase(), rule as unknown as Rule<HyperDefaults>]),
 );
 
 /** @throws {UsageError} for a name that is not in the catalog. */

@@ -72,9 +72,19 @@ function tracePlan(
   t: number,
 ): { plan: Plan; uniforms: number[] } {
   const trace = new Trace(rule.name, rule.slots);
-  trace.begin(t === 1 ? -1 : 0);
-  const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
-  trace.finish(rule.step(tensors as unknown as RuleTensors<string>, { ...hyper, t }));
+  // What a rule remembers in numbers comes from the steps before.
+  let numbers = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
+  for (let step = rule.numberLetters.length > 0 ? 1 : t; step <= t; step++) {
+    trace.begin(step === 1 ? -1 : 0);
+    const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
+    const outputs: Record<string, unknown> = rule.step(tensors as unknown as RuleTensors<string>, {
+      ...hyper,
+      ...numbers,
+      t: step,
+    });
+    trace.finish(outputs);
+    numbers = Object.fromEntries(rule.numberLetters.map((key) => [key, outputs[key] as number]));
+  }
   const plan = planOf(programOf(trace, { flush: flushesAt(rule, t) }), true);
   return { plan, uniforms: [...trace.uniforms.subarray(0, trace.uniformCount)] };
 }

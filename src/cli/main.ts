@@ -41,7 +41,9 @@ function addTrain(program: Command): void {
   const command = program
     .command("train")
     .description("train a small network on MNIST with one optimizer")
-    .addOption(new Option("--optimizer <name>", "adam, adamw, rmsprop, sgd").default("adam"))
+    .addOption(
+      new Option("--optimizer <name>", "any that `downhill explain` lists").default("adam"),
+    )
     .addOption(new Option("--out <folder>", "for run record and figure").default("runs/train"))
     .addOption(new Option("--json", "print the result as one line of JSON"))
     .addHelpText(

@@ -14,8 +14,8 @@ interface Range {
 }
 
 /** Makes the function that holds hyperparameters to their types, domains and combinations. */
-export function validatorOf<H extends HyperDefaults, S extends string>(
-  spec: RuleSpec<H, S>,
+export function validatorOf<H extends HyperDefaults>(
+  spec: Pick<RuleSpec<H, never>, "name" | "hyper" | "domain" | "check">,
   hyperNames: readonly string[],
 ): RuleInfo["validate"] {
   const ranges = new Map<string, Range>();

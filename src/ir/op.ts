@@ -35,6 +35,8 @@ export const Op = {
   sum: 18,
   /** Sum of products of all elements, in float64 and a fixed order. */
   dot: 19,
+  /** a·b + c, in float32 with one rounding. */
+  fma: 20,
 } as const;
 
 export type OpCode = (typeof Op)[keyof typeof Op];
@@ -77,6 +79,7 @@ export const opTable: readonly OpInfo[] = /* @__PURE__ */ [
   info("where", 3, "select"),
   info("sum", 1, "reduce"),
   info("dot", 2, "reduce"),
+  info("fma", 3, "arithmetic"),
 ];
 
 export function opInfo(op: OpCode): OpInfo {

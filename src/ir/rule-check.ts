@@ -1,12 +1,22 @@
 /** Refuses rules that cannot be what their author means; for those who write without a type checker. */
 import { Prose, RuleError, show } from "../errors.ts";
-import type { HyperDefaults, RuleSpec } from "./rule.ts";
+import type { HyperDefaults, Letters, RuleSpec } from "./rule.ts";
 
 const MAX_STATE = 30;
 /** What an optimizer's options hold besides hyperparameters. */
 const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals", "threads"];
 
-const specKeys = ["name", "formula", "hyper", "domain", "state", "counted", "check", "step"];
+const specKeys = [
+  "name",
+  "formula",
+  "hyper",
+  "domain",
+  "state",
+  "numbers",
+  "counted",
+  "check",
+  "step",
+];
 
 /** Whether all parts of a rule are there, and no others. */
 export function checkSpec(spec: object): void {
@@ -19,12 +29,15 @@ export function checkSpec(spec: object): void {
     });
   };
   if (typeof given !== "object" || given === null) bad("the rule", given, "an object");
-  const { name, hyper, step, domain } = given!;
+  const { name, hyper, step, domain, numbers = [], counted } = given!;
   const strange = Object.keys(given!).find((key) => !specKeys.includes(key));
   if (strange !== undefined) bad("the rule", strange, `only ${specKeys.join(", ")}`);
   if (typeof name !== "string" || name === "") bad("name", name, "a text");
   if (typeof hyper !== "object" || hyper === null) bad("hyper", hyper, "an object of defaults");
   if (typeof step !== "function") bad("step", step, "a function");
+  if (counted === false && Object.keys(numbers).length > 0) {
+    bad("numbers", numbers, "none where counted is false: they begin with the count");
+  }
   const homeless = Object.keys(domain ?? {}).find((key) => !Object.hasOwn(hyper!, key));
   if (homeless !== undefined) bad("domain", homeless, "the names of hyperparameters");
   for (const [key, value] of Object.entries(hyper!)) {
@@ -36,10 +49,12 @@ export function checkSpec(spec: object): void {
 /** Names must be distinct, and none that means something already. */
 export function checkNames(
   owner: string,
-  hyper: string[],
-  letters: string[],
-  names: string[],
+  hyper: readonly string[],
+  state: Letters,
+  numbers: Letters,
 ): void {
+  const letters = [...state.letters, ...numbers.letters];
+  const names = [...state.names, ...numbers.names];
   const clash = (what: string, taken: readonly string[], given: readonly string[]) => {
     const name = given.find((each, i) => taken.includes(each) || given.indexOf(each) !== i);
     if (name === undefined) return;
@@ -50,9 +65,9 @@ export function checkNames(
       advice: `Names with a meaning of their own: ${taken.join(", ")}.`,
     });
   };
-  clash("names of tensors", ["p", "g"], letters);
+  clash("names of tensors and numbers", ["p", "g"], letters);
   clash("names in state dicts", ["step"], names);
-  clash("hyperparameters", ["params", "t", ...RUN_OPTIONS], hyper);
+  clash("hyperparameters", ["params", "t", ...RUN_OPTIONS, ...numbers.letters], hyper);
   const strange =
     letters.find((letter) => !/^[A-Za-z_]\w*$/.test(letter)) ??
     [...letters, ...names, ...hyper].find((name) => name === "__proto__");
@@ -63,10 +78,10 @@ export function checkNames(
       expected: "letters, digits and underscores, but not __proto__",
     });
   }
-  if (letters.length > MAX_STATE) {
+  if (state.letters.length > MAX_STATE) {
     throw new RuleError("TOO_MUCH_STATE", {
       subject: `${owner}: state`,
-      got: new Prose(`${letters.length} tensors`),
+      got: new Prose(`${state.letters.length} tensors`),
       expected: `at most ${MAX_STATE}`,
     });
   }

@@ -26,10 +26,11 @@ export type Interval = `${"[" | "("}${number}, ${number | "inf"}${"]" | ")"}`;
 
 /** What a rule's `step` gets: the parameter, its gradient and its state. */
 export type RuleTensors<S extends string> = Record<"p" | "g" | S, Tensor>;
-/** What it gives back: the new parameter and the new state, every slot of it. */
-export type RuleOutputs<S extends string> = Record<"p" | S, Tensor>;
+/** What it gives back: the new parameter and the new state, every slot and every number of it. */
+export type RuleOutputs<S extends string, N extends string = never> = Record<"p" | S, Tensor> &
+  Record<N, number>;
 
-export interface RuleSpec<H extends HyperDefaults, S extends string> {
+export interface RuleSpec<H extends HyperDefaults, S extends string, N extends string = never> {
   /** Name of the optimizer, e.g. `"Adam"`. */
   readonly name: string;
   /**
@@ -43,6 +44,12 @@ export interface RuleSpec<H extends HyperDefaults, S extends string> {
   readonly domain?: { readonly [K in keyof H]?: Interval };
   /** Names of the state tensors, or a map from the rule's letters to names in state dicts. */
   readonly state?: readonly S[] | Readonly<Record<S, string>>;
+  /**
+   * Names of the numbers that a rule remembers for each parameter, such as a running product, or a map
+   * from the rule's letters to names in state dicts. `step` gets them with the hyperparameters, 0 where
+   * t = 1, and returns them anew.
+   */
+  readonly numbers?: readonly N[] | Readonly<Record<N, string>>;
   /** Whether state dicts hold a count of steps (default true). */
   readonly counted?: boolean;
   /** What is wrong with a combination of hyperparameters, if anything is. */
@@ -53,8 +60,8 @@ export interface RuleSpec<H extends HyperDefaults, S extends string> {
    */
   readonly step: (
     tensors: RuleTensors<S>,
-    hyper: Hyper<H> & { readonly t: number },
-  ) => NoInfer<RuleOutputs<S>>;
+    hyper: Hyper<H> & { readonly t: number } & Readonly<Record<N, number>>,
+  ) => NoInfer<RuleOutputs<S, N>>;
 }
 
 /** A combination of hyperparameters that makes no sense. */
@@ -73,6 +80,9 @@ export interface RuleInfo {
   readonly slots: readonly string[];
   /** Names of the state tensors in state dicts, in the order of the slots. */
   readonly stateNames: readonly string[];
+  /** The numbers that it remembers, by the rule's own letters, and their names in state dicts. */
+  readonly numberLetters: readonly string[];
+  readonly numberNames: readonly string[];
   /** Whether state dicts hold a count of steps. */
   readonly counted: boolean;
   /**
@@ -104,14 +114,17 @@ export interface Rule<H extends HyperDefaults = HyperDefaults> extends RuleInfo 
  * @throws {RuleError} if names clash or something is missing, {OptionError} if a default lies outside
  *   its domain.
  */
-export function rule<const H extends HyperDefaults, S extends string = never>(
-  spec: RuleSpec<H, S>,
-): Rule<Hyper<H>> {
+export function rule<
+  const H extends HyperDefaults,
+  S extends string = never,
+  N extends string = never,
+>(spec: RuleSpec<H, S, N>): Rule<Hyper<H>> {
   checkSpec(spec);
   const hyper = frozenCopy(spec.hyper);
-  const state = stateOf(spec);
+  const state = lettersOf(spec.state);
+  const numbers = lettersOf(spec.numbers);
   const hyperNames = Object.keys(spec.hyper);
-  checkNames(spec.name, hyperNames, state.letters, state.names);
+  checkNames(spec.name, hyperNames, state, numbers);
   const made: Rule<Hyper<H>> = {
     name: spec.name,
     formula: trimLines(spec.formula ?? ""),
@@ -119,6 +132,8 @@ export function rule<const H extends HyperDefaults, S extends string = never>(
     hyperNames,
     slots: ["p", "g", ...state.letters],
     stateNames: state.names,
+    numberLetters: numbers.letters,
+    numberNames: numbers.names,
     counted: spec.counted ?? true,
     validate: validatorOf({ ...spec, hyper }, hyperNames),
     step: spec.step as Rule<Hyper<H>>["step"],
@@ -141,10 +156,15 @@ function trimLines(text: string): string {
   return lines.filter((line) => line !== "").join("\n");
 }
 
-function stateOf(spec: { readonly state?: readonly string[] | Readonly<Record<string, string>> }) {
-  const state = spec.state ?? [];
-  if (Array.isArray(state)) return { letters: state as string[], names: state as string[] };
-  return { letters: Object.keys(state), names: Object.values(state) as string[] };
+/** What a rule calls its state, and what state dicts call it. */
+export interface Letters {
+  readonly letters: string[];
+  readonly names: string[];
+}
+
+function lettersOf(given: readonly string[] | Readonly<Record<string, string>> = []): Letters {
+  if (Array.isArray(given)) return { letters: given as string[], names: given as string[] };
+  return { letters: Object.keys(given), names: Object.values(given) as string[] };
 }
 
 /** Whether the step that is a parameter's `t`-th flushes its state, see {@link FLUSH_PERIOD}. */

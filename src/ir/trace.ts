@@ -147,6 +147,11 @@ export class Trace {
     return this.record(op, left, this.operand(b), 0);
   }
 
+  fma(a: Operand, b: Operand, c: Operand): Expr {
+    const [left, right] = [this.operand(a), this.operand(b)];
+    return this.record(Op.fma, left, right, this.operand(c));
+  }
+
   select(mask: Mask, a: Operand, b: Operand): Expr {
     const condition = this.operand(mask.value);
     const left = this.operand(a);

@@ -62,6 +62,13 @@ export const sign = <O extends Expr>(x: O): O => unary("sign", Op.sign, x);
 /** x · x */
 export const sq = <O extends Expr>(x: O): O => traceOf("sq", x).binary(Op.mul, x, x) as O;
 
+/**
+ * a·b + c. In float32 the product is exact and the sum is rounded once (through float64: one time in
+ * 2^29 it differs from a true fused multiply-add); in float64 product and sum are rounded each.
+ */
+export const fma = <A extends Expr, B extends Operand, C extends Operand>(a: A, b: B, c: C) =>
+  traceOf("fma", a).fma(a, b, c) as Widest<A | B | C>;
+
 /** min(max(x, low), high) */
 export const clamp = <O extends Expr>(x: O, low: number, high: number): O =>
   min(max(x, low), high) as O;

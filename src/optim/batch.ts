@@ -10,6 +10,9 @@ export class Batch {
   group = 0;
   steps = 0;
   written = 0;
+  /** What the rule remembers besides tensors, and what it will remember once the step is taken. */
+  numbers: number[] = [];
+  nextNumbers: number[] = [];
   /** Steps taken that its entries do not know of yet. */
   taken = 0;
   /** The plans of what the rule did last, and the state written when it did. */
@@ -36,6 +39,7 @@ export class Batch {
     this.group = entry.group;
     this.steps = entry.steps;
     this.written = entry.written;
+    this.numbers = [...entry.numbers];
     this.taken = 0;
     this.traced = -1;
     this.bytes = -1;
@@ -49,8 +53,14 @@ export class Batch {
       entry.arena === this.arena &&
       entry.group === this.group &&
       entry.steps === this.steps &&
-      entry.written === this.written
+      entry.written === this.written &&
+      this.remembers(entry)
     );
+  }
+
+  private remembers({ numbers }: Entry): boolean {
+    for (let i = 0; i < numbers.length; i++) if (numbers[i] !== this.numbers[i]) return false;
+    return true;
   }
 
   add(entry: Entry, merge: boolean): void {

@@ -1,5 +1,12 @@
 /** The optimizers that come with Downhill, as classes; their equations stand in src/rules. */
 import { adam, adamw } from "../rules/adam.ts";
+import { rprop } from "../rules/rprop.ts";
+import { radam } from "../rules/radam.ts";
+import { nadam } from "../rules/nadam.ts";
+import { asgd } from "../rules/asgd.ts";
+import { adamax } from "../rules/adamax.ts";
+import { adagrad } from "../rules/adagrad.ts";
+import { adadelta } from "../rules/adadelta.ts";
 import { rmsprop } from "../rules/rmsprop.ts";
 import { sgd } from "../rules/sgd.ts";
 import { optimizerClass } from "./define.ts";
@@ -50,3 +57,86 @@ export class Adam extends /* @__PURE__ */ optimizerClass(adam) {}
  * Hutter (2019), https://arxiv.org/abs/1711.05101.
  */
 export class AdamW extends /* @__PURE__ */ optimizerClass(adamw) {}
+
+/**
+ * The gradient over its running root mean square, times that of the steps taken so far.
+ *
+ *     v ← ρ·v + (1 - ρ)·g²,   d = √(u + eps)/√(v + eps)·g,   u ← ρ·u + (1 - ρ)·d²,   p ← p - lr·d
+ *
+ * Options and defaults: `lr` 1, `rho` ρ 0.9, `eps` 1e-6, `weightDecay` 0 (L2), `maximize` false.
+ * State: `step`, `square_avg`, `acc_delta`. 28 bytes per float32 parameter and step. As
+ * `torch.optim.Adadelta`; Zeiler (2012), https://arxiv.org/abs/1212.5701.
+ */
+export class Adadelta extends /* @__PURE__ */ optimizerClass(adadelta) {}
+
+/**
+ * The gradient over the root of the sum of all its squares so far.
+ *
+ *     s ← s + g²,   p ← p - lr/(1 + (t - 1)·lrDecay) · g / (√s + eps)
+ *
+ * Options and defaults: `lr` 1e-2, `lrDecay` 0, `weightDecay` 0 (L2), `initialAccumulatorValue` 0 (s
+ * before the first step), `eps` 1e-10, `maximize` false. State: `step`, `sum`. 20 bytes per float32
+ * parameter and step. As `torch.optim.Adagrad`; Duchi, Hazan and Singer (2011),
+ * https://jmlr.org/papers/v12/duchi11a.html.
+ */
+export class Adagrad extends /* @__PURE__ */ optimizerClass(adagrad) {}
+
+/**
+ * Adam with the largest gradient of late in the place of the root mean square.
+ *
+ *     m ← b1·m + (1 - b1)·g,   u ← max(b2·u, |g| + eps),   p ← p - lr/(1 - b1ᵗ) · m/u
+ *
+ * Options and defaults: `lr` 2e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0 (L2), `maximize`
+ * false. State: `step`, `exp_avg`, `exp_inf`. 28 bytes per float32 parameter and step. As
+ * `torch.optim.Adamax`; Kingma and Ba (2015), https://arxiv.org/abs/1412.6980.
+ */
+export class Adamax extends /* @__PURE__ */ optimizerClass(adamax) {}
+
+/**
+ * Stochastic gradient descent with steps that shrink, and the average of where it has been.
+ *
+ *     p ← (1 - λ·η)·p - η·g,   a ← a + μ·(p - a),   then η ← lr/(1 + λ·lr·t)^α,   μ ← 1/max(1, t - t0)
+ *
+ * Options and defaults: `lr` 1e-2, `lambd` λ 1e-4, `alpha` α 0.75, `t0` 1e6, `weightDecay` 0 (L2),
+ * `maximize` false. State: `step`, `eta`, `mu`, and the average `ax`. 20 bytes per float32 parameter
+ * and step. As `torch.optim.ASGD`; Polyak and Juditsky (1992), https://doi.org/10.1137/0330046.
+ */
+export class ASGD extends /* @__PURE__ */ optimizerClass(asgd) {}
+
+/**
+ * Adam with Nesterov's look ahead.
+ *
+ *     μₜ = b1·(1 - 0.96^(t·ψ)/2),   Π = μ₁ ⋯ μₜ,   m and v as Adam
+ *     p ← p - lr·((1 - μₜ)/(1 - Π)·g + μₜ₊₁/(1 - Π·μₜ₊₁)·m) / (√(v/(1 - b2ᵗ)) + eps)
+ *
+ * Options and defaults: `lr` 2e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0 (L2, or with
+ * `decoupledWeightDecay` true as in AdamW), `momentumDecay` ψ 4e-3, `maximize` false. State: `step`,
+ * `mu_product`, `exp_avg`, `exp_avg_sq`. 28 bytes per float32 parameter and step. As
+ * `torch.optim.NAdam`; Dozat (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ.
+ */
+export class NAdam extends /* @__PURE__ */ optimizerClass(nadam) {}
+
+/**
+ * Adam that goes by the mean gradient alone until it can estimate its second moment.
+ *
+ *     m and v as Adam,   ρ∞ = 2/(1 - b2) - 1,   ρ = ρ∞ - 2t·b2ᵗ/(1 - b2ᵗ)
+ *     p ← p - lr·r·√(1 - b2ᵗ)·m̂/(√v + eps) if ρ > 5, else p ← p - lr·m̂
+ *     r = √((ρ - 4)(ρ - 2)ρ∞ / ((ρ∞ - 4)(ρ∞ - 2)ρ)),   m̂ = m/(1 - b1ᵗ)
+ *
+ * Options and defaults: `lr` 1e-3, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` 0 (L2, or with
+ * `decoupledWeightDecay` true as in AdamW), `maximize` false. State: `step`, `exp_avg`, `exp_avg_sq`.
+ * 28 bytes per float32 parameter and step. As `torch.optim.RAdam`; Liu et al. (2020),
+ * https://arxiv.org/abs/1908.03265.
+ */
+export class RAdam extends /* @__PURE__ */ optimizerClass(radam) {}
+
+/**
+ * A step size for each element, by whether the gradient keeps its sign; for full batches.
+ *
+ *     c = g·(g before),   s ← clamp(s·(η⁺ if c > 0, η⁻ if c < 0, else 1)),   p ← p - s·sign(g where c ≥ 0)
+ *
+ * Options and defaults: `lr` 1e-2 (the first s), `etas` [η⁻ 0.5, η⁺ 1.2], `stepSizes` [1e-6, 50],
+ * `maximize` false. State: `step`, `prev`, `step_size`. 28 bytes per float32 parameter and step. As
+ * `torch.optim.Rprop`; Riedmiller and Braun (1993), https://doi.org/10.1109/ICNN.1993.298623.
+ */
+export class Rprop extends /* @__PURE__ */ optimizerClass(rprop) {}

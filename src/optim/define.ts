@@ -34,8 +34,10 @@ export function optimizerClass<H extends HyperDefaults>(made: Rule<H>): Optimize
  *
  * @throws as {@link rule} does.
  */
-export function defineOptimizer<const H extends HyperDefaults, S extends string = never>(
-  spec: RuleSpec<H, S>,
-): OptimizerClass<Hyper<H>> {
+export function defineOptimizer<
+  const H extends HyperDefaults,
+  S extends string = never,
+  N extends string = never,
+>(spec: RuleSpec<H, S, N>): OptimizerClass<Hyper<H>> {
   return optimizerClass(rule(spec));
 }

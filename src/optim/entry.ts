@@ -22,6 +22,8 @@ export interface Entry {
   steps: number;
   /** Bit i: state slot i has been written. */
   written: number;
+  /** What the rule remembers besides tensors; empty before the first step. Current once settled. */
+  numbers: readonly number[];
 }
 
 /**

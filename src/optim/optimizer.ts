@@ -231,6 +231,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
       had: false,
       steps: 0,
       written: 0,
+      numbers: [],
     };
     this.entries.push(entry);
     arena.entries.push(entry);

@@ -34,7 +34,8 @@ function regionsOf(rule: Rule, group: Group, fuse: boolean): number {
   for (const t of [1, 2]) {
     trace.begin(t === 1 ? -1 : 0);
     const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
-    const numbers = { ...group, t: rule.counted ? t : NaN };
+    const remembered = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
+    const numbers = { ...group, ...remembered, t: rule.counted ? t : NaN };
     trace.finish(rule.step(tensors as never, numbers as never));
     const plan = planOf(programOf(trace, { flush: false }), fuse);
     used |= plan.usedMask;

@@ -42,7 +42,7 @@ export class RuleRun {
     };
     Object.defineProperty(numbers, "t", { get: readTime, enumerable: true });
     // A property that has held something else keeps its numbers by reference and copies none.
-    for (const name of rule.hyperNames) numbers[name] = undefined;
+    for (const name of [...rule.hyperNames, ...rule.numberLetters]) numbers[name] = undefined;
   }
 
   /**
@@ -89,7 +89,7 @@ export class RuleRun {
       batch.uniforms[i] = value;
     }
     batch.version++;
-    batch.timeless = !clock.read;
+    batch.timeless = !clock.read && this.rule.numberLetters.length === 0;
     batch.traced = batch.written;
   }
 
@@ -103,8 +103,17 @@ export class RuleRun {
       numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
     }
     this.clock.now = rule.counted ? batch.steps + 1 : NaN;
+    const { numberLetters } = rule;
+    for (let i = 0; i < numberLetters.length; i++) {
+      numbers[numberLetters[i]!] = batch.numbers[i] ?? 0;
+    }
     const outputs = rule.step(tensors as never, numbers as never);
     trace.finish(outputs, this.zeroGrad);
+    for (let i = 0; i < numberLetters.length; i++) {
+      const value: unknown = outputs[numberLetters[i]!];
+      if (!Number.isFinite(value)) this.refuseNumber(numberLetters[i]!, value);
+      batch.nextNumbers[i] = value as number;
+    }
     return outputs;
   }
 
@@ -131,6 +140,14 @@ export class RuleRun {
     return true;
   }
 
+  private refuseNumber(letter: string, value: unknown): never {
+    throw new RuleError("MISSING_OUTPUT", {
+      subject: `${this.rule.name}: what step() returned for ${JSON.stringify(letter)}`,
+      got: value,
+      expected: "a finite number",
+    });
+  }
+
   private refuseImpure(): never {
     throw new RuleError("IMPURE", {
       subject: `${this.rule.name}: step()`,
@@ -150,13 +167,14 @@ export class RuleRun {
   }
 
   private checkOutputs(outputs: object): void {
-    const { slots, name } = this.rule;
-    const strange = Object.keys(outputs).find((key) => key === "g" || !slots.includes(key));
+    const { slots, name, numberLetters } = this.rule;
+    const known = [...slots.filter((_, i) => i !== 1), ...numberLetters];
+    const strange = Object.keys(outputs).find((key) => !known.includes(key));
     if (strange === undefined) return;
     throw new RuleError("UNKNOWN_OUTPUT", {
       subject: `${name}: what step() returned`,
       got: strange,
-      expected: `only ${slots.filter((_, i) => i !== 1).join(", ")}`,
+      expected: `only ${known.join(", ")}`,
     });
   }
 }

@@ -44,6 +44,7 @@ export function saveState(
   for (const entry of entries) {
     if (entry.steps === 0 && entry.written === 0) continue;
     const saved: ParameterState = rule.counted ? { step: entry.steps } : {};
+    rule.numberNames.forEach((name, i) => (saved[name] = entry.numbers[i]!));
     rule.stateNames.forEach((name, slot) => {
       if (!((entry.written >> slot) & 1)) return;
       saved[name] = entry.arena.view(slot + 2, entry.home, entry.parameter.size).slice();
@@ -189,13 +190,18 @@ function checkParameterState(
 ): void {
   const where = `state of ${JSON.stringify(key)}`;
   if (!isObject(state)) throw refusal(rule, where, state, "an object");
-  const known = rule.counted ? ["step", ...rule.stateNames] : rule.stateNames;
+  const counts = rule.counted ? ["step", ...rule.numberNames] : [];
+  const known = [...counts, ...rule.stateNames];
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);
     if (slot === "step") {
       const fits = Number.isSafeInteger(value) && (value as number) >= 0;
       if (fits && (value as number) < MAX_STEPS) continue;
       throw refusal(rule, `${where}: step`, value, "a whole number from 0 to 2^53 - 3");
+    }
+    if (rule.numberNames.includes(slot)) {
+      if (Number.isFinite(value)) continue;
+      throw refusal(rule, `${where}: ${slot}`, value, "a finite number");
     }
     if (dtypeOf(value) !== parameter.dtype || (value as TypedArray).length !== parameter.size) {
       const wanted = parameter.dtype === "float32" ? "Float32Array" : "Float64Array";
@@ -209,8 +215,9 @@ function checkParameterState(
       );
     }
   }
-  if (rule.counted && !Object.hasOwn(state, "step")) {
-    throw refusal(rule, where, Object.keys(state), "a step among them");
+  const missing = counts.find((name) => !Object.hasOwn(state, name));
+  if (missing !== undefined) {
+    throw refusal(rule, where, Object.keys(state), `a ${missing} among them`);
   }
 }
 
@@ -226,6 +233,7 @@ function reserve(rule: RuleInfo, entries: readonly Entry[], dict: StateDict): vo
 
 function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined): void {
   entry.steps = rule.counted && saved ? (saved["step"] as number) : 0;
+  entry.numbers = saved ? rule.numberNames.map((name) => saved[name] as number) : [];
   entry.written = 0;
   rule.stateNames.forEach((name, slot) => {
     const region = slot + 2;

@@ -80,6 +80,7 @@ export class Stepper {
         const entry = batch.entries[i]!;
         entry.steps = batch.steps;
         entry.written = batch.written;
+        if (batch.numbers.length > 0) entry.numbers = [...batch.numbers];
       }
       batch.taken = 0;
     }
@@ -187,6 +188,8 @@ export class Stepper {
   private commit(batch: Batch): void {
     batch.taken++;
     if (this.rule.counted) batch.steps++;
+    const { numbers, nextNumbers } = batch;
+    for (let i = 0; i < nextNumbers.length; i++) numbers[i] = nextNumbers[i]!;
     batch.written |= batch.plan.storeMask >>> 2;
   }
 }

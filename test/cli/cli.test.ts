@@ -61,6 +61,20 @@ describe("explain", () => {
                lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, amsgrad=false, maximize=false, decoupledWeightDecay=false
       AdamW    28 bytes per parameter; state: exp_avg, exp_avg_sq
                lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0.01, amsgrad=false, maximize=false
+      Adagrad  20 bytes per parameter; state: sum
+               lr=0.01, lrDecay=0, weightDecay=0, initialAccumulatorValue=0, eps=1e-10, maximize=false
+      Adadelta 28 bytes per parameter; state: square_avg, acc_delta
+               lr=1, rho=0.9, eps=0.000001, weightDecay=0, maximize=false
+      Adamax   28 bytes per parameter; state: exp_avg, exp_inf
+               lr=0.002, betas=0.9,0.999, eps=1e-8, weightDecay=0, maximize=false
+      NAdam    28 bytes per parameter; state: exp_avg, exp_avg_sq
+               lr=0.002, betas=0.9,0.999, eps=1e-8, weightDecay=0, momentumDecay=0.004, decoupledWeightDecay=false, maximize=false
+      RAdam    28 bytes per parameter; state: exp_avg, exp_avg_sq
+               lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, decoupledWeightDecay=false, maximize=false
+      ASGD     16 bytes per parameter; state: ax
+               lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000, weightDecay=0, maximize=false
+      Rprop    28 bytes per parameter; state: prev, step_size
+               lr=0.01, etas=0.5,1.2, stepSizes=0.000001,50, maximize=false
 
       More with: downhill explain <name>, e.g. downhill explain adam --amsgrad
       "
@@ -229,6 +243,8 @@ describe("compare", () => {
   });
 });
 
+const names = "sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, radam, asgd, rprop";
+
 describe("wrong use ends with code 2 and says what to do", () => {
   const hint = "(--help shows what there is)";
   test.each([
@@ -245,22 +261,19 @@ describe("wrong use ends with code 2 and says what to do", () => {
       `error: option '--epochs <n>' argument '0.5' is invalid. got 0.5, expected a whole number from 1 on.\n${hint}`,
     ],
     [
-      ["train", "--optimizer", "adamax"],
-      `downhill: optimizer: got "adamax", expected one of sgd, rmsprop, adam, adamw.`,
+      ["train", "--optimizer", "lion"],
+      `downhill: optimizer: got "lion", expected one of ${names}.`,
     ],
     [
       ["train", "--optimizer", "sgd", "--betas", "0.9,0.99"],
-      "downhill: --betas: got it for SGD, expected it only for Adam, AdamW.",
+      "downhill: --betas: got it for SGD, expected it only for Adam, AdamW, Adamax, NAdam, RAdam.",
     ],
     [["train", "--lr", "-1"], "downhill: Adam: lr: got -1, expected a finite number in [0, inf)."],
     [
       ["compare", "--optimizers", "sgd,lion"],
       `downhill: --optimizers: got "lion", expected some of sgd, momentum, rmsprop, adam.`,
     ],
-    [
-      ["explain", "lion"],
-      `downhill: optimizer: got "lion", expected one of sgd, rmsprop, adam, adamw.`,
-    ],
+    [["explain", "lion"], `downhill: optimizer: got "lion", expected one of ${names}.`],
     [
       ["explain", "adam", "--momentum", "0.9"],
       "downhill: --momentum: got it for Adam, expected it only for SGD, RMSprop.",

@@ -1,7 +1,20 @@
 /** PyTorch's recorded trajectories, and how a run of ours is measured against them. */
 import { readFileSync } from "node:fs";
 import type { DType, Optimizer, Parameter, PlanOptions, TypedArray } from "../../src/index.ts";
-import { Adam, AdamW, parameter, RMSprop, SGD } from "../../src/index.ts";
+import {
+  Adadelta,
+  Adagrad,
+  Adam,
+  Adamax,
+  AdamW,
+  ASGD,
+  NAdam,
+  parameter,
+  RAdam,
+  RMSprop,
+  Rprop,
+  SGD,
+} from "../../src/index.ts";
 
 type Values = Record<string, number[]>;
 
@@ -16,7 +29,19 @@ export interface GoldenCase {
   readonly state: Record<string, Record<string, number | number[]>>;
 }
 
-export const optimizers = { SGD, RMSprop, Adam, AdamW };
+export const optimizers = {
+  SGD,
+  RMSprop,
+  Adam,
+  AdamW,
+  Adagrad,
+  Adadelta,
+  Adamax,
+  NAdam,
+  RAdam,
+  ASGD,
+  Rprop,
+};
 export type OptimizerName = keyof typeof optimizers;
 
 export function goldenCases(name: OptimizerName): GoldenCase[] {
@@ -56,7 +81,10 @@ export function createTask(name: OptimizerName, golden: GoldenCase, plan: PlanOp
     } as { name: string });
   }
   const options = { ...camelCase(golden.options), ...plan };
-  const optimizer = new optimizers[name](Object.values(parameters), options as never);
+  const optimizer = new (optimizers[name] as typeof SGD)(
+    Object.values(parameters),
+    options as never,
+  );
   return { optimizer: optimizer as unknown as Optimizer, parameters };
 }
 

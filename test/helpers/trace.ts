@@ -16,13 +16,14 @@ type Step = (tensors: never, numbers: never) => Readonly<Record<string, unknown>
 /** Lets a rule write itself onto a trace. */
 export function record(
   trace: Trace,
-  { step }: { readonly step: Step },
+  { step, numberLetters = [] }: { readonly step: Step; readonly numberLetters?: readonly string[] },
   hyper: object,
   { fresh = false, t = 1 }: TraceOptions = {},
 ): Trace {
   trace.begin(fresh ? -1 : 0);
   const tensors = Object.fromEntries(trace.slots.map((slot, index) => [slot, trace.slot(index)]));
-  trace.finish(step(tensors as never, { ...hyper, t } as never));
+  const numbers = Object.fromEntries(numberLetters.map((letter) => [letter, 0.5]));
+  trace.finish(step(tensors as never, { ...hyper, ...numbers, t } as never));
   return trace;
 }
 

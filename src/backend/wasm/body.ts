@@ -20,6 +20,11 @@ export type Width = "vector" | "scalar";
  */
 export const addressOf = (slot: string): string => `${slot}*`;
 
+/** Lanes of `i8x16.shuffle` that bring the upper half of a vector down. */
+const UPPER_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+/** Lanes that join the lower halves of two vectors. */
+const LOWER_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+
 export class Body {
   readonly width: Width;
   private readonly kernel: KernelIr;
@@ -114,6 +119,8 @@ export class Body {
         return this.writer.emit(this.width === "vector" ? "v128.bitselect" : "select");
       case Op.flush:
         return this.flush(args[0]!);
+      case Op.fma:
+        return this.fma(args.map((arg) => this.keep(arg)));
       default:
         for (const arg of args) this.value(arg);
         this.emit(opInfo(op).name);
@@ -135,6 +142,44 @@ export class Body {
     this.writer.get(this.constant(flushThreshold(this.dtype)));
     this.emit("lt");
     this.writer.emit(this.width === "vector" ? "v128.andnot" : "select");
+  }
+
+  /** a·b + c; float32 goes through float64, where the product is exact. */
+  private fma(names: readonly string[]): void {
+    const { writer } = this;
+    if (this.dtype === "float64") {
+      names.forEach((name, i) => {
+        writer.get(name);
+        if (i > 0) this.emit(i === 1 ? "mul" : "add");
+      });
+      return;
+    }
+    if (this.width === "scalar") {
+      names.forEach((name, i) => {
+        writer.get(name);
+        writer.emit("f64.promote_f32");
+        if (i > 0) writer.emit(i === 1 ? "f64.mul" : "f64.add");
+      });
+      return writer.emit("f32.demote_f64");
+    }
+    for (const half of [0, 1] as const) {
+      names.forEach((name, i) => {
+        this.widened(name, half);
+        if (i > 0) writer.emit(i === 1 ? "f64x2.mul" : "f64x2.add");
+      });
+      writer.emit("f32x4.demote_f64x2_zero");
+    }
+    writer.emit("i8x16.shuffle", ...LOWER_HALVES);
+  }
+
+  /** Two elements of a vector of float32, the lower or the upper ones, as float64. */
+  widened(name: string, half: 0 | 1): void {
+    this.writer.get(name);
+    if (half === 1) {
+      this.writer.get(name);
+      this.writer.emit("i8x16.shuffle", ...UPPER_HALF);
+    }
+    this.writer.emit("f64x2.promote_low_f32x4");
   }
 
   /** (x > 0) - (x < 0) */

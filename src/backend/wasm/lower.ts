@@ -18,8 +18,6 @@ import { FunctionWriter } from "./writer.ts";
 const VECTOR_BYTES = 16;
 /** Kernels of up to this many values are unrolled four times, longer ones twice. */
 const SHORT_KERNEL = 16;
-/** Lanes of `i8x16.shuffle` that bring the upper half of a vector down. */
-const UPPER_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /** Where things stand in a job block; pointers come first. */
 export interface JobLayout {
@@ -174,24 +172,17 @@ class Lowering {
     const { op, args } = this.kernel.nodes[id]!;
     const names = args.map((arg) => body.keep(arg));
     const halves = this.dtype === "float32" ? 2 : 1;
-    for (let half = 0; half < halves; half++) {
+    for (let half = 0 as 0 | 1; half < halves; half++) {
       const accumulator = accumulatorOf(reduction, (offset / VECTOR_BYTES) * halves + half);
       this.writer.get(accumulator);
-      for (const name of names) this.widened(name, half);
+      for (const name of names) {
+        if (halves === 2) body.widened(name, half);
+        else this.writer.get(name);
+      }
       if (op === Op.dot) this.writer.emit("f64x2.mul");
       this.writer.emit("f64x2.add");
       this.writer.set(accumulator, "v128");
     }
-  }
-
-  private widened(name: string, half: number): void {
-    this.writer.get(name);
-    if (this.dtype === "float64") return;
-    if (half === 1) {
-      this.writer.get(name);
-      this.writer.emit("i8x16.shuffle", ...UPPER_HALF);
-    }
-    this.writer.emit("f64x2.promote_low_f32x4");
   }
 
   /** Adds one element to the lane in memory whose turn it is. */
