@@ -153,6 +153,12 @@ test("params and groups", () => {
 });
 
 test("rules", () => {
+  const pairs = rule({
+    name: "R",
+    hyper: { eps: [null, 1] },
+    domain: { eps: "[0, inf)" },
+    step: ({ p }) => ({ p }),
+  });
   expect(
     refusals({
       "a state tensor called p": ofRule({ state: ["p"] }),
@@ -168,6 +174,9 @@ test("rules", () => {
       "a domain that is none": ofRule({ hyper: { lr: 1 }, domain: { lr: "0..1" } }),
       "a default outside its domain": ofRule({ hyper: { lr: 2 }, domain: { lr: "[0, 1]" } }),
       "a default that is NaN": ofRule({ hyper: { lr: NaN } }),
+      "null in a pair": () => pairs.validate({ eps: [1, null] }),
+      "a pair's other number": () => pairs.validate({ eps: [-1, 1] }),
+      "a domain without a lower end": ofRule({ hyper: { lr: 1 }, domain: { lr: "(-inf, 0]" } }),
       "an open domain": ofRule({ hyper: { lr: 0 }, domain: { lr: "(0, inf)" } }),
     }),
   ).toMatchInlineSnapshot(`
@@ -175,14 +184,17 @@ test("rules", () => {
       "a default outside its domain": "OptionError BAD_HYPERPARAMETER: R: lr: got 2, expected a finite number in [0, 1].",
       "a default that is NaN": "OptionError BAD_HYPERPARAMETER: R: lr: got NaN, expected a finite number.",
       "a domain that is none": "RuleError BAD_DOMAIN: R: domain of lr: got "0..1", expected an interval such as "[0, 1)" or "(0, inf)".",
+      "a domain without a lower end": "OptionError BAD_HYPERPARAMETER: R: lr: got 1, expected a finite number in (-inf, 0].",
       "a hyperparameter called backend": "RuleError NAME_CLASH: R: hyperparameters: got "backend", which is taken, expected each name once. Names with a meaning of their own: params, t, foreach, compile, backend, flushSubnormals, threads.",
       "a hyperparameter called params": "RuleError NAME_CLASH: R: hyperparameters: got "params", which is taken, expected each name once. Names with a meaning of their own: params, t, foreach, compile, backend, flushSubnormals, threads.",
       "a hyperparameter called t": "RuleError NAME_CLASH: R: hyperparameters: got "t", which is taken, expected each name once. Names with a meaning of their own: params, t, foreach, compile, backend, flushSubnormals, threads.",
       "a letter that is none": "RuleError BAD_NAME: R: names of tensors and hyperparameters: got "m-1", expected letters, digits and underscores, but not __proto__.",
+      "a pair's other number": "OptionError BAD_HYPERPARAMETER: R: eps[0]: got -1, expected a finite number in [0, inf) or null.",
       "a slot called __proto__": "RuleError BAD_NAME: R: names of tensors and hyperparameters: got "__proto__", expected letters, digits and underscores, but not __proto__.",
       "a slot called step": "RuleError NAME_CLASH: R: names in state dicts: got "step", which is taken, expected each name once. Names with a meaning of their own: step.",
       "a state tensor called p": "RuleError NAME_CLASH: R: names of tensors and numbers: got "p", which is taken, expected each name once. Names with a meaning of their own: p, g.",
       "an open domain": "OptionError BAD_HYPERPARAMETER: R: lr: got 0, expected a finite number in (0, inf).",
+      "null in a pair": "OptionError BAD_HYPERPARAMETER: R: eps[1]: got null, expected a finite number in [0, inf).",
       "the same letter twice": "RuleError NAME_CLASH: R: names of tensors and numbers: got "m", which is taken already, expected each name once. Names with a meaning of their own: p, g.",
       "the same name twice": "RuleError NAME_CLASH: R: names in state dicts: got "average", which is taken already, expected each name once. Names with a meaning of their own: step.",
       "too much state": "RuleError TOO_MUCH_STATE: R: state: got 31 tensors, expected at most 30.",

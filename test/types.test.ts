@@ -8,6 +8,7 @@ import {
   parameter,
   type Parameter,
   RMSprop,
+  rule,
   SGD,
 } from "../src/index.ts";
 
@@ -55,6 +56,15 @@ describe("parameters", () => {
 });
 
 describe("rules", () => {
+  test("have pairs, of which a number may be open", () => {
+    const made = rule({ name: "R", hyper: { eps: [null, 1e-3] }, step: ({ p }) => ({ p }) });
+    expectTypeOf(made.hyper.eps).toEqualTypeOf<readonly [number | null, number]>();
+    // @ts-expect-error: the second number has a default
+    expect(() => made.validate({ eps: [null, null] } satisfies typeof made.hyper)).toThrow(
+      "eps[1]",
+    );
+  });
+
   test("are held to their state and hyperparameters", () => {
     const Rule = defineOptimizer({
       name: "Rule",

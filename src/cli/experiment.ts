@@ -34,7 +34,7 @@ export interface NamedWeights {
 }
 
 /** The value of an optimizer's option. */
-export type OptionValue = number | boolean | readonly number[];
+export type OptionValue = number | boolean | readonly (number | null)[];
 
 /** One optimizer of the comparison. */
 export interface ComparedOptimizer {

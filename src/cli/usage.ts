@@ -27,41 +27,46 @@ function wholeNumberFrom(text: string): number {
   throw new InvalidArgumentError(`got ${text}, expected a whole number from 1 on.`);
 }
 
-function numbersFrom(text: string): number[] {
-  return text.split(",").map(numberFrom);
+/** A number, or several of which some may be open: `0.5`, `0.9,0.999`, `null,1e-3`. */
+function hyperValueFrom(text: string): OptionValue {
+  if (!text.includes(",")) return numberFrom(text);
+  return text.split(",").map((part) => (part.trim() === "null" ? null : numberFrom(part)));
 }
 
 function widthsFrom(text: string): number[] {
   return text.split(",").map(wholeNumberFrom);
 }
 
-/** All hyperparameters of all rules, with an example value of each. */
-function allHyper(): HyperDefaults {
-  return Object.assign({}, ...Object.values(catalog).map((rule) => rule.hyper)) as HyperDefaults;
+/** The names of all hyperparameters of all rules. */
+function allHyper(): Set<string> {
+  return new Set(Object.values(catalog).flatMap((rule) => Object.keys(rule.hyper)));
 }
 
 /** One option for each hyperparameter of any rule; the rule itself refuses what it does not have. */
 export function addHyperOptions(command: Command): Command {
-  for (const [name, example] of Object.entries(allHyper())) {
+  for (const name of allHyper()) {
     const owners = Object.values(catalog).filter((rule) => Object.hasOwn(rule.hyper, name));
     const about = owners.map((rule) => rule.name).join(", ");
-    if (typeof example === "boolean") {
-      command.addOption(new Option(`--${kebab(name)}`, about).helpGroup(HYPER));
-    } else {
-      const [shape, parse] =
-        typeof example === "number" ? ["number", numberFrom] : ["a,b", numbersFrom];
-      const option = new Option(`--${kebab(name)} <${shape}>`, about).helpGroup(HYPER);
-      command.addOption(option.argParser(parse as (text: string) => unknown));
-    }
+    // Two rules may mean different things by one name: Adam's eps is a number, Adafactor's a pair.
+    const shapes = new Set(owners.map(({ hyper }) => shapeOf(hyper[name]!)));
+    const value = shapes.has("") ? "" : ` <${[...shapes].join("|")}>`;
+    const option = new Option(`--${kebab(name)}${value}`, about).helpGroup(HYPER);
+    command.addOption(value === "" ? option : option.argParser(hyperValueFrom));
   }
   return command;
+}
+
+/** How a hyperparameter's value is written; nothing for a switch. */
+function shapeOf(example: HyperDefaults[string]): string {
+  if (typeof example === "boolean") return "";
+  return typeof example === "number" ? "number" : "a,b";
 }
 
 const HYPER = "Hyperparameters (of which optimizers):";
 
 /** The hyperparameters that were given. */
 export function hyperFrom(flags: Readonly<Record<string, unknown>>): Record<string, OptionValue> {
-  const given = Object.keys(allHyper()).filter((name) => flags[name] !== undefined);
+  const given = [...allHyper()].filter((name) => flags[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, flags[name] as OptionValue]));
 }
 
@@ -151,6 +156,9 @@ export function planFrom(flags: Readonly<Record<string, unknown>>): PlanOptions 
 /** Options as they read in tables and titles, e.g. `lr=0.001, betas=0.9,0.999`. */
 export function showOptions(options: Readonly<Record<string, OptionValue>>): string {
   return Object.entries(options)
-    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name}=${Array.isArray(value) ? value.map(String).join(",") : String(value)}`,
+    )
     .join(", ");
 }

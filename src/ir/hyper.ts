@@ -3,7 +3,7 @@
  * written as intervals. It is asked at construction and again in every step, so it allocates nothing.
  */
 import { OptionError, RuleError } from "../errors.ts";
-import type { Hyper, HyperDefaults, RuleInfo, RuleSpec } from "./rule.ts";
+import type { Hyper, HyperDefaults, HyperPair, RuleInfo, RuleSpec } from "./rule.ts";
 
 interface Range {
   readonly text: string;
@@ -37,8 +37,9 @@ export function validatorOf<H extends HyperDefaults>(
 
 function parseInterval(owner: string, option: string, text: string): Range {
   const match = /^([[(])([^,]+), ([^\])]+)([\])])$/.exec(text);
-  const low = Number(match?.[2]);
-  const high = match?.[3] === "inf" ? Infinity : Number(match?.[3]);
+  const [low, high] = [match?.[2], match?.[3]].map((end) =>
+    Number(end?.replace("inf", "Infinity")),
+  ) as [number, number];
   if (!match || Number.isNaN(low) || Number.isNaN(high)) {
     throw new RuleError("BAD_DOMAIN", {
       subject: `${owner}: domain of ${option}`,
@@ -58,7 +59,7 @@ interface Where {
 function validateOne(
   where: Where,
   option: string,
-  example: number | boolean | readonly [number, number],
+  example: number | boolean | HyperPair,
   range: Range | undefined,
   value: unknown,
 ): void {
@@ -70,7 +71,11 @@ function validateOne(
     if (!Array.isArray(value) || value.length !== example.length) {
       refuse(where, option, value, `an array of ${example.length} numbers`);
     }
-    for (let i = 0; i < value.length; i++) validateNumber(where, option, i, range, value[i]);
+    for (let i = 0; i < value.length; i++) {
+      const mayBeNull = example[i] === null;
+      if (mayBeNull && value[i] === null) continue;
+      validateNumber(where, option, i, range, value[i], mayBeNull ? " or null" : "");
+    }
   }
 }
 
@@ -80,6 +85,7 @@ function validateNumber(
   index: number,
   range: Range | undefined,
   value: unknown,
+  orElse = "",
 ): void {
   const fits =
     typeof value === "number" &&
@@ -89,7 +95,7 @@ function validateNumber(
         (range.openHigh ? value < range.high : value <= range.high)));
   if (fits) return;
   const expected = range ? `a finite number in ${range.text}` : "a finite number";
-  refuse(where, index < 0 ? option : `${option}[${index}]`, value, expected);
+  refuse(where, index < 0 ? option : `${option}[${index}]`, value, expected + orElse);
 }
 
 function refuse(where: Where, option: string, value: unknown, expected: string): never {

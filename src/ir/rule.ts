@@ -9,20 +9,28 @@ import { FLUSH_PERIOD } from "./op.ts";
 import { checkNames, checkSpec } from "./rule-check.ts";
 import type { Tensor } from "./trace.ts";
 
-/** Defaults of hyperparameters: numbers, switches and pairs such as Adam's betas. */
-export type HyperDefaults = Readonly<Record<string, number | boolean | readonly [number, number]>>;
+/**
+ * Defaults of hyperparameters: numbers, switches, and pairs such as Adam's betas. A number of a pair
+ * that is `null` by default may be `null`: the rule then finds one itself.
+ */
+export type HyperDefaults = Readonly<Record<string, number | boolean | HyperPair>>;
+
+/** Two numbers, which may be unknown. */
+export type HyperPair = readonly [number | null, number | null];
+
+type WidenedPart<T> = null extends T ? number | null : number;
 
 type Widened<T> = T extends boolean
   ? boolean
-  : T extends number
-    ? number
-    : readonly [number, number];
+  : T extends readonly [infer A, infer B]
+    ? readonly [WidenedPart<A>, WidenedPart<B>]
+    : number;
 
 /** The types behind a rule's defaults. */
 export type Hyper<H extends HyperDefaults> = { -readonly [K in keyof H]: Widened<H[K]> };
 
 /** Where a number may lie: `"[0, inf)"` is 0 ≤ x < ∞. Numbers must be finite in any case. */
-export type Interval = `${"[" | "("}${number}, ${number | "inf"}${"]" | ")"}`;
+export type Interval = `${"[" | "("}${number | "-inf"}, ${number | "inf"}${"]" | ")"}`;
 
 /** What a rule's `step` gets: the parameter, its gradient and its state. */
 export type RuleTensors<S extends string> = Record<"p" | "g" | S, Tensor>;
