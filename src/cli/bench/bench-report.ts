@@ -109,6 +109,8 @@ export function sayings({ optimizer, rows, bandwidth }: Comparison): string[] {
   for (const [ours, limit] of [
     ["fused-1", "native-1"],
     ["fused", "native"],
+    ["fused-1", "native-128-1"],
+    ["fused", "native-128"],
   ] as const) {
     const [row, native] = [byKey(ours), byKey(limit)];
     if (!row || !native || row.threads !== native.threads) continue;

@@ -7,7 +7,7 @@ import { acquire } from "../arena-share.ts";
 import type { Contender, PeerVersion, Runner } from "../contender.ts";
 import { timed } from "../values.ts";
 import { bandwidthOf, type Bandwidth } from "./bandwidth.ts";
-import { flags, loadLibrary, type Library } from "./library.ts";
+import { flags, loadLibrary, NARROW, type Library } from "./library.ts";
 import { loopOf, numbersOf } from "./numbers.ts";
 
 export type { Bandwidth } from "./bandwidth.ts";
@@ -19,7 +19,10 @@ export interface Native {
   readonly bandwidth: Bandwidth | null;
 }
 
-/** The rows `native-1` and, for more than one thread, `native`; or none and why. */
+/**
+ * The rows `native-1` and, for more than one thread, `native`; the same with vectors of 128 bits, which
+ * tell what wider ones are worth that WebAssembly lacks; or none and why.
+ */
 export async function findNative(threads: number = availableParallelism()): Promise<Native> {
   const found = await loadLibrary();
   if (typeof found === "string") {
@@ -30,17 +33,24 @@ export async function findNative(threads: number = availableParallelism()): Prom
     };
   }
   const { library, compiler } = found;
+  const narrow = await loadLibrary([NARROW]); // a compiler for another processor may not know the flag
+  const counts = threads > 1 ? [1, threads] : [1];
+  const rows = counts.map((count) => row(library, count, false));
+  if (typeof narrow !== "string") {
+    rows.push(...counts.map((count) => row(narrow.library, count, true)));
+  }
   return {
-    contenders: (threads > 1 ? [1, threads] : [1]).map((count) => row(library, count)),
+    contenders: rows,
     versions: [{ name: "C", version: `${compiler}, ${flags.join(" ")}`, found: true }],
     bandwidth: bandwidthOf(library),
   };
 }
 
-function row(library: Library, threads: number): Contender {
+function row(library: Library, threads: number, narrow: boolean): Contender {
+  const name = narrow ? "native-128" : "native";
   return {
-    key: threads === 1 ? "native-1" : "native",
-    label: `C, ${threads} thread${threads > 1 ? "s" : ""}`,
+    key: threads === 1 ? `${name}-1` : name,
+    label: `C${narrow ? ", 128-bit vectors" : ""}, ${threads} thread${threads > 1 ? "s" : ""}`,
     family: "native",
     threads,
     prepare: (optimizer, workload) => {

@@ -29,9 +29,17 @@ export interface Library {
 }
 
 export const flags = ["-O3", "-march=native", "-fno-math-errno"] as const;
+/** What keeps vectors to the 128 bits that WebAssembly has. */
+export const NARROW = "-mprefer-vector-width=128";
 
-/** The library with the compiler's name, or why there is none. */
-export async function loadLibrary(): Promise<{ library: Library; compiler: string } | string> {
+/**
+ * The library with the compiler's name, or why there is none.
+ *
+ * @param more flags beside {@link flags}.
+ */
+export async function loadLibrary(
+  more: readonly string[] = [],
+): Promise<{ library: Library; compiler: string } | string> {
   const asked = spawnSync("cc", ["--version"], { encoding: "utf8" });
   if (asked.status !== 0) return "no C compiler (cc) was found";
   const compiler = asked.stdout.split("\n")[0]!;
@@ -41,7 +49,7 @@ export async function loadLibrary(): Promise<{ library: Library; compiler: strin
   } catch {
     return "the npm package koffi is not installed";
   }
-  const made = compile(compiler);
+  const made = compile(compiler, [...flags, ...more]);
   if ("problem" in made) return made.problem;
   try {
     const loaded = koffi.load(made.file);
@@ -59,11 +67,11 @@ export async function loadLibrary(): Promise<{ library: Library; compiler: strin
 type Compiled =
   { readonly file: string; readonly temporary?: string } | { readonly problem: string };
 
-function compile(compiler: string): Compiled {
+function compile(compiler: string, options: readonly string[]): Compiled {
   const source = join(packageRoot(), "native", "limits.c");
   const parts = [
     readFileSync(source),
-    flags.join(" "),
+    options.join(" "),
     compiler,
     process.arch,
     cpus()[0]?.model ?? "",
@@ -80,14 +88,14 @@ function compile(compiler: string): Compiled {
   } catch {
     folder = mkdtempSync(join(tmpdir(), "downhill-native-"));
     const fresh = join(folder, "limits.so");
-    const problem = runCompiler(source, fresh);
+    const problem = runCompiler(source, fresh, options);
     if (problem === null) return { file: fresh, temporary: folder };
     rmSync(folder, { recursive: true, force: true });
     return { problem };
   }
   try {
     const fresh = join(folder, "limits.so");
-    const problem = runCompiler(source, fresh);
+    const problem = runCompiler(source, fresh, options);
     if (problem !== null) return { problem };
     renameSync(fresh, file); // in one piece, also if two do it at once
     return { file };
@@ -96,8 +104,8 @@ function compile(compiler: string): Compiled {
   }
 }
 
-function runCompiler(source: string, file: string): string | null {
-  const args = [...flags, "-shared", "-fPIC", "-pthread", "-o", file, source];
+function runCompiler(source: string, file: string, options: readonly string[]): string | null {
+  const args = [...options, "-shared", "-fPIC", "-pthread", "-o", file, source];
   const { status, stderr } = spawnSync("cc", args, { encoding: "utf8" });
   return status === 0 ? null : `cc failed: ${stderr.split("\n")[0]}`;
 }
