@@ -57,6 +57,7 @@ export {
   lerp,
   lt,
   max,
+  maxAbs,
   mean,
   min,
   mul,

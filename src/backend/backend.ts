@@ -1,4 +1,5 @@
 /** What a backend is: something that turns a kernel's IR into code that runs over an arena. */
+import { Op, type OpCode } from "../ir/op.ts";
 import type { KernelIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import type { DType } from "../memory/dtype.ts";
@@ -42,18 +43,24 @@ export interface BoundKernel {
    */
   run(ranges: ArrayLike<number>, count: number, threads: number): void;
   /**
-   * Runs over one range and puts the sum of each reduction into `totals`: blocks of
-   * {@link REDUCTION_BLOCK} elements, each in {@link LANES} lanes, added up in order.
+   * Runs over one range and puts the result of each reduction into `totals`: blocks of
+   * {@link REDUCTION_BLOCK} elements, each in {@link LANES} lanes, put together in order.
    */
   reduce(begin: number, end: number, totals: Float64Array, threads: number): void;
 }
 
-/** The sum of one reduction's lanes, in the order that all backends keep. */
-export function addLanes(l: Float64Array, at: number): number {
+/** Takes a block's lanes into the total of its reduction, in the order that all backends keep. */
+export function withLanes(op: OpCode, total: number, l: Float64Array, at: number): number {
+  if (op === Op.maxAbs) {
+    let largest = total;
+    for (let lane = at; lane < at + LANES; lane++) largest = Math.max(largest, l[lane]!);
+    return largest;
+  }
   return (
-    l[at]! +
-    l[at + 1]! +
-    (l[at + 2]! + l[at + 3]!) +
-    (l[at + 4]! + l[at + 5]! + (l[at + 6]! + l[at + 7]!))
+    total +
+    (l[at]! +
+      l[at + 1]! +
+      (l[at + 2]! + l[at + 3]!) +
+      (l[at + 4]! + l[at + 5]! + (l[at + 6]! + l[at + 7]!)))
   );
 }

@@ -6,14 +6,14 @@
  * type: storing to a Float32Array rounds to float32, and for + - × ÷ √ rounding the float64 result
  * gives the same bits as float32 arithmetic.
  */
-import { flushThreshold, Op } from "../ir/op.ts";
+import { flushThreshold, Op, opInfo, type OpCode } from "../ir/op.ts";
 import type { KernelIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf, type DType, type TypedArray } from "../memory/dtype.ts";
 import {
-  addLanes,
   LANES,
   REDUCTION_BLOCK,
+  withLanes,
   type Backend,
   type BoundKernel,
   type Kernel,
@@ -37,6 +37,8 @@ class InterpKernel implements BoundKernel {
   private readonly pointers: Float64Array;
   private readonly uniforms: TypedArray;
   private readonly partials: Float64Array;
+  /** Operations of the reductions. */
+  private readonly reducers: readonly OpCode[];
   private readonly registers: readonly TypedArray[];
 
   constructor(ir: KernelIr, dtype: DType, arena: Arena) {
@@ -49,6 +51,7 @@ class InterpKernel implements BoundKernel {
     this.pointers = new Float64Array(ir.slots.length);
     this.uniforms = array(ir.uniformCount);
     this.partials = new Float64Array(ir.reductions.length * LANES);
+    this.reducers = ir.reductions.map((id) => ir.nodes[id]!.op);
     this.registers = ir.nodes.map(() => array(BLOCK));
   }
 
@@ -69,7 +72,9 @@ class InterpKernel implements BoundKernel {
     for (let from = begin; from < end; from += REDUCTION_BLOCK) {
       this.partials.fill(0);
       this.range(from, Math.min(end, from + REDUCTION_BLOCK));
-      for (let r = 0; r < totals.length; r++) totals[r]! += addLanes(this.partials, r * LANES);
+      for (let r = 0; r < totals.length; r++) {
+        totals[r] = withLanes(this.reducers[r]!, totals[r]!, this.partials, r * LANES);
+      }
     }
   }
 
@@ -87,7 +92,7 @@ class InterpKernel implements BoundKernel {
         const at = slotStart(index);
         for (let i = 0; i < count; i++) out[i] = elements[at + i]!;
       } else if (op === Op.uniform) out.fill(this.uniforms[index]!, 0, count);
-      else if (op !== Op.sum && op !== Op.dot) this.operate(op, out, args, count);
+      else if (opInfo(op).class !== "reduce") this.operate(op, out, args, count);
     });
     outputs.forEach((id, slot) => {
       if (id < 0) return;
@@ -162,6 +167,13 @@ class InterpKernel implements BoundKernel {
     const a = this.registers[args[0]!]!;
     const b = op === Op.dot ? this.registers[args[1]!]! : undefined;
     const start = reduction * LANES;
+    if (op === Op.maxAbs) {
+      for (let i = 0; i < count; i++) {
+        const lane = start + (i % LANES);
+        this.partials[lane] = Math.max(this.partials[lane]!, Math.abs(a[i]!));
+      }
+      return;
+    }
     for (let i = 0; i < count; i++) {
       this.partials[start + (i % LANES)]! += b ? a[i]! * b[i]! : a[i]!;
     }

@@ -1,7 +1,7 @@
 /**
  * The operations of the intermediate representation: one table that every other part reads.
  *
- * All of them but the two reductions act on one element at a time and round once, so that a kernel
+ * All of them but the reductions act on one element at a time and round once, so that a kernel
  * may run them in any grouping (one pass each, or all in one pass) and still give the same bits.
  */
 
@@ -37,6 +37,8 @@ export const Op = {
   dot: 19,
   /** a·b + c, in float32 with one rounding. */
   fma: 20,
+  /** The largest |x| of all elements, NaN if any is NaN. */
+  maxAbs: 21,
 } as const;
 
 export type OpCode = (typeof Op)[keyof typeof Op];
@@ -80,6 +82,7 @@ export const opTable: readonly OpInfo[] = /* @__PURE__ */ [
   info("sum", 1, "reduce"),
   info("dot", 2, "reduce"),
   info("fma", 3, "arithmetic"),
+  info("maxAbs", 1, "reduce"),
 ];
 
 export function opInfo(op: OpCode): OpInfo {

@@ -129,6 +129,8 @@ export const sum = (x: Tensor): Scalar => traceOf("sum", x).unary(Op.sum, x) as 
 /** Sum of a·b over all elements, in float64 and a fixed order. */
 export const dot = (a: Tensor, b: Tensor): Scalar =>
   traceOf("dot", a, b).binary(Op.dot, a, b) as Scalar;
+/** The largest |x| of all elements; NaN if any is NaN. */
+export const maxAbs = (x: Tensor): Scalar => traceOf("maxAbs", x).unary(Op.maxAbs, x) as Scalar;
 /** The Euclidean norm √(Σ x²). */
 export const norm = (x: Tensor): Scalar => sqrt(dot(x, x));
 /** The arithmetic mean Σ x / n. */

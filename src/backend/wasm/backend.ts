@@ -5,13 +5,14 @@
  * microseconds.
  */
 import { BackendError, Prose } from "../../errors.ts";
+import type { OpCode } from "../../ir/op.ts";
 import { accessesOf, kernelKey, type KernelIr } from "../../ir/plan.ts";
 import type { Arena } from "../../memory/arena.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
 import {
-  addLanes,
   LANES,
   REDUCTION_BLOCK,
+  withLanes,
   type Backend,
   type BoundKernel,
   type Kernel,
@@ -131,6 +132,8 @@ class WasmBoundKernel implements BoundKernel {
   /** The kernel's job block. */
   private readonly at: number;
   private readonly bytesPerElement: number;
+  /** Operations of the reductions. */
+  private readonly reducers: readonly OpCode[];
   /** For several threads; `null` where they cannot reach the memory. */
   private readonly job: Job | null;
   private readonly blocks: number;
@@ -154,6 +157,7 @@ class WasmBoundKernel implements BoundKernel {
     this.pool = pool;
     this.layout = jobLayout(ir, arena.dtype, arena.wide);
     this.bytesPerElement = accessesOf(ir) * bytesOf(arena.dtype);
+    this.reducers = ir.reductions.map((id) => ir.nodes[id]!.op);
     // Threads write the lanes of their blocks side by side, but never into one cache line.
     const reduces = ir.reductions.length > 0;
     const stride = reduces ? Math.ceil(this.layout.bytes / 128) * 128 : 0;
@@ -204,7 +208,7 @@ class WasmBoundKernel implements BoundKernel {
     if (this.pointers.length === 0) this.look();
     for (let from = begin; from < end; from += REDUCTION_BLOCK) {
       this.code(this.at, from, Math.min(end, from + REDUCTION_BLOCK));
-      for (let r = 0; r < totals.length; r++) totals[r]! += addLanes(this.lanes, r * LANES);
+      this.take(this.lanes, 0, totals);
     }
   }
 
@@ -217,9 +221,16 @@ class WasmBoundKernel implements BoundKernel {
     const lanes = new Float64Array(this.arena.buffer, this.at, (count * stride) / 8);
     for (let b = 0; b < count; b++) {
       const first = (b * stride + this.layout.lanes) / 8;
-      for (let r = 0; r < totals.length; r++) totals[r]! += addLanes(lanes, first + r * LANES);
+      this.take(lanes, first, totals);
     }
     return true;
+  }
+
+  /** Takes the lanes of one block, from `first` on, into the totals. */
+  private take(lanes: Float64Array, first: number, totals: Float64Array): void {
+    for (let r = 0; r < totals.length; r++) {
+      totals[r] = withLanes(this.reducers[r]!, totals[r]!, lanes, first + r * LANES);
+    }
   }
 
   /** Whether there is enough to do for more than one thread. */

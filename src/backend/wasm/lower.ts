@@ -167,7 +167,7 @@ class Lowering {
     for (const slot of this.kernel.slots) this.writer.advance(addressOf(slot), bytes);
   }
 
-  /** Adds one vector to its accumulators, two elements to each, as float64. */
+  /** Takes one vector into its accumulators, two elements to each, as float64. */
   private accumulate(body: Body, id: number, reduction: number, offset: number): void {
     const { op, args } = this.kernel.nodes[id]!;
     const names = args.map((arg) => body.keep(arg));
@@ -180,12 +180,13 @@ class Lowering {
         else this.writer.get(name);
       }
       if (op === Op.dot) this.writer.emit("f64x2.mul");
-      this.writer.emit("f64x2.add");
+      if (op === Op.maxAbs) this.writer.emit("f64x2.abs");
+      this.writer.emit(op === Op.maxAbs ? "f64x2.max" : "f64x2.add");
       this.writer.set(accumulator, "v128");
     }
   }
 
-  /** Adds one element to the lane in memory whose turn it is. */
+  /** Takes one element into the lane in memory whose turn it is. */
   private addToLane(body: Body, id: number, reduction: number): void {
     const { op, args } = this.kernel.nodes[id]!;
     const names = args.map((arg) => body.keep(arg));
@@ -198,7 +199,8 @@ class Lowering {
       if (this.dtype === "float32") this.writer.emit("f64.promote_f32");
     }
     if (op === Op.dot) this.writer.emit("f64.mul");
-    this.writer.emit("f64.add");
+    if (op === Op.maxAbs) this.writer.emit("f64.abs");
+    this.writer.emit(op === Op.maxAbs ? "f64.max" : "f64.add");
     this.writer.emit("f64.store", 3, at);
   }
 
