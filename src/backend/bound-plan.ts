@@ -52,12 +52,15 @@ export class BoundPlan {
 
   /** Says where the program's slots start: byte offsets in the arena, by slot. */
   place(slots: ArrayLike<number>): void {
-    this.plan.stages.forEach(({ pointers }, stage) => {
-      pointers.forEach((target, index) => {
+    const { stages } = this.plan;
+    for (let s = 0; s < stages.length; s++) {
+      const { pointers } = stages[s]!;
+      for (let i = 0; i < pointers.length; i++) {
+        const target = pointers[i]!;
         const at = target < 0 ? this.temporaries[~target]! : slots[target]!;
-        this.kernels[stage]!.setPointer(index, at);
-      });
-    });
+        this.kernels[s]!.setPointer(i, at);
+      }
+    }
   }
 
   /** Hands the numbers of a trace to the kernels, unless they have those of this version. */

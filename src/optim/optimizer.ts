@@ -4,10 +4,11 @@
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
 import { selectBackend } from "../backend/select.ts";
-import { BackendError, OptionError, Prose } from "../errors.ts";
+import { BackendError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
+import { describe, evaluate, zeroGrads } from "./common.ts";
 import { HyperWatch } from "./hyper-watch.ts";
 import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
 import {
@@ -93,7 +94,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     if (this.stepper.torn) this.refuseTorn();
     const hasClosure = first !== undefined && (typeof first === "function" || second !== undefined);
     const options = checkStepOptions(this.rule.name, hasClosure ? second : (second ?? first));
-    const loss = hasClosure ? this.evaluate(first as () => T) : undefined;
+    const loss = hasClosure ? evaluate(this.rule.name, first as () => T) : undefined;
     const changed = this.checkGroups();
     this.stepper.step(this.arenas, this.groups, options, changed);
     return loss;
@@ -105,20 +106,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * instead; the next step then moves parameters by their momentum and decay.
    */
   zeroGrad(options: { setToNull?: boolean } = {}): void {
-    const isObject = typeof options === "object" && options !== null;
-    const setToNull = isObject ? (options.setToNull ?? true) : undefined;
-    if (typeof setToNull !== "boolean" || Object.keys(options).some((key) => key !== "setToNull")) {
-      throw new OptionError("BAD_OPTION", {
-        subject: `${this.rule.name}: zeroGrad`,
-        got: options,
-        expected: "nothing, or { setToNull: true } or { setToNull: false }",
-      });
-    }
-    for (let i = 0; i < this.entries.length; i++) {
-      const { parameter } = this.entries[i]!;
-      if (setToNull) parameter.hasGrad = false;
-      else if (parameter.hasGrad) parameter.grad!.fill(0);
-    }
+    zeroGrads(this.rule.name, this.entries, options);
   }
 
   /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
@@ -151,11 +139,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
 
   /** Like PyTorch's: the name, and each group's hyperparameters. */
   toString(): string {
-    const lines = this.groups.flatMap((group, index) => [
-      `Parameter Group ${index}`,
-      ...this.rule.hyperNames.map((name) => `    ${name}: ${JSON.stringify(group[name])}`),
-    ]);
-    return `${this.rule.name} (\n${lines.join("\n")}\n)`;
+    return describe(this.rule.name, this.rule.hyperNames, this.groups);
   }
 
   /** Checks the hyperparameters that were changed since the last step; whether there are any. */
@@ -179,25 +163,6 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
       got: new Prose("an optimizer whose last step ended in the middle"),
       expected: "one whose parameters and state have been loaded again",
       advice: "Copy the parameters of the last checkpoint in, then call loadStateDict().",
-    });
-  }
-
-  private evaluate<T>(closure: () => T): T {
-    if (typeof closure !== "function") {
-      throw new OptionError("BAD_OPTION", {
-        subject: `${this.rule.name}: closure`,
-        got: closure,
-        expected: "a function that returns the loss",
-      });
-    }
-    const loss = closure();
-    if (typeof (loss as { then?: unknown } | undefined)?.then !== "function") return loss;
-    (loss as PromiseLike<unknown>).then(undefined, () => {}); // its failure is not ours to report
-    throw new OptionError("ASYNC_CLOSURE", {
-      subject: `${this.rule.name}: closure`,
-      got: new Prose("a promise"),
-      expected: "a loss",
-      advice: "Await the gradients first, then call step() without a closure.",
     });
   }
 

@@ -123,21 +123,25 @@ export function checkOptions(
     }
   }
   const { foreach = true, compile = true, backend = "auto", flushSubnormals = true } = given;
-  const threads = given.threads ?? defaultThreads();
-  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
-    throw new OptionError("BAD_OPTION", {
-      subject: `${rule.name}: threads`,
-      got: threads,
-      expected: `a whole number from 1 to ${MAX_THREADS}`,
-    });
-  }
+  const threads = checkThreads(rule.name, given.threads);
   const defaults = fillIn(rule, rule.hyper, options);
   return { defaults, plan: { foreach, compile, backend, flushSubnormals, threads } };
 }
 
+/** The number of threads that was asked for, or the default. @throws {OptionError} */
+export function checkThreads(optimizer: string, given: number | undefined): number {
+  const threads = given ?? defaultThreads();
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new OptionError("BAD_OPTION", {
+    subject: `${optimizer}: threads`,
+    got: threads,
+    expected: `a whole number from 1 to ${MAX_THREADS}`,
+  });
+}
+
 /** Reads parameters or groups; every group is complete and valid afterwards. */
 export function readGroups(
-  rule: Rule,
+  rule: RuleInfo,
   params: ParamsInput<HyperDefaults>,
   defaults: Hyper<HyperDefaults>,
 ): ParamGroup<HyperDefaults>[] {
@@ -164,7 +168,7 @@ export function readGroups(
 }
 
 export function readGroup(
-  rule: Rule,
+  rule: RuleInfo,
   group: ParamGroupInput<HyperDefaults>,
   defaults: Hyper<HyperDefaults>,
 ): ParamGroup<HyperDefaults> {
@@ -192,8 +196,8 @@ export function readGroup(
 }
 
 /** The values of `given` over those of `defaults`, checked together. */
-function fillIn(
-  rule: Rule,
+export function fillIn(
+  rule: RuleInfo,
   defaults: Hyper<HyperDefaults>,
   given: Readonly<Record<string, unknown>>,
 ): Hyper<HyperDefaults> {
@@ -208,7 +212,7 @@ function fillIn(
   return values as Hyper<HyperDefaults>;
 }
 
-function requireObject(rule: string, what: string, value: unknown): void {
+export function requireObject(rule: string, what: string, value: unknown): void {
   const isObject = typeof value === "object" && value !== null;
   if (isObject && !Array.isArray(value) && !ArrayBuffer.isView(value)) return;
   const error = what === "options" ? OptionError : ParameterError;
@@ -224,7 +228,7 @@ function requireObject(rule: string, what: string, value: unknown): void {
   });
 }
 
-function refuseUnknown(rule: RuleInfo, given: object, others: readonly string[]): void {
+export function refuseUnknown(rule: RuleInfo, given: object, others: readonly string[]): void {
   const known = [...rule.hyperNames, ...others];
   const stranger = Object.keys(given).find((key) => !known.includes(key));
   if (stranger === undefined) return;

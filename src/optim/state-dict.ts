@@ -110,7 +110,7 @@ function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function checkHead(rule: RuleInfo, dict: StateDict): void {
+export function checkHead(rule: RuleInfo, dict: StateDict): void {
   if (!isObject(dict) || !isObject(dict.state) || !Array.isArray(dict.paramGroups)) {
     throw refusal(rule, "state dict", dict, "what stateDict() returned");
   }
@@ -119,8 +119,8 @@ function checkHead(rule: RuleInfo, dict: StateDict): void {
   throw refusal(rule, "optimizer of the state dict", dict.optimizer, JSON.stringify(rule.name));
 }
 
-function checkGroups(
-  rule: Rule,
+export function checkGroups(
+  rule: RuleInfo,
   entries: readonly Entry[],
   groups: readonly ParamGroup<HyperDefaults>[],
   saved: readonly GroupState[],
@@ -254,7 +254,7 @@ function own(state: StateDict["state"], key: string): ParameterState | undefined
 const MAX_STEPS = Number.MAX_SAFE_INTEGER - 1;
 const SAVING = "JSON keeps no typed arrays; structuredClone and v8.serialize do.";
 
-function refusal(
+export function refusal(
   rule: RuleInfo,
   what: string,
   got: unknown,
