@@ -13,6 +13,17 @@ export {
   SGD,
 } from "./optim/classes.ts";
 export { defineOptimizer, type OptimizerClass } from "./optim/define.ts";
+export {
+  registerOptimizerStepPostHook,
+  registerOptimizerStepPreHook,
+  type HookHandle,
+  type HookOptions,
+  type StateDictFilter,
+  type StateDictHook,
+  type StepCall,
+  type StepPostHook,
+  type StepPreHook,
+} from "./optim/hooks.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export type {
   OptimizerOptions,

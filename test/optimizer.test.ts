@@ -3,7 +3,7 @@
  * closure does, what may change between steps, and which views of a parameter are live.
  */
 import { describe, expect, test } from "vitest";
-import { Adam, AdamW, parameter, RMSprop, SGD, type Parameter } from "../src/index.ts";
+import { Adam, parameter, SGD, type Parameter } from "../src/index.ts";
 import { ways } from "./helpers/backends.ts";
 import { bits, expectUnchanged, imprint } from "./helpers/bits.ts";
 import { noisyParameters, ruleCases, setNoisyGrads } from "./helpers/rules.ts";
@@ -172,42 +172,6 @@ describe("a closure", () => {
     expectUnchanged(optimizer, [w], step);
     expect(step).toThrow("Await the gradients first");
   });
-});
-
-test("toString", () => {
-  const [a, b] = [parameter([1]), parameter([1])];
-  const optimizer = new RMSprop([{ params: [a] }, { params: [b], lr: 0.5 }], { centered: true });
-  expect(`${optimizer}`).toMatchInlineSnapshot(`
-    "RMSprop (
-    Parameter Group 0
-        lr: 0.01
-        alpha: 0.99
-        eps: 1e-8
-        weightDecay: 0
-        momentum: 0
-        centered: true
-        maximize: false
-    Parameter Group 1
-        lr: 0.5
-        alpha: 0.99
-        eps: 1e-8
-        weightDecay: 0
-        momentum: 0
-        centered: true
-        maximize: false
-    )"
-  `);
-  expect(String(new AdamW([a]))).toMatchInlineSnapshot(`
-    "AdamW (
-    Parameter Group 0
-        lr: 0.001
-        betas: [0.9,0.999]
-        eps: 1e-8
-        weightDecay: 0.01
-        amsgrad: false
-        maximize: false
-    )"
-  `);
 });
 
 test("backend says what runs the steps", () => {

@@ -4,7 +4,8 @@
  * Until an optimizer takes it in, a parameter has memory of its own. Then its data and gradient move
  * into the optimizer's arena, side by side with the others, and stay there for good.
  */
-import { GradientError, ParameterError, Prose } from "../errors.ts";
+import { GradientError, ParameterError, Prose, show } from "../errors.ts";
+import { inspectKey } from "../symbols.ts";
 import type { Arena } from "./arena.ts";
 import { bytesOf, dtypeOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
 import { flatten, type NestedNumbers } from "./shape.ts";
@@ -131,6 +132,20 @@ export class Parameter<D extends DType = DType> {
   /** How messages call it. */
   get label(): string {
     return this.name === undefined ? "parameter" : `parameter ${JSON.stringify(this.name)}`;
+  }
+
+  /** What it is, without its values. */
+  toString(): string {
+    const { name, shape, dtype, requiresGrad } = this;
+    const parts = Object.entries({ name, shape, dtype, requiresGrad })
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => `${key}: ${show(value)}`);
+    return `Parameter { ${parts.join(", ")} }`;
+  }
+
+  /** What Node's `console.log` prints. */
+  [inspectKey](): string {
+    return this.toString();
   }
 
   /** @internal Moves data and gradient into an arena. Views of the old memory are detached. */

@@ -1,5 +1,5 @@
 /** What all optimizers have and do alike, whatever their update is. */
-import { OptionError, Prose } from "../errors.ts";
+import { OptionError, Prose, show } from "../errors.ts";
 import type { Parameter } from "../memory/parameter.ts";
 import type { StateDict } from "./state-dict.ts";
 
@@ -62,15 +62,15 @@ export function zeroGrads(
   }
 }
 
-/** Like PyTorch's: the name, and each group's hyperparameters. */
+/** Like PyTorch's: the name, then each group's hyperparameters in alphabetical order. */
 export function describe(
   name: string,
   hyperNames: readonly string[],
   groups: readonly Readonly<Record<string, unknown>>[],
 ): string {
-  const lines = groups.flatMap((group, index) => [
-    `Parameter Group ${index}`,
-    ...hyperNames.map((hyper) => `    ${hyper}: ${JSON.stringify(group[hyper])}`),
-  ]);
-  return `${name} (\n${lines.join("\n")}\n)`;
+  const blocks = groups.map((group, index) => {
+    const lines = hyperNames.toSorted().map((hyper) => `    ${hyper}: ${show(group[hyper])}\n`);
+    return `Parameter Group ${index}\n${lines.join("")}`;
+  });
+  return `${name} (\n${blocks.join("\n")})`;
 }

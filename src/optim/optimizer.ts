@@ -4,11 +4,12 @@
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
 import { selectBackend } from "../backend/select.ts";
-import { BackendError, Prose } from "../errors.ts";
+import { BackendError, ParameterError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 import { describe, evaluate, zeroGrads } from "./common.ts";
+import { Hookable, type StepCall } from "./hooks.ts";
 import { HyperWatch } from "./hyper-watch.ts";
 import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
 import {
@@ -24,10 +25,16 @@ import {
   type StepOptions,
 } from "./options.ts";
 import { countRegions } from "./regions.ts";
-import { loadState, saveState, type StateDict } from "./state-dict.ts";
+import {
+  loadState,
+  saveState,
+  stateOf,
+  type ParameterState,
+  type StateDict,
+} from "./state-dict.ts";
 import { Stepper } from "./stepper.ts";
 
-export class Optimizer<H extends HyperDefaults = HyperDefaults> {
+export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable {
   /**
    * The groups, in order. Their numbers may be changed between steps
    * (`optimizer.paramGroups[0].lr = 1e-4`); they are checked again in the next step.
@@ -35,9 +42,10 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   get paramGroups(): ParamGroups<H> {
     return this.shownGroups;
   }
+  /** What holds for groups that do not say otherwise: the constructor's options over the rule's. */
+  readonly defaults: Readonly<Hyper<H>>;
   // Inside, hyperparameters go by name: what an optimizer does never depends on which it has.
   private readonly rule: Rule;
-  private readonly defaults: Hyper<HyperDefaults>;
   private readonly stepper: Stepper;
   private readonly groups: ParamGroup<HyperDefaults>[] = [];
   private readonly watches: HyperWatch[] = [];
@@ -53,9 +61,10 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    * @throws {ParameterError} for parameters that are missing, double or have equal names.
    */
   constructor(rule: Rule<H>, params: ParamsInput<H>, options: OptimizerOptions<H> = {}) {
+    super();
     this.rule = rule as unknown as Rule;
     const { defaults, plan } = checkOptions(this.rule, options as OptimizerOptions<HyperDefaults>);
-    this.defaults = defaults;
+    this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
     this.admit(readGroups(this.rule, params as ParamsInput<HyperDefaults>, defaults));
   }
@@ -72,7 +81,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    */
   addParamGroup(group: ParamGroupInput<H>): void {
     const input = group as ParamGroupInput<HyperDefaults>;
-    this.admit([readGroup(this.rule, input, this.defaults)]);
+    this.admit([readGroup(this.rule, input, this.defaults as Hyper<HyperDefaults>)]);
   }
 
   /**
@@ -91,10 +100,17 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
   step(closure: undefined, options?: StepOptions): void;
   step<T>(closure: () => T extends PromiseLike<unknown> ? never : T, options?: StepOptions): T;
   step<T>(first?: (() => T) | StepOptions, second?: StepOptions): T | undefined {
-    if (this.stepper.torn) this.refuseTorn();
     const hasClosure = first !== undefined && (typeof first === "function" || second !== undefined);
-    const options = checkStepOptions(this.rule.name, hasClosure ? second : (second ?? first));
-    const loss = hasClosure ? evaluate(this.rule.name, first as () => T) : undefined;
+    const closure = hasClosure ? (first as () => T) : undefined;
+    const options = hasClosure ? second : (second ?? (first as StepOptions | undefined));
+    if (this.isHooked) return this.stepHooked({ closure, options }) as T | undefined;
+    return this.take(closure, options) as T | undefined;
+  }
+
+  protected override take(closure: StepCall["closure"], given: StepOptions | undefined): unknown {
+    if (this.stepper.torn) this.refuseTorn();
+    const options = checkStepOptions(this.rule.name, given);
+    const loss = closure === undefined ? undefined : evaluate(this.rule.name, closure);
     const changed = this.checkGroups();
     this.stepper.step(this.arenas, this.groups, options, changed);
     return loss;
@@ -109,11 +125,32 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     zeroGrads(this.rule.name, this.entries, options);
   }
 
+  /**
+   * What is remembered of a parameter, by the names that state dicts have: numbers, and live views of
+   * the tensors written so far; empty before its first step. It is meant for looking at, as
+   * `optimizer.state[p]` is in PyTorch: the next step changes the views, and the numbers are those of
+   * now. Copies come from {@link stateDict}.
+   *
+   * @throws {ParameterError} `UNKNOWN_PARAMETER` if it is not one of this optimizer.
+   */
+  state(parameter: Parameter): Readonly<ParameterState> {
+    this.stepper.settle();
+    const entry = this.entries.find((known) => known.parameter === parameter);
+    if (entry) return Object.freeze(stateOf(this.rule, entry));
+    throw new ParameterError("UNKNOWN_PARAMETER", {
+      subject: `${this.rule.name}: state`,
+      got: parameter,
+      expected: "one of its parameters",
+    });
+  }
+
   /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
   stateDict(): StateDict {
-    if (this.stepper.torn) this.refuseTorn();
-    this.stepper.settle();
-    return saveState(this.rule, this.entries, this.groups);
+    return this.saveHooked(() => {
+      if (this.stepper.torn) this.refuseTorn();
+      this.stepper.settle();
+      return saveState(this.rule, this.entries, this.groups);
+    });
   }
 
   /**
@@ -124,9 +161,11 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
    *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
    */
   loadStateDict(stateDict: StateDict): void {
-    this.stepper.startOver();
-    loadState(this.rule, this.entries, this.groups, stateDict);
-    this.stepper.torn = false;
+    this.loadHooked(stateDict, (dict) => {
+      this.stepper.startOver();
+      loadState(this.rule, this.entries, this.groups, dict);
+      this.stepper.torn = false;
+    });
   }
 
   /**
@@ -137,8 +176,8 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> {
     this.stepper.backend.release?.(this.stepper);
   }
 
-  /** Like PyTorch's: the name, and each group's hyperparameters. */
-  toString(): string {
+  /** The name, and each group's hyperparameters, laid out as PyTorch prints them. */
+  override toString(): string {
     return describe(this.rule.name, this.rule.hyperNames, this.groups);
   }
 

@@ -42,14 +42,11 @@ export function saveState(
 ): StateDict {
   const state = Object.create(null) as Record<string, ParameterState>;
   for (const entry of entries) {
-    if (entry.steps === 0 && entry.written === 0) continue;
-    const saved: ParameterState = rule.counted ? { step: entry.steps } : {};
-    rule.numberNames.forEach((name, i) => (saved[name] = entry.numbers[i]!));
-    rule.stateNames.forEach((name, slot) => {
-      if (!((entry.written >> slot) & 1)) return;
-      saved[name] = entry.arena.view(slot + 2, entry.home, entry.parameter.size).slice();
-    });
-    state[entry.key] = saved;
+    const saved = stateOf(rule, entry);
+    for (const [name, value] of Object.entries(saved)) {
+      if (typeof value !== "number") saved[name] = value.slice();
+    }
+    if (entry.steps > 0 || entry.written !== 0) state[entry.key] = saved;
   }
   const lists = byGroup(entries, groups.length);
   const paramGroups = groups.map((group, index): GroupState => {
@@ -59,6 +56,18 @@ export function saveState(
     return { params, ...saved };
   });
   return { optimizer: rule.name, version: 1, state, paramGroups };
+}
+
+/** State of one parameter, with live views of its slots; empty before its first step. */
+export function stateOf(rule: RuleInfo, entry: Entry): ParameterState {
+  if (entry.steps === 0 && entry.written === 0) return {};
+  const state: ParameterState = rule.counted ? { step: entry.steps } : {};
+  rule.numberNames.forEach((name, i) => (state[name] = entry.numbers[i]!));
+  rule.stateNames.forEach((name, slot) => {
+    if (!((entry.written >> slot) & 1)) return;
+    state[name] = entry.arena.view(slot + 2, entry.home, entry.parameter.size);
+  });
+  return state;
 }
 
 function infoOf({ key, parameter }: Entry): ParameterInfo {
