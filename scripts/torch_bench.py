@@ -80,8 +80,12 @@ def make_step(row, name, hyper, params):
         options["betas"] = (hyper["beta1"], hyper["beta2"])
     if "weightDecay" in hyper:
         options["weight_decay"] = hyper["weightDecay"]
-    options.update({"for-loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}[row])
+    options.update({"for-loop": {"foreach": False}, "fused": {"fused": True}}.get(row, {"foreach": True}))
     optimizer = getattr(torch.optim, CLASSES[name])(params, **options)
+    if row == "compile":
+        if not hasattr(torch, "compile"):
+            raise ValueError(f"PyTorch {torch.__version__} has no torch.compile")
+        return torch.compile(lambda: optimizer.step(), fullgraph=False)
     return optimizer.step
 
 

@@ -11,9 +11,11 @@ import { benchedOptimizers, type Contender } from "../../src/cli/bench/contender
 import { plans } from "../../src/cli/bench/downhill.ts";
 import { compare, type Measured } from "../../src/cli/bench/measure.ts";
 import { findNative } from "../../src/cli/bench/native/index.ts";
+import { findNodePeers } from "../../src/cli/bench/node-peers.ts";
 import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
 import { agrees, summarize } from "../../src/cli/bench/statistics.ts";
 import { handWritten } from "../../src/cli/bench/typescript.ts";
+import { gradients, startValues, timed } from "../../src/cli/bench/values.ts";
 import { evenly, flat, perceptron } from "../../src/cli/bench/workload.ts";
 
 const small = perceptron(3, 5);
@@ -57,7 +59,7 @@ async function difference(
       if (typeof runner === "string") throw new Error(runner);
       const times = await runner.run(5);
       expect(times).toHaveLength(5);
-      const all = runner.values!().flatMap((tensor) => [...tensor]);
+      const all = (await runner.values!()).flatMap((tensor) => [...tensor]);
       await runner.close();
       return all;
     }),
@@ -131,6 +133,40 @@ describe("rows take turns", () => {
     ]);
   });
 
+  test("a slow one sits rounds out", async () => {
+    const log: string[] = [];
+    const slow: Contender = {
+      ...fake("heavy", log),
+      prepare: () =>
+        Promise.resolve({
+          run: async (steps) => {
+            await new Promise((settle) => setTimeout(settle, 100));
+            log.push("heavy");
+            return new Float64Array(steps).fill(750);
+          },
+          close: () => Promise.resolve(),
+        }),
+    };
+    const { rows } = await compare([fake("fast", log), slow], "sgd", flat(10), 15);
+    expect(rows.map(({ steps }) => steps)).toEqual([150, 5]);
+    expect(log.slice(-10).join(" ")).toBe("heavy fast fast fast fast heavy fast fast fast closed");
+  });
+
+  test("one that would never end is left out", async () => {
+    const log: string[] = [];
+    const endless: Contender = {
+      ...fake("endless", log),
+      prepare: () =>
+        Promise.resolve({
+          run: (steps) => Promise.resolve(new Float64Array(steps).fill(3333)),
+          close: () => Promise.resolve(void log.push("closed")),
+        }),
+    };
+    const { missing } = await compare([endless], "sgd", flat(10), 2);
+    expect(missing.map(({ reason }) => reason)).toEqual(["not measured: a step takes 3.3 s"]);
+    expect(log).toEqual(["closed"]);
+  });
+
   test("one that fails is left out with its reason", async () => {
     const log: string[] = [];
     const refusing: Contender = { ...fake("no", log), prepare: () => Promise.resolve("not here") };
@@ -161,10 +197,15 @@ test("what the figures say", () => {
     row("native", "native", 0.9, 2),
     row("pytorch-foreach", "pytorch", 30),
     row("pytorch-article", "pytorch", 60),
+    row("tfjs-wasm", "tfjs", 700),
+    row("tfjs-cpu", "tfjs", 800),
+    row("jaxjs-jit", "jaxjs", 900),
   ];
   expect(sayings({ optimizer: "adam", rows, missing: [] })).toMatchInlineSnapshot(`
     [
       "adam, fused against PyTorch's fastest (pytorch-foreach): 30 times as fast",
+      "adam, fused against TensorFlow.js's fastest (tfjs-wasm): 700 times as fast",
+      "adam, fused against jax-js's fastest (jaxjs-jit): 900 times as fast",
       "adam, fused against the plain loop: 12 times as fast",
       "adam, fused-1: 0.95 of the speed of native-1",
       "adam, fused: 0.9 of the speed of native",
@@ -309,11 +350,70 @@ describe("the command", () => {
   });
 });
 
+describe("peers in Node processes", () => {
+  const { rows, versions } = findNodePeers();
+
+  test("are there", () => {
+    expect(versions.map(({ name, found }) => [name, found])).toEqual([
+      ["TensorFlow.js", true],
+      ["jax-js", true],
+    ]);
+    for (const { version } of versions) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  /** RMSprop as TensorFlow.js has it. */
+  const epsInsideRoot: Contender = {
+    ...handWritten[1]!,
+    prepare: (_, workload) => {
+      const p = startValues(workload);
+      const g = gradients(workload);
+      const square = p.map(({ length }) => new Float32Array(length));
+      const step = () =>
+        p.forEach((values, k) => {
+          for (let i = 0; i < values.length; i++) {
+            const gi = g[k]![i]!;
+            square[k]![i] = 0.99 * square[k]![i]! + 0.01 * gi * gi;
+            values[i]! -= (0.01 * gi) / Math.sqrt(square[k]![i]! + 1e-16);
+          }
+        });
+      return Promise.resolve({
+        run: (steps) => Promise.resolve(timed(step, steps)),
+        close: () => Promise.resolve(),
+        values: () => p,
+      });
+    },
+  };
+
+  test.each(rows.map((row) => [row.key, row] as const))("%s takes our steps", async (key, row) => {
+    const lacking = key.startsWith("tfjs") ? "adamw" : "rmsprop";
+    for (const optimizer of benchedOptimizers) {
+      if (optimizer === lacking) continue;
+      const isRooted = optimizer === "rmsprop" && key.startsWith("tfjs");
+      const known = isRooted ? epsInsideRoot : handWritten[1]!;
+      expect(await difference(known, row, optimizer), optimizer).toBeLessThan(1e-6);
+    }
+    expect(await row.prepare(lacking, small)).toMatch(/does not have it$/);
+  });
+
+  test("one that takes too long is ended and named, and what takes longer is not tried", async () => {
+    const hasty = findNodePeers(1).rows.find(({ key }) => key === "tfjs-cpu")!;
+    const reasons = [await hasty.prepare("sgd", small), await hasty.prepare("adam", small)];
+    expect(reasons).toEqual([
+      "not measured: a step was not done after 0.001 s",
+      "not measured: a step of sgd already took too long",
+    ]);
+  });
+});
+
 test("PyTorch's rows, where it is", async () => {
   const { rows, version } = findPyTorch();
   if (process.env["DOWNHILL_REQUIRE_ALL"]) expect(version.found).toBe(true);
   for (const row of rows.filter(({ key }) => key !== "pytorch-fused")) {
     const runner = await row.prepare("sgd", small);
+    if (row.key === "pytorch-compile" && version.version.startsWith("1.")) {
+      expect(runner).toBe(`PyTorch ${version.version} has no torch.compile`);
+      continue;
+    }
     if (typeof runner === "string") throw new Error(`${row.key}: ${runner}`);
     expect(await runner.run(3), row.key).toHaveLength(3);
     await runner.close();

@@ -13,6 +13,7 @@ import { plans } from "./downhill.ts";
 import { observe } from "./machine.ts";
 import { compare } from "./measure.ts";
 import { findNative, type Bandwidth } from "./native/index.ts";
+import { findNodePeers } from "./node-peers.ts";
 import { findPyTorch } from "./pytorch.ts";
 import { markdownChecks, markdownSweep, terminalChecks, terminalSweep } from "./sweep-report.ts";
 import { sweep, sweeps, sweptRows, withBandwidth, type Sweep, type SweepKind } from "./sweep.ts";
@@ -54,7 +55,14 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
   const look = observe();
   const native = await findNative(threads);
   const torch = findPyTorch();
-  const all = [...handWritten, ...plans(threads), ...native.contenders, ...torch.rows];
+  const node = findNodePeers();
+  const all = [
+    ...handWritten,
+    ...plans(threads),
+    ...native.contenders,
+    ...torch.rows,
+    ...node.rows,
+  ];
   const rows = choose(
     all,
     options.rows ?? (kind ? sweptRows : undefined),
@@ -62,7 +70,7 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
   );
   prepareFolder(options.out);
   const { bandwidth } = native;
-  const setting = () => look([torch.version, ...native.versions]);
+  const setting = () => look([torch.version, ...node.versions, ...native.versions]);
   const say = progress();
   const found = options.checks
     ? await findChecks(threads, torch.rows, bandwidth, say, setting)

@@ -1,7 +1,7 @@
 // The benchmark's results for people: tables in the terminal and in Markdown, and what they say.
 
 import type { Comparison, Measured } from "./measure.ts";
-import type { Workload } from "./contender.ts";
+import type { Family, Workload } from "./contender.ts";
 import { describe, type Setting } from "./machine.ts";
 import { figure, markdownTable, terminalTable, type Cells } from "./table.ts";
 
@@ -87,9 +87,21 @@ export function summaryTable({ setting, workload, comparisons }: Bench): string 
   return `${table}\n\n${where}; in brackets how many times as long as Downhill's fused step. \`${command}\`, ${processor}, ${cores} cores, ${date}.`;
 }
 
+export function fastestOf(family: Family, rows: readonly Measured[]): Measured | undefined {
+  return rows
+    .filter((row) => row.family === family)
+    .toSorted((a, b) => a.ms.median - b.ms.median)[0];
+}
+
 function fusedOf({ rows }: Pick<Comparison, "rows">): Measured | undefined {
   return rows.find(({ key }) => key === "fused") ?? rows.find(({ key }) => key === "fused-1");
 }
+
+const LIBRARIES = [
+  ["pytorch", "PyTorch"],
+  ["tfjs", "TensorFlow.js"],
+  ["jaxjs", "jax-js"],
+] as const;
 
 /** How the fused step stands to the others, in sentences. */
 export function sayings({ optimizer, rows, bandwidth }: Comparison): string[] {
@@ -102,9 +114,10 @@ export function sayings({ optimizer, rows, bandwidth }: Comparison): string[] {
     const ratio = figure(other.ms.median / fused.ms.median);
     said.push(`${optimizer}, fused against ${name}: ${ratio} times as fast`);
   };
-  const torch = rows.filter(({ family }) => family === "pytorch");
-  const fastest = torch.toSorted((a, b) => a.ms.median - b.ms.median)[0];
-  against(fastest, `PyTorch's fastest (${fastest?.label})`);
+  for (const [family, name] of LIBRARIES) {
+    const fastest = fastestOf(family, rows);
+    against(fastest, `${name}'s fastest (${fastest?.label})`);
+  }
   against(byKey("plain"), "the plain loop");
   for (const [ours, limit] of [
     ["fused-1", "native-1"],

@@ -27,12 +27,16 @@ const COLORS: Readonly<Record<Family, string>> = {
   downhill: PALETTE[0],
   pytorch: PALETTE[1],
   native: PALETTE[2],
+  tfjs: PALETTE[4],
+  jaxjs: PALETTE[3],
   typescript: MUTED,
 };
 const NAMES: Readonly<Record<Family, string>> = {
   downhill: "Downhill",
   pytorch: "PyTorch",
   native: "C",
+  tfjs: "TensorFlow.js",
+  jaxjs: "jax-js",
   typescript: "TypeScript by hand",
 };
 const ROW = 19;

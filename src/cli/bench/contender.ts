@@ -44,7 +44,7 @@ export interface Workload {
 }
 
 /** Whose code runs. */
-export type Family = "typescript" | "downhill" | "pytorch" | "native";
+export type Family = "typescript" | "downhill" | "pytorch" | "tfjs" | "jaxjs" | "native";
 
 /** One row of the table. */
 export interface Contender {
@@ -70,7 +70,7 @@ export interface Runner {
   /** Frees what it holds. */
   close(): Promise<void>;
   /** The parameters as they are now, where it can show them. */
-  values?(): readonly Float32Array[];
+  values?(): readonly Float32Array[] | Promise<readonly Float32Array[]>;
 }
 
 /** A peer found on this machine, or why there is none; for the report. */

@@ -47,11 +47,22 @@ export interface Comparison {
 const TURN_MS = 20;
 const WARM_MS = 1500;
 
+/**
+ * A row whose steps are longer than that sits rounds out, evenly, so that its turns take so many
+ * milliseconds in all; but it takes some turns at least.
+ */
+const ROW_MS = 2000;
+const TURNS = 5;
+/** A row whose steps are longer than this is left out. */
+const STEP_MS = 3000;
+
 interface Ready {
   readonly contender: Contender;
   readonly runner: Runner;
   /** Steps in a turn. */
   steps: number;
+  /** It takes part in every so manieth round. */
+  every: number;
   /** The median of each turn. */
   readonly turns: number[];
 }
@@ -71,7 +82,7 @@ export async function compare(
       onProgress(`${optimizer}: ${contender.label}, warming up`);
       const runner = await contender.prepare(optimizer, workload);
       if (typeof runner === "string") drop(contender, runner);
-      else ready.push({ contender, runner, steps: 1, turns: [] });
+      else ready.push({ contender, runner, steps: 1, every: 1, turns: [] });
     }
     const turn = async (row: Ready, act: (row: Ready) => Promise<void>): Promise<void> => {
       try {
@@ -82,10 +93,11 @@ export async function compare(
         await row.runner.close();
       }
     };
-    for (const row of ready.slice()) await turn(row, warmUp);
+    for (const row of ready.slice()) await turn(row, (one) => warmUp(one, rounds));
     for (let round = 0; round < rounds; round++) {
       onProgress(`${optimizer}: round ${round + 1} of ${rounds}`);
-      const order = ready.map((_, i) => ready[(i + round) % ready.length]!);
+      const taking = ready.filter(({ every }) => round % every === 0);
+      const order = taking.map((_, i) => taking[(i + round) % taking.length]!);
       for (const row of order) await turn(row, takeTurn);
     }
   } finally {
@@ -96,12 +108,16 @@ export async function compare(
 }
 
 /** Until two turns in a row take the same time within 5 %, or long enough. */
-async function warmUp(row: Ready): Promise<void> {
+async function warmUp(row: Ready, rounds: number): Promise<void> {
   const until = performance.now() + WARM_MS;
   let before = Infinity;
   while (performance.now() < until) {
     const { median } = summarize(await row.runner.run(row.steps));
     row.steps = Math.max(1, Math.min(50_000, Math.round(TURN_MS / Math.max(median, 1e-4))));
+    if (median > STEP_MS) {
+      throw new Error(`not measured: a step takes ${(median / 1000).toFixed(1)} s`);
+    }
+    row.every = Math.max(1, Math.floor(Math.min(rounds / TURNS, (rounds * median) / ROW_MS)));
     if (row.steps > 3 && Math.abs(median - before) < 0.05 * before) return;
     before = median;
   }

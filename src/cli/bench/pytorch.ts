@@ -20,6 +20,7 @@ const ROWS = [
   ["for-loop", "PyTorch, for-loop"],
   ["foreach", "PyTorch, foreach"],
   ["fused", "PyTorch, fused"],
+  ["compile", "PyTorch, torch.compile"],
   ["best", "PyTorch, the article's best"],
 ] as const;
 
@@ -63,6 +64,9 @@ function row(torch: TorchInstallation, name: string, label: string): Contender {
   };
 }
 
+/** A message must be answered within so many milliseconds: thousands of tensors take long to compile. */
+const PATIENCE = 120_000;
+
 /** A Python process that answers each line with one. */
 class Peer {
   private readonly child: ChildProcess;
@@ -89,7 +93,14 @@ class Peer {
   ask(request: object): Promise<Answer> {
     if (this.ended !== "") return Promise.resolve({ reason: this.ended });
     return new Promise((settle) => {
-      this.waiting = settle;
+      const clock = setTimeout(() => {
+        this.answer({ reason: `not measured: a step was not done after ${PATIENCE / 1000} s` });
+        this.close();
+      }, PATIENCE);
+      this.waiting = (answer) => {
+        clearTimeout(clock);
+        settle(answer);
+      };
       this.child.stdin!.write(`${JSON.stringify(request)}\n`);
     });
   }
