@@ -11,6 +11,7 @@ export {
   RMSprop,
   Rprop,
   SGD,
+  SparseAdam,
 } from "./optim/classes.ts";
 export { defineOptimizer, type OptimizerClass } from "./optim/define.ts";
 export {
@@ -37,6 +38,7 @@ export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./opt
 export * as foreach from "./foreach/index.ts";
 export { parameter } from "./memory/create.ts";
 export type { Parameter, ParameterOptions } from "./memory/parameter.ts";
+export type { CoalescedGradient, SparseGradient } from "./memory/rows.ts";
 export type { DType, TypedArray } from "./memory/dtype.ts";
 export type { NestedNumbers } from "./memory/shape.ts";
 export {
@@ -49,6 +51,7 @@ export {
   type RuleOutputs,
   type RuleSpec,
   type RuleTensors,
+  type SparseSupport,
 } from "./ir/rule.ts";
 export type { Expr, Mask, Operand, Scalar, Tensor } from "./ir/trace.ts";
 export {
@@ -93,6 +96,7 @@ export { radam } from "./rules/radam.ts";
 export { rmsprop } from "./rules/rmsprop.ts";
 export { rprop } from "./rules/rprop.ts";
 export { sgd } from "./rules/sgd.ts";
+export { sparseAdam } from "./rules/sparse-adam.ts";
 export type { Backend, BoundKernel, Kernel } from "./backend/backend.ts";
 export type { KernelIr } from "./ir/plan.ts";
 export type { Arena } from "./memory/arena.ts";

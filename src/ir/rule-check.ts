@@ -14,6 +14,7 @@ const specKeys = [
   "state",
   "numbers",
   "counted",
+  "sparse",
   "check",
   "step",
 ];
@@ -38,12 +39,23 @@ export function checkSpec(spec: object): void {
   if (counted === false && Object.keys(numbers).length > 0) {
     bad("numbers", numbers, "none where counted is false: they begin with the count");
   }
+  checkSparse(given!.sparse, bad);
   const homeless = Object.keys(domain ?? {}).find((key) => !Object.hasOwn(hyper!, key));
   if (homeless !== undefined) bad("domain", homeless, "the names of hyperparameters");
   for (const [key, value] of Object.entries(hyper!)) {
     const fits = ["number", "boolean"].includes(typeof value) || Array.isArray(value);
     if (!fits) bad(`hyper.${key}`, value, "a number, true or false, or a pair of numbers");
   }
+}
+
+type Refuse = (what: string, got: unknown, expected: string) => never;
+
+function checkSparse(sparse: unknown, bad: Refuse): void {
+  if (sparse === undefined || sparse === true) return;
+  if (typeof sparse !== "object" || sparse === null) bad("sparse", sparse, "true or an object");
+  const known = ["only", "check", "start"];
+  const strange = Object.keys(sparse as object).find((key) => !known.includes(key));
+  if (strange !== undefined) bad("sparse", strange, `only ${known.join(", ")}`);
 }
 
 /** Names must be distinct, and none that means something already. */

@@ -60,6 +60,8 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
   readonly numbers?: readonly N[] | Readonly<Record<N, string>>;
   /** Whether state dicts hold a count of steps (default true). */
   readonly counted?: boolean;
+  /** Set where gradients may consist of some rows alone (by default they may not). */
+  readonly sparse?: true | SparseSupport<H, S>;
   /** What is wrong with a combination of hyperparameters, if anything is. */
   readonly check?: (hyper: Hyper<H>) => Complaint | undefined;
   /**
@@ -70,6 +72,20 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
     tensors: RuleTensors<S>,
     hyper: Hyper<H> & { readonly t: number } & Readonly<Record<N, number>>,
   ) => NoInfer<RuleOutputs<S, N>>;
+}
+
+/**
+ * How a rule takes gradients that consist of some rows alone, see `Parameter.sparseGrad`. The elements of
+ * those rows take a step and no others do, so the rule must work element by element. `isFresh` is false
+ * in such a step: state that has never been written holds zeros, or what `start` says.
+ */
+export interface SparseSupport<H extends HyperDefaults, S extends string> {
+  /** Whether the rule takes no other gradients. */
+  readonly only?: boolean;
+  /** What is wrong with hyperparameters that are fine for dense gradients. */
+  readonly check?: (hyper: Hyper<H>) => Complaint | undefined;
+  /** What state holds before its first step. */
+  readonly start?: (hyper: Hyper<H>) => { readonly [K in S]?: number };
 }
 
 /** A combination of hyperparameters that makes no sense. */
@@ -93,6 +109,8 @@ export interface RuleInfo {
   readonly numberNames: readonly string[];
   /** Whether state dicts hold a count of steps. */
   readonly counted: boolean;
+  /** How it takes gradients of some rows; absent if it does not. */
+  readonly sparse?: SparseSupport<HyperDefaults, string>;
   /**
    * Throws an {@link OptionError} unless the values of `hyper` may be used.
    *
@@ -143,11 +161,16 @@ export function rule<
     numberLetters: numbers.letters,
     numberNames: numbers.names,
     counted: spec.counted ?? true,
+    ...(spec.sparse && { sparse: sparseOf(spec.sparse) }),
     validate: validatorOf({ ...spec, hyper }, hyperNames),
     step: spec.step as Rule<Hyper<H>>["step"],
   };
   made.validate(hyper);
   return made;
+}
+
+function sparseOf<H extends HyperDefaults, S extends string>(given: true | SparseSupport<H, S>) {
+  return (given === true ? {} : given) as unknown as SparseSupport<HyperDefaults, string>;
 }
 
 /** Nobody changes a rule's defaults from outside. */

@@ -8,13 +8,18 @@ import { GradientError, ParameterError, Prose, show } from "../errors.ts";
 import { inspectKey } from "../symbols.ts";
 import type { Arena } from "./arena.ts";
 import { bytesOf, dtypeOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
+import { TouchedRows, type CoalescedGradient, type SparseGradient } from "./rows.ts";
 import { flatten, type NestedNumbers } from "./shape.ts";
 
 /**
- * How often any parameter has got or lost its gradient: while it stays the same, an optimizer of
- * thousands of parameters need not ask each of them.
+ * How often any parameter has got or lost its gradient, or has got one of other rows: while it stays the
+ * same, an optimizer of thousands of parameters need not ask each of them.
  */
 export const gradientChanges = { count: 0 };
+
+/** Kinds of gradients; each that consists of rows has a greater number of its own. */
+const NONE = 0;
+const DENSE = 1;
 
 /** Where a parameter lives in an arena. */
 export interface Home {
@@ -35,7 +40,10 @@ export class Parameter<D extends DType = DType> {
   readonly size: number;
   readonly dtype: D;
   /** @internal */ home: Home | null = null;
-  private given = false;
+  /** @internal What kind of gradient there is; it differs from one set of rows to the next. */
+  gradKind = NONE;
+  /** @internal The rows of a gradient that consists of rows. */
+  rows: TouchedRows | undefined;
   private dataView: TypedArray<D>;
   private gradView: TypedArray<D> | undefined;
   private trainable: boolean;
@@ -67,12 +75,12 @@ export class Parameter<D extends DType = DType> {
 
   /**
    * A live view of the gradient, or `null` where there is none: {@link Optimizer.step} then skips the
-   * parameter. Assigning copies the values in.
+   * parameter. Assigning copies the values in. It is `null` too where there is a {@link sparseGrad}.
    *
    * @throws {GradientError} on assigning values of another type or shape, or to a frozen parameter.
    */
   get grad(): TypedArray<D> | null {
-    return this.hasGrad ? this.gradMemory() : null;
+    return this.gradKind === DENSE ? this.gradMemory() : null;
   }
 
   set grad(values: TypedArray<D> | NestedNumbers | null) {
@@ -83,6 +91,39 @@ export class Parameter<D extends DType = DType> {
     this.refuseIfFrozen();
     this.gradMemory().set(this.accept(values, (parts) => new GradientError("BAD_GRADIENT", parts)));
     this.hasGrad = true;
+  }
+
+  /**
+   * A gradient of some rows alone, `{ indices, values }`, for optimizers that then leave the other rows
+   * as they are: `SparseAdam`, `SGD`, `Adagrad`. It costs what its rows cost, however large the parameter.
+   * Assigning copies the values in, those of equal indices added up; it takes the place of any gradient
+   * before. Reading gives a copy with every row once, in ascending order, or `null`.
+   *
+   * @example
+   * table.sparseGrad = { indices: [7, 3, 7], values: [[1, 0], [0, 1], [2, 2]] }; // rows 3 and 7
+   *
+   * @throws {GradientError} on assigning indices that are no rows, values of another type or shape, or to a
+   *   frozen parameter; the gradient is what it was then.
+   */
+  get sparseGrad(): CoalescedGradient<D> | null {
+    if (!this.isSparse) return null;
+    return this.rows!.read(this.gradMemory()) as CoalescedGradient<D>;
+  }
+
+  set sparseGrad(gradient: SparseGradient<D> | null) {
+    if (gradient === null) {
+      this.hasGrad = false;
+      return;
+    }
+    this.refuseIfFrozen();
+    this.rows ??= new TouchedRows(this);
+    this.rows.accept(gradient, this.gradMemory());
+    this.gradKind = DENSE + ++gradientChanges.count;
+  }
+
+  /** @internal Whether the gradient consists of rows. */
+  get isSparse(): boolean {
+    return this.gradKind > DENSE;
   }
 
   /**
@@ -97,19 +138,21 @@ export class Parameter<D extends DType = DType> {
   ensureGrad({ zero = true }: { zero?: boolean } = {}): TypedArray<D> {
     this.refuseIfFrozen();
     const grad = this.gradMemory();
-    if (!this.hasGrad && zero) grad.fill(0);
+    if (zero && this.isSparse) this.rows!.fillRest(grad);
+    else if (zero && !this.hasGrad) grad.fill(0);
     this.hasGrad = true;
     return grad;
   }
 
   /** @internal Whether the gradient counts: the optimizer skips parameters without one. */
   get hasGrad(): boolean {
-    return this.given;
+    return this.gradKind !== NONE;
   }
 
   set hasGrad(value: boolean) {
-    if (value !== this.given) gradientChanges.count++;
-    this.given = value;
+    const kind = value ? DENSE : NONE;
+    if (kind !== this.gradKind) gradientChanges.count++;
+    this.gradKind = kind;
   }
 
   /** `false` freezes: the gradient becomes `null` and may not be set. */

@@ -10,6 +10,8 @@ export class Batch {
   group = 0;
   steps = 0;
   written = 0;
+  /** Whether their gradients consist of rows. */
+  sparse = false;
   /** What the rule remembers besides tensors, and what it will remember once the step is taken. */
   numbers: number[] = [];
   nextNumbers: number[] = [];
@@ -39,6 +41,7 @@ export class Batch {
     this.group = entry.group;
     this.steps = entry.steps;
     this.written = entry.written;
+    this.sparse = entry.parameter.isSparse;
     this.numbers = [...entry.numbers];
     this.taken = 0;
     this.traced = -1;
@@ -54,6 +57,7 @@ export class Batch {
       entry.group === this.group &&
       entry.steps === this.steps &&
       entry.written === this.written &&
+      entry.parameter.isSparse === this.sparse &&
       this.remembers(entry)
     );
   }
@@ -65,7 +69,8 @@ export class Batch {
 
   add(entry: Entry, merge: boolean): void {
     this.entries[this.entryCount++] = entry;
-    this.addRange(entry, merge);
+    if (this.sparse) this.addRows(entry);
+    else this.addRange(entry, merge);
   }
 
   /** One range for each parameter, for plans whose values belong to one tensor. */
@@ -79,6 +84,14 @@ export class Batch {
     let sum = 0;
     for (let r = 0; r < this.rangeCount; r++) sum += this.ranges[2 * r + 1]! - this.ranges[2 * r]!;
     return sum;
+  }
+
+  private addRows({ home, parameter }: Entry): void {
+    const { runs, runCount } = parameter.rows!;
+    for (let i = 0, at = 2 * this.rangeCount; i < 2 * runCount; i++) {
+      this.ranges[at++] = home.offset + runs[i]!;
+    }
+    this.rangeCount += runCount;
   }
 
   private addRange({ home, parameter }: Entry, merge: boolean): void {

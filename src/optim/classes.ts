@@ -9,6 +9,7 @@ import { adagrad } from "../rules/adagrad.ts";
 import { adadelta } from "../rules/adadelta.ts";
 import { rmsprop } from "../rules/rmsprop.ts";
 import { sgd } from "../rules/sgd.ts";
+import { sparseAdam } from "../rules/sparse-adam.ts";
 import { optimizerClass } from "./define.ts";
 
 /**
@@ -140,3 +141,16 @@ export class RAdam extends /* @__PURE__ */ optimizerClass(radam) {}
  * `torch.optim.Rprop`; Riedmiller and Braun (1993), https://doi.org/10.1109/ICNN.1993.298623.
  */
 export class Rprop extends /* @__PURE__ */ optimizerClass(rprop) {}
+
+/**
+ * Adam for gradients of some rows alone, see `Parameter.sparseGrad`; all other rows rest.
+ *
+ *     m ← m + (1 - b1)·(g - m),   v ← v + (1 - b2)·(g² - v)
+ *     p ← p - lr·√(1 - b2ᵗ)/(1 - b1ᵗ) · m / (√v + eps)
+ *
+ * Options and defaults: `lr` 1e-3 (above 0), `betas` [0.9, 0.999], `eps` 1e-8 (above 0), `maximize` false.
+ * State: `step`, `exp_avg`, `exp_avg_sq`. 28 bytes per float32 element of the rows and step; dense
+ * gradients are refused. As `torch.optim.SparseAdam`; Kingma and Ba (2015),
+ * https://arxiv.org/abs/1412.6980.
+ */
+export class SparseAdam extends /* @__PURE__ */ optimizerClass(sparseAdam) {}

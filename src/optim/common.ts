@@ -57,7 +57,7 @@ export function zeroGrads(
   }
   for (let i = 0; i < entries.length; i++) {
     const { parameter } = entries[i]!;
-    if (setToNull) parameter.hasGrad = false;
+    if (setToNull || parameter.isSparse) parameter.hasGrad = false;
     else if (parameter.hasGrad) parameter.grad!.fill(0);
   }
 }

@@ -16,8 +16,8 @@ export interface Entry {
   readonly arena: ArenaState;
   /** Which batch it was in last time: most often it is in that one again. */
   batch: number;
-  /** Whether it had a gradient when the batches were last put together. */
-  had: boolean;
+  /** What kind of gradient it had when the batches were last put together. */
+  had: number;
   /** Steps this parameter has taken; one without a gradient takes none. Current once settled. */
   steps: number;
   /** Bit i: state slot i has been written. */

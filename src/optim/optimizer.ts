@@ -119,7 +119,8 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
   /**
    * Forgets all gradients: they become `null`, which costs nothing, and parameters that get none
    * before the next step are skipped. With `{ setToNull: false }` existing gradients become zero
-   * instead; the next step then moves parameters by their momentum and decay.
+   * instead, and those of rows have none any more; the next step then moves parameters by their momentum
+   * and decay.
    */
   zeroGrad(options: { setToNull?: boolean } = {}): void {
     zeroGrads(this.rule.name, this.entries, options);
@@ -232,7 +233,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
       home,
       arena,
       batch: 0,
-      had: false,
+      had: 0,
       steps: 0,
       written: 0,
       numbers: [],

@@ -17,6 +17,7 @@ import { Batch } from "./batch.ts";
 import type { ArenaState, Entry } from "./entry.ts";
 import type { CheckedPlan, ParamGroup, StepOptions } from "./options.ts";
 import { RuleRun } from "./rule-run.ts";
+import { checkKind, fillState, forgetRows, refuseReduction } from "./sparse.ts";
 
 export class Stepper {
   readonly backend: Backend;
@@ -56,13 +57,20 @@ export class Stepper {
       this.changesSeen = gradientChanges.count;
     }
     const { batches, batchCount } = this;
+    for (let i = 0; i < batchCount; i++) {
+      checkKind(this.rule, batches[i]!, groups[batches[i]!.group]!);
+    }
     this.ruleRun.update(batches, batchCount, groups, gradScale, zeroGrad, changed);
     let bytes = 0;
     for (let i = 0; i < batchCount; i++) bytes += this.choosePlan(batches[i]!);
     const threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
     this.torn = true;
-    for (let i = 0; i < this.batchCount; i++) this.run(this.batches[i]!, threads);
-    for (let i = 0; i < this.batchCount; i++) this.commit(this.batches[i]!);
+    for (let i = 0; i < batchCount; i++) {
+      const batch = batches[i]!;
+      if (batch.sparse) fillState(this.rule, batch, groups[batch.group]!);
+      this.run(batch, threads);
+    }
+    for (let i = 0; i < batchCount; i++) this.commit(batches[i]!, zeroGrad);
     this.torn = false;
   }
 
@@ -93,7 +101,7 @@ export class Stepper {
     this.gathered = false;
   }
 
-  /** Whether the same parameters have a gradient as in the last step, so that its batches hold. */
+  /** Whether the same parameters and rows have a gradient as in the last step: its batches hold. */
   private isRepetition(arenas: readonly ArenaState[]): boolean {
     if (!this.gathered) return false;
     if (gradientChanges.count === this.changesSeen) return true;
@@ -101,7 +109,7 @@ export class Stepper {
       const { entries } = arenas[a]!;
       for (let i = 0; i < entries.length; i++) {
         const entry = entries[i]!;
-        if (entry.parameter.hasGrad !== entry.had) return false;
+        if (entry.parameter.gradKind !== entry.had) return false;
       }
     }
     this.changesSeen = gradientChanges.count;
@@ -114,8 +122,8 @@ export class Stepper {
     let at = 0;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
-      entry.had = entry.parameter.hasGrad;
-      if (!entry.had) continue;
+      entry.had = entry.parameter.gradKind;
+      if (!entry.parameter.hasGrad) continue;
       if (batch?.takes(entry)) entry.batch = at;
       else {
         batch = this.batchFor(entry);
@@ -147,6 +155,7 @@ export class Stepper {
     const plan = flushesAt(this.rule, batch.steps + 1) ? flushing : usual;
     const { bound } = batch.arena;
     if (plan === batch.plan && batch.bytes >= 0 && bound.has(plan)) return batch.bytes;
+    if (plan.perTensor && batch.sparse) refuseReduction(this.rule);
     if (plan.perTensor) batch.splitRanges();
     // Both at once, so that no later step compiles.
     if (!bound.has(usual)) this.bind(batch.arena, usual);
@@ -185,7 +194,8 @@ export class Stepper {
     else bound.runKernelByKernel(batch.ranges, batch.rangeCount, threads);
   }
 
-  private commit(batch: Batch): void {
+  private commit(batch: Batch, zeroGrad: boolean): void {
+    if (zeroGrad && batch.sparse) forgetRows(batch);
     batch.taken++;
     if (this.rule.counted) batch.steps++;
     const { numbers, nextNumbers } = batch;

@@ -33,6 +33,11 @@ export const adagrad = /* @__PURE__ */ rule({
     eps: "[0, inf)",
   },
   state: { s: "sum" },
+  sparse: {
+    check: ({ weightDecay }) =>
+      weightDecay === 0 ? undefined : { option: "weightDecay", expected: "0" },
+    start: ({ initialAccumulatorValue }) => ({ s: initialAccumulatorValue }),
+  },
   step(
     { p, g, s },
     { lr, lrDecay, weightDecay, initialAccumulatorValue: first, eps, maximize, t },

@@ -20,6 +20,12 @@ export const sgd = /* @__PURE__ */ rule({
   domain: { lr: "[0, inf)", momentum: "[0, inf)", weightDecay: "[0, inf)" },
   state: { b: "momentum_buffer" },
   counted: false,
+  sparse: {
+    check({ momentum, weightDecay }) {
+      if (momentum !== 0) return { option: "momentum", expected: "0" };
+      return weightDecay === 0 ? undefined : { option: "weightDecay", expected: "0" };
+    },
+  },
   check({ nesterov, momentum, dampening }) {
     if (!nesterov || (momentum > 0 && dampening === 0)) return undefined;
     return { option: "nesterov", expected: "false, or momentum > 0 with dampening = 0" };

@@ -1,6 +1,13 @@
 /** PyTorch's recorded trajectories, and how a run of ours is measured against them. */
 import { readFileSync } from "node:fs";
-import type { DType, Optimizer, Parameter, PlanOptions, TypedArray } from "../../src/index.ts";
+import type {
+  DType,
+  Optimizer,
+  Parameter,
+  PlanOptions,
+  SparseGradient,
+  TypedArray,
+} from "../../src/index.ts";
 import {
   Adadelta,
   Adagrad,
@@ -14,6 +21,7 @@ import {
   RMSprop,
   Rprop,
   SGD,
+  SparseAdam,
 } from "../../src/index.ts";
 
 type Values = Record<string, number[]>;
@@ -23,7 +31,7 @@ export interface GoldenCase {
   readonly dtype: DType;
   readonly shapes: Record<string, number[]>;
   readonly init: Values;
-  readonly grads: readonly Record<string, number[] | null>[];
+  readonly grads: readonly Record<string, number[] | SparseGradient | null>[];
   readonly lr?: readonly number[];
   readonly params: readonly Values[];
   readonly state: Record<string, Record<string, number | number[]>>;
@@ -41,6 +49,9 @@ export const optimizers = {
   RAdam,
   ASGD,
   Rprop,
+  SparseAdam,
+  "SGD-sparse": SGD,
+  "Adagrad-sparse": Adagrad,
 };
 export type OptimizerName = keyof typeof optimizers;
 
@@ -93,7 +104,8 @@ export function takeStep({ optimizer, parameters }: Task, golden: GoldenCase, in
   const lr = golden.lr?.[index];
   if (lr !== undefined) (optimizer.paramGroups[0] as unknown as { lr: number }).lr = lr;
   for (const [key, values] of Object.entries(golden.grads[index]!)) {
-    parameters[key]!.grad = values;
+    if (values === null || Array.isArray(values)) parameters[key]!.grad = values;
+    else parameters[key]!.sparseGrad = values;
   }
   optimizer.step();
 }
