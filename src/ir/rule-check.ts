@@ -55,7 +55,7 @@ function checkSparse(sparse: unknown, bad: Refuse): void {
   if (typeof sparse !== "object" || sparse === null) bad("sparse", sparse, "true or an object");
   const known = ["only", "check", "start"];
   const strange = Object.keys(sparse as object).find((key) => !known.includes(key));
-  if (strange !== undefined) bad("sparse", strange, `only ${known.join(", ")}`);
+  if (strange !== undefined) bad("sparse", strange, `nothing but ${known.join(", ")}`);
 }
 
 /** Names must be distinct, and none that means something already. */

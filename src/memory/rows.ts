@@ -50,7 +50,9 @@ export class TouchedRows {
   constructor(target: Target) {
     this.target = target;
     this.width = target.shape.slice(1).reduce((product, n) => product * n, 1);
-    if (target.shape.length === 0) this.fail("", new Prose("a shape without dimensions"), "rows");
+    if (target.shape.length === 0) {
+      this.fail("", new Prose("rows of a single number"), "a parameter with a dimension at least");
+    }
   }
 
   /**
