@@ -9,13 +9,13 @@ import { describe, expect, test } from "vitest";
 import { ways } from "./helpers/backends.ts";
 import {
   goldenCases,
-  optimizers,
+  recorded,
   runCase,
   type GoldenCase,
   type OptimizerName,
 } from "./helpers/golden.ts";
 
-const names = Object.keys(optimizers) as OptimizerName[];
+const names = Object.keys(recorded) as OptimizerName[];
 
 /** Largest |a - b|, in units of max(1, |b|) for `relative`. */
 function distance(a: ArrayLike<number>, b: ArrayLike<number>, relative: boolean): number {

@@ -124,7 +124,7 @@ test.each(ways)("small averages come out the same on $name", ({ options }) => {
   expect(run(options)).toBe(run(ways[0]!.options));
 });
 
-describe.each(Object.keys(optimizers) as OptimizerName[])("recorded runs of %s", (name) => {
+describe.each(Object.keys(recorded) as OptimizerName[])("recorded runs of %s", (name) => {
   test("the flush changes no bit of any parameter", () => {
     for (const golden of goldenCases(name)) {
       const [on, off] = [true, false].map((flushSubnormals) =>
