@@ -21,7 +21,7 @@ import {
 import { FLUSH_PERIOD } from "../src/ir/op.ts";
 import { ways } from "./helpers/backends.ts";
 import { bits, isSubnormal } from "./helpers/bits.ts";
-import { goldenCases, optimizers, runCase, type OptimizerName } from "./helpers/golden.ts";
+import { goldenCases, recorded, runCase, type OptimizerName } from "./helpers/golden.ts";
 import { noise } from "./helpers/rules.ts";
 
 const Turns = defineOptimizer({
