@@ -10,18 +10,22 @@ import type { ParamGroup } from "./options.ts";
 /** @throws {GradientError} | {OptionError} unless the rule takes gradients of the batch's kind. */
 export function checkKind(rule: Rule, batch: Batch, group: ParamGroup<HyperDefaults>): void {
   const { sparse } = rule;
-  const { parameter } = batch.entries[0]!;
-  const subject = `${rule.name}: ${parameter.label}`;
-  if (!batch.sparse) {
-    if (!sparse?.only) return;
-    throw new GradientError("DENSE_GRADIENT", {
-      subject,
-      got: new Prose("a dense gradient"),
-      expected: "one of rows: sparseGrad = { indices, values }",
-      advice: "For dense gradients there is Adam.",
-    });
-  }
-  if (!sparse) {
+  if (!batch.sparse && !sparse?.only) return;
+  if (!batch.sparse || !sparse) refuseKind(rule, batch);
+  const complaint = sparse.check?.(group as Hyper<HyperDefaults>);
+  if (!complaint) return;
+  const { label } = batch.entries[0]!.parameter;
+  throw new OptionError("BAD_HYPERPARAMETER", {
+    subject: `${rule.name}: paramGroups[${batch.group}].${complaint.option}`,
+    got: group[complaint.option],
+    expected: `${complaint.expected} where gradients are sparse, as that of ${label} is`,
+    advice: "Set grad, a dense gradient, or change the option.",
+  });
+}
+
+function refuseKind(rule: Rule, batch: Batch): never {
+  const subject = `${rule.name}: ${batch.entries[0]!.parameter.label}`;
+  if (batch.sparse) {
     throw new GradientError("SPARSE_GRADIENT", {
       subject,
       got: new Prose("a sparse gradient"),
@@ -29,13 +33,11 @@ export function checkKind(rule: Rule, batch: Batch, group: ParamGroup<HyperDefau
       advice: "Set grad instead, or take SparseAdam, Adagrad or SGD without momentum.",
     });
   }
-  const complaint = sparse.check?.(group as Hyper<HyperDefaults>);
-  if (!complaint) return;
-  throw new OptionError("BAD_HYPERPARAMETER", {
-    subject: `${rule.name}: paramGroups[${batch.group}].${complaint.option}`,
-    got: group[complaint.option],
-    expected: `${complaint.expected} where gradients are sparse, as that of ${parameter.label} is`,
-    advice: "Set grad, a dense gradient, or change the option.",
+  throw new GradientError("DENSE_GRADIENT", {
+    subject,
+    got: new Prose("a dense gradient"),
+    expected: "one of rows: sparseGrad = { indices, values }",
+    advice: "For dense gradients there is Adam.",
   });
 }
 
