@@ -2,12 +2,15 @@
 import type { Reporter } from "vitest/node";
 import { findTorch } from "../../src/cli/torch.ts";
 import { wideLimit } from "../../src/memory/arena.ts";
+import { findChromium } from "./chromium.ts";
 
 export default class MissingReporter implements Reporter {
   onTestRunEnd(): void {
     const missing = [
       findTorch() === null &&
         "a Python with PyTorch, so nothing was recorded live (npm run setup installs it)",
+      findChromium() === null &&
+        "Chromium, so nothing ran in a browser (npm run setup installs it)",
       wideLimit() === 0 &&
         "memory64, so no kernel ran in a wide memory, they were only validated (Node 24 has it)",
     ];

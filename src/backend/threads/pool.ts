@@ -260,9 +260,13 @@ export class Pool {
     return id;
   }
 
-  /** Ends a worker. A letter that never comes keeps it from joining a job before it has ended. */
+  /**
+   * Ends a worker. A letter that never comes keeps it from joining a job before it has ended; the bell
+   * lets it look for the letter, because Chromium ends a worker that sleeps only after two seconds.
+   */
   private dismiss({ line, thread }: Member): void {
     Atomics.add(this.words, line + layout.worker.sent, 1);
+    this.board.ring(line);
     thread.end();
   }
 

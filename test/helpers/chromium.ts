@@ -1,0 +1,27 @@
+/** A browser for tests: Debian's Chromium, which `npm run setup` installs, or what DOWNHILL_CHROMIUM names. */
+import { existsSync } from "node:fs";
+import { chromium, type Browser } from "playwright-core";
+
+/** The program, or `null` where there is none. */
+export function findChromium(): string | null {
+  const path = process.env["DOWNHILL_CHROMIUM"] ?? "/usr/bin/chromium";
+  return existsSync(path) ? path : null;
+}
+
+export function launchChromium(): Promise<Browser> {
+  const path = findChromium();
+  if (path === null) throw new Error("there is no Chromium; npm run setup installs it");
+  return chromium.launch({
+    executablePath: path,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
