@@ -35,6 +35,31 @@ export type {
   StepOptions,
 } from "./optim/options.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
+export {
+  ConstantLR,
+  CosineAnnealingLR,
+  CosineAnnealingWarmRestarts,
+  CyclicLR,
+  ExponentialLR,
+  InverseSqrtLR,
+  LambdaLR,
+  LinearLR,
+  MultiplicativeLR,
+  MultiStepLR,
+  OneCycleLR,
+  PolynomialLR,
+  StepLR,
+  SWALR,
+  WarmupCosineLR,
+  WarmupStableDecayLR,
+} from "./schedule/classes.ts";
+export { GroupScheduler } from "./schedule/group-scheduler.ts";
+export type { HasParamGroups, SchedulerState } from "./schedule/group-scheduler.ts";
+export * as schedule from "./schedule/index.ts";
+export { ReduceLROnPlateau } from "./schedule/reduce-on-plateau.ts";
+export { ChainedScheduler, Scheduler, SequentialLR } from "./schedule/scheduler.ts";
+export type { Schedules } from "./schedule/scheduler.ts";
+export type { Curve, Schedule } from "./schedule/schedule.ts";
 export * as foreach from "./foreach/index.ts";
 export { parameter } from "./memory/create.ts";
 export type { Parameter, ParameterOptions } from "./memory/parameter.ts";

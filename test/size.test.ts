@@ -11,13 +11,25 @@ const cases = [
     name: "Adam with the WebAssembly backend and the interpreter",
     code: `import { Adam, parameter } from "downhill"; console.log(Adam, parameter);`,
     ceiling: 31_300,
-    absent: ["RMSprop", "momentum_buffer", "jax", "foreach."],
+    absent: ["RMSprop", "momentum_buffer", "jax", "foreach.", "lastEpoch"],
   },
   {
     name: "SGD",
     code: `import { SGD, parameter } from "downhill"; console.log(SGD, parameter);`,
     ceiling: 31_300,
     absent: ["exp_avg", "square_avg", "jax", "foreach."],
+  },
+  {
+    name: "one scheduler",
+    code: `import { StepLR } from "downhill"; console.log(StepLR);`,
+    ceiling: 4_000,
+    absent: ["WebAssembly", "exp_avg", "oneCycle", "cosine", "multiplicative", "Plateau"],
+  },
+  {
+    name: "all schedules, without an optimizer",
+    code: `import { schedule } from "downhill"; console.log(schedule.cosineAnnealing({ tMax: 9 })(3));`,
+    ceiling: 4_700,
+    absent: ["WebAssembly", "exp_avg", "lastEpoch"],
   },
   {
     name: "errors alone",

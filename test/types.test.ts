@@ -2,6 +2,7 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   Adam,
+  CosineAnnealingLR,
   defineOptimizer,
   norm,
   type Optimizer,
@@ -9,6 +10,8 @@ import {
   type Parameter,
   RMSprop,
   rule,
+  schedule,
+  Scheduler,
   SGD,
 } from "../src/index.ts";
 
@@ -88,5 +91,25 @@ describe("rules", () => {
       // @ts-expect-error: a scalar is no tensor
       step: ({ p }) => ({ p: norm(p) }),
     });
+  });
+});
+
+describe("schedulers", () => {
+  const optimizer = new SGD([parameter([1, 2], { name: "w" })]);
+
+  test("take options by name, and any function of the step", () => {
+    const all: Scheduler[] = [
+      new CosineAnnealingLR(optimizer, { tMax: 10 }),
+      new Scheduler(optimizer, {
+        lr: schedule.linear(),
+        momentum: (step, base) => base / (1 + step),
+      }),
+    ];
+    expectTypeOf(schedule.linear()(3)).toEqualTypeOf<number>();
+    // @ts-expect-error: PyTorch's spelling
+    expect(() => new CosineAnnealingLR(optimizer, { T_max: 10 })).toThrow("Did you mean tMax?");
+    // @ts-expect-error: a schedule is a function
+    expect(() => new Scheduler(optimizer, { lr: 0.1 })).toThrow("an object with functions");
+    expect(all.map((scheduler) => scheduler.lastEpoch)).toEqual([0, 0]);
   });
 });

@@ -3,9 +3,10 @@ import type { Backend } from "../backend/backend.ts";
 import type { BackendName } from "../backend/select.ts";
 import { defaultThreads } from "../backend/threads/pool.ts";
 import { MAX_THREADS } from "../backend/threads/worker.ts";
-import { OptionError, ParameterError, Prose, show } from "../errors.ts";
+import { OptionError, ParameterError } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
 import { Parameter } from "../memory/parameter.ts";
+import { refuseUnknown as refuseNames } from "./names.ts";
 
 /** How a step is run. Results are bit for bit the same whatever is chosen. */
 export interface PlanOptions {
@@ -228,27 +229,7 @@ export function requireObject(rule: string, what: string, value: unknown): void 
   });
 }
 
+/** Refuses what is neither a hyperparameter nor one of the others. */
 export function refuseUnknown(rule: RuleInfo, given: object, others: readonly string[]): void {
-  const known = [...rule.hyperNames, ...others];
-  const stranger = Object.keys(given).find((key) => !known.includes(key));
-  if (stranger === undefined) return;
-  const meant = closest(stranger, known);
-  throw new OptionError("UNKNOWN_OPTION", {
-    subject: `${rule.name}: ${show(stranger)}`,
-    got: new Prose("an unknown name"),
-    expected: `one of ${known.join(", ")}`,
-    ...(meant ? { advice: `Did you mean ${meant}?` } : {}),
-  });
-}
-
-/** The known name that a wrong one most likely stands for: of another case, cut short, or too long. */
-function closest(stranger: string, known: readonly string[]): string | undefined {
-  const plain = stranger.replaceAll("_", "").toLowerCase();
-  if (plain === "learningrate") return known.find((name) => name === "lr");
-  const names = known.map((name) => ({ name, lower: name.toLowerCase() }));
-  const found =
-    names.find(({ lower }) => lower === plain) ??
-    names.find(({ lower }) => plain.length > 1 && lower.startsWith(plain)) ??
-    names.find(({ lower }) => lower.length > 1 && plain.startsWith(lower));
-  return found?.name;
+  refuseNames(rule.name, given, [...rule.hyperNames, ...others]);
 }
