@@ -40,21 +40,24 @@ interface Load {
  * @throws {BackendError} `OUT_OF_MEMORY`; no parameter has moved then.
  */
 export function adopt(parameters: readonly Parameter[], regions: RegionCount): void {
-  for (const p of parameters) {
-    if (p.data.length === p.size) continue;
-    throw new ParameterError("DETACHED", {
-      subject: p.label,
-      got: new Prose("no values: their memory was transferred away"),
-      expected: `${p.size} elements`,
-      advice: "Copy what you send elsewhere: w.data.slice().",
-    });
-  }
+  parameters.forEach(requireValues);
   const moves: (() => void)[] = [];
   for (const dtype of ["float32", "float64"] as const) {
     const homeless = parameters.filter((p) => p.home === null && p.dtype === dtype);
     for (const load of distribute(homeless, regions)) moves.push(prepare(load, dtype, regions));
   }
   for (const move of moves) move();
+}
+
+/** @throws {ParameterError} `DETACHED` if the parameter's memory was transferred away. */
+export function requireValues(parameter: Parameter): void {
+  if (parameter.data.length === parameter.size) return;
+  throw new ParameterError("DETACHED", {
+    subject: parameter.label,
+    got: new Prose("no values: their memory was transferred away"),
+    expected: `${parameter.size} elements`,
+    advice: "Copy what you send elsewhere: w.data.slice().",
+  });
 }
 
 /** Fills one arena after another. */

@@ -17,7 +17,11 @@ export interface OptimizerLike {
 }
 
 /** Calls a closure. @throws {OptionError} if it is none, or returns a promise. */
-export function evaluate<T>(optimizer: string, closure: () => T): T {
+export function evaluate<T>(
+  optimizer: string,
+  closure: () => T,
+  advice = "Await the gradients first, then call step() without a closure.",
+): T {
   checkClosure(optimizer, closure);
   const loss = closure();
   if (typeof (loss as { then?: unknown } | undefined)?.then !== "function") return loss;
@@ -26,7 +30,7 @@ export function evaluate<T>(optimizer: string, closure: () => T): T {
     subject: `${optimizer}: closure`,
     got: new Prose("a promise"),
     expected: "a loss",
-    advice: "Await the gradients first, then call step() without a closure.",
+    advice,
   });
 }
 

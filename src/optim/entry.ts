@@ -6,12 +6,16 @@ import { ALIGNMENT, type Arena, type Region } from "../memory/arena.ts";
 import { bytesOf, type TypedArray } from "../memory/dtype.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 
-/** One parameter of an optimizer. */
-export interface Entry {
+/** A parameter of an optimizer, by what state dicts say of it. */
+export interface Member {
   readonly parameter: Parameter;
   /** Key in state dicts. */
   readonly key: string;
   readonly group: number;
+}
+
+/** One parameter of an optimizer that goes by a rule. */
+export interface Entry extends Member {
   readonly home: Home;
   readonly arena: ArenaState;
   /** Which batch it was in last time: most often it is in that one again. */

@@ -165,12 +165,22 @@ export abstract class Hookable {
 
   /** A step between its hooks: global, own, the step, own, global. */
   protected stepHooked(call: StepCall): unknown {
-    let replaced = globalPre.pass(this, call);
-    if (this.hooks) replaced = this.hooks.stepPre.pass(this, replaced);
+    const replaced = this.beforeStep(call);
     const result = this.take(replaced.closure, replaced.options);
-    this.hooks?.stepPost.run(this, replaced);
-    globalPost.run(this, replaced);
+    this.afterStep(replaced);
     return result;
+  }
+
+  /** Calls the pre-hooks; what the step is to be called with. */
+  protected beforeStep(call: StepCall): StepCall {
+    const replaced = globalPre.pass(this, call);
+    return this.hooks ? this.hooks.stepPre.pass(this, replaced) : replaced;
+  }
+
+  /** Calls the post-hooks. */
+  protected afterStep(call: StepCall): void {
+    this.hooks?.stepPost.run(this, call);
+    globalPost.run(this, call);
   }
 
   /** Saving between its hooks. */

@@ -8,7 +8,7 @@
 import { Prose, StateDictError } from "../errors.ts";
 import type { HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
 import { dtypeOf, type DType, type TypedArray } from "../memory/dtype.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, Member } from "./entry.ts";
 import type { ParamGroup } from "./options.ts";
 
 /** State of one parameter: its count of steps, and a flat array for each slot written so far. */
@@ -70,7 +70,7 @@ export function stateOf(rule: RuleInfo, entry: Entry): ParameterState {
   return state;
 }
 
-function infoOf({ key, parameter }: Entry): ParameterInfo {
+export function infoOf({ key, parameter }: Member): ParameterInfo {
   return { name: key, shape: [...parameter.shape], dtype: parameter.dtype };
 }
 
@@ -109,8 +109,8 @@ function copyOf(value: unknown): unknown {
 }
 
 /** The entries of each group. */
-function byGroup(entries: readonly Entry[], groups: number): Entry[][] {
-  const lists = Array.from({ length: groups }, (): Entry[] => []);
+function byGroup<E extends Member>(entries: readonly E[], groups: number): E[][] {
+  const lists = Array.from({ length: groups }, (): E[] => []);
   for (const entry of entries) lists[entry.group]!.push(entry);
   return lists;
 }
@@ -130,8 +130,8 @@ export function checkHead(rule: RuleInfo, dict: StateDict): void {
 
 export function checkGroups(
   rule: RuleInfo,
-  entries: readonly Entry[],
-  groups: readonly ParamGroup<HyperDefaults>[],
+  entries: readonly Member[],
+  groups: readonly object[],
   saved: readonly GroupState[],
 ): void {
   if (saved.length !== groups.length) {
@@ -155,7 +155,7 @@ export function checkGroups(
 function checkParameters(
   rule: RuleInfo,
   index: number,
-  mine: readonly Entry[],
+  mine: readonly Member[],
   saved: readonly ParameterInfo[],
 ): void {
   const where = `paramGroups[${index}].params`;
