@@ -25,6 +25,9 @@ export {
   type StepPostHook,
   type StepPreHook,
 } from "./optim/hooks.ts";
+export type { OptimizerLike } from "./optim/common.ts";
+export { LBFGS } from "./optim/lbfgs/lbfgs.ts";
+export type { LBFGSGroup, LBFGSHyper, LBFGSOptions, LBFGSParams } from "./optim/lbfgs/options.ts";
 export { Optimizer } from "./optim/optimizer.ts";
 export type {
   OptimizerOptions,

@@ -152,7 +152,7 @@ export class Minimizer {
     throw new GradientError("NON_FINITE", {
       subject: `LBFGS: ${bad ? `gradient of ${bad.label}` : "loss"}`,
       got: bad ? bad.grad!.find((g) => !Number.isFinite(g)) : point.f,
-      expected: "finite numbers",
+      expected: "a finite number",
       advice:
         'Take a smaller lr, or lineSearchFn: "strong_wolfe", which turns back before such points.',
     });

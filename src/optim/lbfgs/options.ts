@@ -117,8 +117,16 @@ export function readOptions(params: LBFGSParams, options: LBFGSOptions): Checked
       advice: "Its direction is one for all parameters; put them into one list.",
     });
   }
+  const [group] = groups as unknown as [LBFGSGroup];
+  if (group.params.length === 0) {
+    throw new ParameterError("NO_PARAMS", {
+      subject: "LBFGS: params",
+      got: group.params,
+      expected: "at least one parameter",
+    });
+  }
   return {
-    group: groups[0] as unknown as LBFGSGroup,
+    group,
     backend,
     threads: checkThreads("LBFGS", threads),
   };

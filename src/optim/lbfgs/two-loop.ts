@@ -5,6 +5,7 @@
  * the inverse Hessian that is never formed: the two-loop recursion gives H·g from 4 passes for each
  * pair. Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.4.
  */
+import { BackendError, Prose } from "../../errors.ts";
 import type { Vector, Vectors } from "./vectors.ts";
 
 export interface Pair {
@@ -73,8 +74,19 @@ export class History {
   /** Makes sure that there is memory for so many pairs. @throws {BackendError} `OUT_OF_MEMORY`. */
   reserve(count: number): void {
     const { pairs, spare, vectors } = this;
-    while (pairs.length + spare.length < count) {
-      spare.push({ s: vectors.create(), y: vectors.create(), rho: 0, alpha: 0 });
+    try {
+      while (pairs.length + spare.length < count) {
+        spare.push({ s: vectors.create(), y: vectors.create(), rho: 0, alpha: 0 });
+      }
+    } catch (error) {
+      const refusal = new BackendError("OUT_OF_MEMORY", {
+        subject: "LBFGS: history",
+        got: new Prose(`no memory for two more vectors of ${vectors.size} elements`),
+        expected: `room for ${count} pairs of them`,
+        advice: "Take a smaller historySize.",
+      });
+      refusal.cause = error;
+      throw refusal;
     }
   }
 
