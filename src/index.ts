@@ -37,6 +37,7 @@ export type {
   PlanOptions,
   StepOptions,
 } from "./optim/options.ts";
+export type { LoadOptions, LoadReport, StateMismatch } from "./optim/load.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
 export {
   ConstantLR,

@@ -105,7 +105,7 @@ test("everything that does not fit is refused, and nothing has changed", () => {
       "another name": "Adam: paramGroups[0].params: got ["x", "b"], expected the names ["a","b"].",
       "another optimizer": "Adam: optimizer of the state dict: got "SGD", expected "Adam".",
       "another shape": "Adam: paramGroups[0].params: shape of "a": got [1, 3], expected [3].",
-      "another type": "Adam: paramGroups[1].params: dtype of "c": got "float32", expected "float64".",
+      "another type": "Adam: paramGroups[1].params: dtype of "c": got "float32", expected "float64". To convert it: loadStateDict(stateDict, { dtype: "cast" }).",
       "another version": "Adam: version of the state dict: got 2, expected 1.",
       "betas of 2": "OptionError: Adam: betas[0]: got 2, expected a finite number in [0, 1).",
       "no count": "Adam: state of "c": got ["exp_avg", "exp_avg_sq"], expected a step among them.",

@@ -25,13 +25,8 @@ import {
   type StepOptions,
 } from "./options.ts";
 import { countRegions } from "./regions.ts";
-import {
-  loadState,
-  saveState,
-  stateOf,
-  type ParameterState,
-  type StateDict,
-} from "./state-dict.ts";
+import { load, type LoadOptions, type LoadReport } from "./load.ts";
+import { saveState, stateOf, type ParameterState, type StateDict } from "./state-dict.ts";
 import { Stepper } from "./stepper.ts";
 
 export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable {
@@ -158,15 +153,21 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
    * Continues from a copy of the state: counts, slots and hyperparameters. Parameters themselves are
    * not part of it. From here on steps are bit for bit those of the saved optimizer.
    *
+   * @param options `{ strict: false }` loads what fits, `{ dtype: "cast" }` converts between types; see
+   *   {@link LoadOptions}.
+   * @returns what was loaded: with `strict` everything.
    * @throws {StateDictError} if optimizer, groups, names, shapes, dtypes or slots do not fit, and
    *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
    */
-  loadStateDict(stateDict: StateDict): void {
+  loadStateDict(stateDict: StateDict, options?: LoadOptions): LoadReport {
+    let report!: LoadReport;
     this.loadHooked(stateDict, (dict) => {
+      if (this.stepper.torn && options?.strict === false) this.refuseTorn();
       this.stepper.startOver();
-      loadState(this.rule, this.entries, this.groups, dict);
+      report = load(this.rule, this.entries, this.groups, dict, options);
       this.stepper.torn = false;
     });
+    return report;
   }
 
   /**

@@ -74,15 +74,19 @@ export function infoOf({ key, parameter }: Member): ParameterInfo {
   return { name: key, shape: [...parameter.shape], dtype: parameter.dtype };
 }
 
-/** @throws {StateDictError} | {OptionError} if it does not fit; nothing has changed then. */
+/**
+ * @param cast whether state of another type is converted.
+ * @throws {StateDictError} | {OptionError} if it does not fit; nothing has changed then.
+ */
 export function loadState(
   rule: Rule,
   entries: readonly Entry[],
   groups: readonly ParamGroup<HyperDefaults>[],
   dict: StateDict,
+  cast = false,
 ): void {
   checkHead(rule, dict);
-  checkGroups(rule, entries, groups, dict.paramGroups);
+  checkGroups(rule, entries, groups, dict.paramGroups, cast);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
   for (const key of Object.keys(dict.state)) {
     const entry = byKey.get(key);
@@ -93,7 +97,7 @@ export function loadState(
         new Prose("state of an unknown parameter"),
         "state of this optimizer's parameters only",
       );
-    checkParameterState(rule, entry, dict.state[key]!);
+    checkParameterState(rule, entry, dict.state[key]!, cast);
   }
   const hyper = dict.paramGroups.map((saved) =>
     Object.fromEntries(rule.hyperNames.map((name) => [name, copyOf(saved[name])])),
@@ -109,13 +113,13 @@ function copyOf(value: unknown): unknown {
 }
 
 /** The entries of each group. */
-function byGroup<E extends Member>(entries: readonly E[], groups: number): E[][] {
+export function byGroup<E extends Member>(entries: readonly E[], groups: number): E[][] {
   const lists = Array.from({ length: groups }, (): E[] => []);
   for (const entry of entries) lists[entry.group]!.push(entry);
   return lists;
 }
 
-function isObject(value: unknown): boolean {
+export function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -133,6 +137,7 @@ export function checkGroups(
   entries: readonly Member[],
   groups: readonly object[],
   saved: readonly GroupState[],
+  cast = false,
 ): void {
   if (saved.length !== groups.length) {
     throw refusal(rule, "paramGroups", new Prose(`${saved.length} groups`), `${groups.length}`);
@@ -142,7 +147,7 @@ export function checkGroups(
     if (!isObject(group) || !Array.isArray(group.params)) {
       throw refusal(rule, `paramGroups[${index}]`, group, "an object with params");
     }
-    checkParameters(rule, index, lists[index]!, group.params);
+    checkParameters(rule, index, lists[index]!, group.params, cast);
     const known = new Set<string>(["params", ...rule.hyperNames]);
     const stranger = Object.keys(group).find((key) => !known.has(key));
     if (stranger !== undefined) {
@@ -157,6 +162,7 @@ function checkParameters(
   index: number,
   mine: readonly Member[],
   saved: readonly ParameterInfo[],
+  cast: boolean,
 ): void {
   const where = `paramGroups[${index}].params`;
   const names = new Set(saved.map((info) => info?.name));
@@ -181,12 +187,14 @@ function checkParameters(
         `[${parameter.shape.join(", ")}]`,
       );
     }
-    if (info.dtype !== parameter.dtype) {
+    const isKnown = info.dtype === "float32" || info.dtype === "float64";
+    if (info.dtype !== parameter.dtype && !(cast && isKnown)) {
       throw refusal(
         rule,
         `${where}: dtype of ${JSON.stringify(info.name)}`,
         info.dtype,
         JSON.stringify(parameter.dtype),
+        isKnown ? CASTING : "",
       );
     }
   }
@@ -196,6 +204,7 @@ function checkParameterState(
   rule: RuleInfo,
   { key, parameter }: Entry,
   state: ParameterState,
+  cast: boolean,
 ): void {
   const where = `state of ${JSON.stringify(key)}`;
   if (!isObject(state)) throw refusal(rule, where, state, "an object");
@@ -212,7 +221,9 @@ function checkParameterState(
       if (Number.isFinite(value)) continue;
       throw refusal(rule, `${where}: ${slot}`, value, "a finite number");
     }
-    if (dtypeOf(value) !== parameter.dtype || (value as TypedArray).length !== parameter.size) {
+    const dtype = dtypeOf(value);
+    const isType = cast ? dtype !== null : dtype === parameter.dtype;
+    if (!isType || (value as TypedArray).length !== parameter.size) {
       const wanted = parameter.dtype === "float32" ? "Float32Array" : "Float64Array";
       const expected = `a ${wanted} of ${parameter.size} elements`;
       throw refusal(
@@ -223,11 +234,24 @@ function checkParameterState(
         ArrayBuffer.isView(value) ? "" : SAVING,
       );
     }
+    if (dtype !== parameter.dtype) checkOverflow(rule, `${where}: ${slot}`, value as TypedArray);
   }
   const missing = counts.find((name) => !Object.hasOwn(state, name));
   if (missing !== undefined) {
     throw refusal(rule, where, Object.keys(state), `a ${missing} among them`);
   }
+}
+
+/** Float64 numbers must be such that float32 can hold them. */
+function checkOverflow(rule: RuleInfo, where: string, values: TypedArray): void {
+  const at = values.findIndex((x) => Number.isFinite(x) && !Number.isFinite(Math.fround(x)));
+  if (at < 0) return;
+  throw refusal(
+    rule,
+    `${where}[${at}]`,
+    values[at],
+    "a number that float32 can hold, up to 3.4e38",
+  );
 }
 
 /** Makes room for all slots that the state dict holds. */
@@ -261,6 +285,7 @@ function own(state: StateDict["state"], key: string): ParameterState | undefined
 
 /** So that the next step's count is still a whole number that floats can hold. */
 const MAX_STEPS = Number.MAX_SAFE_INTEGER - 1;
+const CASTING = 'To convert it: loadStateDict(stateDict, { dtype: "cast" }).';
 const SAVING = "JSON keeps no typed arrays; structuredClone and v8.serialize do.";
 
 export function refusal(
