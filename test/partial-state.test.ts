@@ -304,11 +304,11 @@ describe("a partial load", () => {
 });
 
 describe("state of another type", () => {
-  const pair = (make: (params: Parameter[]) => unknown) => {
+  const pair = (maker: (params: Parameter[]) => unknown) => {
     const values = Float32Array.of(1, -2, 0.1);
     const single = parameter(values, { name: "w" });
     const double = parameter(Float64Array.from(values), { name: "w" });
-    return [single, double].map((w) => [make([w]) as Optimizer, w] as const);
+    return [single, double].map((w) => [maker([w]) as Optimizer, w] as const);
   };
   const makers = {
     Adam: (params: Parameter[]) => new Adam(params, { amsgrad: true }),
