@@ -9,6 +9,7 @@ import {
   Adagrad,
   Adam,
   defineOptimizer,
+  LBFGS,
   norm,
   parameter,
   rule,
@@ -379,6 +380,23 @@ describe.each(["SGD", "Adagrad"])("%s", (name) => {
     expect(bits(w.data)).toBe(bits(x.data));
     expect(mixed.stateDict()).toEqual(plain.stateDict());
   });
+});
+
+test("L-BFGS takes them as whole gradients, zero elsewhere", () => {
+  const run = (sparse: boolean) => {
+    const w = parameter(Float64Array.of(3, -2, 1), { name: "w" });
+    const optimizer = new LBFGS([w]);
+    for (let step = 0; step < 2; step++) {
+      optimizer.step(() => {
+        const slope = Float64Array.of(2 * (w.data[0]! - 1), 0, w.data[2]! ** 3);
+        if (sparse) w.sparseGrad = { indices: [2, 0], values: [slope[2]!, slope[0]!] };
+        else w.grad = slope;
+        return (w.data[0]! - 1) ** 2 + w.data[2]! ** 4 / 4;
+      });
+    }
+    return bits(w.data);
+  };
+  expect(run(true)).toBe(run(false));
 });
 
 test("what does not go with gradients of rows is refused, and nothing has changed", () => {

@@ -125,10 +125,12 @@ export class Vectors {
     }
   }
 
-  /** a ← the gradients; zeros for a parameter that has none. */
+  /** a ← the gradients; zeros for a parameter that has none, and where one of rows has none. */
   readGrads(a: Vector): void {
     let at = a.at / bytesOf(this.dtype);
-    for (const { grad, size } of this.parameters) {
+    for (const parameter of this.parameters) {
+      const { size } = parameter;
+      const grad = parameter.isSparse ? parameter.ensureGrad() : parameter.grad;
       if (grad) this.arena.elements.set(grad, at);
       else this.arena.elements.fill(0, at, at + size);
       at += size;
