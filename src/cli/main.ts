@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: train, compare, explain, bench.
+// The command line: train, compare, explain, schedule, bench.
 //
 // Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed,
 // 2 used wrongly, 130 interrupted. Each command loads what it needs when it runs, so that `--help`
@@ -16,8 +16,11 @@ import {
   addWorkloadOptions,
   experimentFrom,
   hyperFrom,
+  numberFrom,
   planFrom,
+  wholeNumberFrom,
 } from "./usage.ts";
+import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
 import { version } from "./package.ts";
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -33,6 +36,7 @@ function createProgram(): Command {
   addTrain(program);
   addCompare(program);
   addExplain(program);
+  addSchedule(program);
   addBench(program);
   return program;
 }
@@ -127,6 +131,41 @@ Examples:
       hyper: hyperFrom(flags),
       dtype: flags["dtype"] as "float32" | "float64",
       t: flags["t"] as string,
+      json: flags["json"] === true,
+    });
+  });
+}
+
+function addSchedule(program: Command): void {
+  const command = program
+    .command("schedule")
+    .description("draw learning-rate schedules; alone: list them")
+    .argument("[names...]", "e.g. cosine-annealing, or the name of its class")
+    .addOption(
+      new Option("--steps <n>", "how many steps to draw").argParser(wholeNumberFrom).default(300),
+    )
+    .addOption(new Option("--lr <number>", "the base value").argParser(numberFrom).default(0.1))
+    .addOption(new Option("--log", "draw on a logarithmic axis"))
+    .addOption(new Option("--out <folder>", "for the figure").default("runs/schedule"))
+    .addOption(new Option("--json", "print all values as one line of JSON"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ downhill schedule
+  $ downhill schedule one-cycle --pct-start 0.1
+  $ downhill schedule warmup-cosine warmup-stable-decay inverse-sqrt --warmup-steps 30
+  $ downhill schedule step-decay --step-size 50 --gamma 0.5 --log`,
+    );
+  addScheduleOptions(command);
+  command.action(async (names: string[], flags: Flags) => {
+    const { scheduleCommand } = await import("./schedule-command.ts");
+    scheduleCommand(names, {
+      options: scheduleOptionsFrom(flags),
+      steps: flags["steps"] as number,
+      lr: flags["lr"] as number,
+      log: flags["log"] === true,
+      out: flags["out"] as string,
       json: flags["json"] === true,
     });
   });

@@ -13,15 +13,17 @@ import {
 } from "./experiment.ts";
 import { UsageError } from "./errors.ts";
 
-const kebab = (name: string): string => name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+/** A name in camelCase as it is written in a flag: `t-max`. */
+export const kebab = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
-function numberFrom(text: string): number {
+export function numberFrom(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
   throw new InvalidArgumentError(`got ${JSON.stringify(text)}, expected a number.`);
 }
 
-function wholeNumberFrom(text: string): number {
+export function wholeNumberFrom(text: string): number {
   const value = numberFrom(text);
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new InvalidArgumentError(`got ${text}, expected a whole number from 1 on.`);

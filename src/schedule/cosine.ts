@@ -12,16 +12,18 @@ export interface CosineAnnealingOptions {
   readonly clamp?: boolean;
 }
 
+export const cosineAnnealingKinds = () => ({
+  tMax: real({ above: 0 }),
+  etaMin: real({}, 0),
+  clamp: flag(false),
+});
+
 /**
  * etaMin + (b - etaMin) · (1 + cos(π e / tMax)) / 2, as `CosineAnnealingLR`. Loshchilov and Hutter
  * (2017), https://arxiv.org/abs/1608.03983.
  */
 export function cosineAnnealing(options: CosineAnnealingOptions): Curve {
-  const { tMax, etaMin, clamp } = readOptions("cosineAnnealing", options, {
-    tMax: real({ above: 0 }),
-    etaMin: real({}, 0),
-    clamp: flag(false),
-  });
+  const { tMax, etaMin, clamp } = readOptions("cosineAnnealing", options, cosineAnnealingKinds());
   return (step, base = 1) => {
     const q = (clamp ? Math.min(step, tMax) : step) / tMax;
     return etaMin + (base - etaMin) * left.cos(q);
@@ -37,16 +39,22 @@ export interface CosineWarmRestartsOptions {
   readonly etaMin?: number;
 }
 
+export const cosineWarmRestartsKinds = () => ({
+  t0: whole(1),
+  tMult: whole(1, 1),
+  etaMin: real({}, 0),
+});
+
 /**
  * Cosine annealing that begins anew at the base value, in ever longer cycles, as
  * `CosineAnnealingWarmRestarts`. Loshchilov and Hutter (2017), https://arxiv.org/abs/1608.03983.
  */
 export function cosineWarmRestarts(options: CosineWarmRestartsOptions): Curve {
-  const { t0, tMult, etaMin } = readOptions("cosineWarmRestarts", options, {
-    t0: whole(1),
-    tMult: whole(1, 1),
-    etaMin: real({}, 0),
-  });
+  const { t0, tMult, etaMin } = readOptions(
+    "cosineWarmRestarts",
+    options,
+    cosineWarmRestartsKinds(),
+  );
   return (step, base = 1) => {
     let [start, length] = [0, t0];
     if (tMult === 1) start = Math.floor(step / t0) * t0;

@@ -51,7 +51,7 @@ export interface CyclicOptions extends MomentumOptions {
   readonly scaleMode?: "cycle" | "iterations";
 }
 
-const cyclicKinds = () => ({
+export const cyclicKinds = () => ({
   baseLr: perGroup(real({ min: 0 })),
   maxLr: perGroup(real({ min: 0 })),
   stepSizeUp: real({ above: 0 }, 2000),
@@ -131,7 +131,7 @@ export interface OneCycleOptions extends MomentumOptions {
   readonly threePhase?: boolean;
 }
 
-const oneCycleKinds = () => ({
+export const oneCycleKinds = () => ({
   maxLr: perGroup(real({ min: 0 })),
   totalSteps: optional(whole(1)),
   epochs: optional(whole(1)),

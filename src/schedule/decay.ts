@@ -18,12 +18,14 @@ export interface StepDecayOptions {
   readonly gamma?: number;
 }
 
+export const stepDecayKinds = () => ({
+  stepSize: real({ above: 0 }),
+  gamma: real({ min: 0 }, 0.1),
+});
+
 /** b · gamma^⌊e / stepSize⌋, as `StepLR`. */
 export function stepDecay(options: StepDecayOptions): Curve {
-  const { stepSize, gamma } = readOptions("stepDecay", options, {
-    stepSize: real({ above: 0 }),
-    gamma: real({ min: 0 }, 0.1),
-  });
+  const { stepSize, gamma } = readOptions("stepDecay", options, stepDecayKinds());
   return (step, base = 1) => base * power(gamma, Math.floor(step / stepSize));
 }
 
@@ -34,12 +36,14 @@ export interface MultiStepDecayOptions {
   readonly gamma?: number;
 }
 
+export const multiStepDecayKinds = () => ({
+  milestones: numbers(),
+  gamma: real({ min: 0 }, 0.1),
+});
+
 /** b · gamma^(number of milestones ≤ e), as `MultiStepLR`. */
 export function multiStepDecay(options: MultiStepDecayOptions): Curve {
-  const { milestones, gamma } = readOptions("multiStepDecay", options, {
-    milestones: numbers(),
-    gamma: real({ min: 0 }, 0.1),
-  });
+  const { milestones, gamma } = readOptions("multiStepDecay", options, multiStepDecayKinds());
   const all = [...milestones];
   return (step, base = 1) => {
     let passed = 0;
@@ -55,12 +59,14 @@ export interface ConstantOptions {
   readonly totalIters?: number;
 }
 
+export const constantKinds = () => ({
+  factor: real({ min: 0 }, 1 / 3),
+  totalIters: real({ min: 0 }, 5),
+});
+
 /** b · factor before `totalIters`, then b, as `ConstantLR`. */
 export function constant(options: ConstantOptions = {}): Curve {
-  const { factor, totalIters } = readOptions("constant", options, {
-    factor: real({ min: 0 }, 1 / 3),
-    totalIters: real({ min: 0 }, 5),
-  });
+  const { factor, totalIters } = readOptions("constant", options, constantKinds());
   return (step, base = 1) => (step < totalIters ? base * factor : base);
 }
 
@@ -73,22 +79,26 @@ export interface LinearOptions {
   readonly totalIters?: number;
 }
 
+export const linearKinds = () => ({
+  startFactor: real({ min: 0 }, 1 / 3),
+  endFactor: real({ min: 0 }, 1),
+  totalIters: real({ min: 0 }, 5),
+});
+
 /** b · (start + (end - start) · min(e, totalIters) / totalIters), as `LinearLR`. */
 export function linear(options: LinearOptions = {}): Curve {
-  const { startFactor, endFactor, totalIters } = readOptions("linear", options, {
-    startFactor: real({ min: 0 }, 1 / 3),
-    endFactor: real({ min: 0 }, 1),
-    totalIters: real({ min: 0 }, 5),
-  });
+  const { startFactor, endFactor, totalIters } = readOptions("linear", options, linearKinds());
   return (step, base = 1) => {
     if (step >= totalIters) return base * endFactor;
     return base * (startFactor + (endFactor - startFactor) * (step / totalIters));
   };
 }
 
+export const exponentialKinds = () => ({ gamma: real({ min: 0 }) });
+
 /** b · gamma^e, as `ExponentialLR`. */
 export function exponential(options: { readonly gamma: number }): Curve {
-  const { gamma } = readOptions("exponential", options, { gamma: real({ min: 0 }) });
+  const { gamma } = readOptions("exponential", options, exponentialKinds());
   return (step, base = 1) => base * power(gamma, step);
 }
 
@@ -99,12 +109,14 @@ export interface PolynomialOptions {
   readonly power?: number;
 }
 
+export const polynomialKinds = () => ({
+  totalIters: real({ above: 0 }, 5),
+  power: real({ above: 0 }, 1),
+});
+
 /** b · (1 - min(e, totalIters) / totalIters)^power, as `PolynomialLR`. */
 export function polynomial(options: PolynomialOptions = {}): Curve {
-  const { totalIters, power: exponent } = readOptions("polynomial", options, {
-    totalIters: real({ above: 0 }, 5),
-    power: real({ above: 0 }, 1),
-  });
+  const { totalIters, power: exponent } = readOptions("polynomial", options, polynomialKinds());
   return (step, base = 1) => base * power(1 - Math.min(step, totalIters) / totalIters, exponent);
 }
 

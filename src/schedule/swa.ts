@@ -12,16 +12,18 @@ export interface SwaOptions {
   readonly annealStrategy?: AnnealStrategy;
 }
 
+export const swaKinds = () => ({
+  swaLr: perGroup(real({ min: 0 })),
+  annealEpochs: whole(0, 10),
+  annealStrategy: oneOf(["cos", "linear"], "cos"),
+});
+
 /**
  * b + (swaLr - b) · a(min(1, e / annealEpochs)), with a(q) = q or (1 - cos πq) / 2, as `SWALR`.
  * Izmailov et al. (2018), https://arxiv.org/abs/1803.05407.
  */
 export function swa(options: SwaOptions): Curve {
-  const { swaLr, annealEpochs, annealStrategy } = readOptions("swa", options, {
-    swaLr: perGroup(real({ min: 0 })),
-    annealEpochs: whole(0, 10),
-    annealStrategy: oneOf(["cos", "linear"], "cos"),
-  });
+  const { swaLr, annealEpochs, annealStrategy } = readOptions("swa", options, swaKinds());
   return (step, base = 1, group = 0) => {
     const rest = step < annealEpochs ? left[annealStrategy](step / annealEpochs) : 0;
     const goal = valueFor("swa", "swaLr", swaLr, group);

@@ -17,17 +17,23 @@ export interface WarmupCosineOptions {
   readonly etaMin?: number;
 }
 
+export const warmupCosineKinds = () => ({
+  warmupSteps: whole(0),
+  totalSteps: whole(1),
+  startFactor: real({ min: 0 }, 0),
+  etaMin: real({}, 0),
+});
+
 /**
  * A line from b · startFactor to b, then half a cosine down to etaMin: what GPT-3 and most models since
  * were trained with (Brown et al., 2020, https://arxiv.org/abs/2005.14165).
  */
 export function warmupCosine(options: WarmupCosineOptions): Curve {
-  const { warmupSteps, totalSteps, startFactor, etaMin } = readOptions("warmupCosine", options, {
-    warmupSteps: whole(0),
-    totalSteps: whole(1),
-    startFactor: real({ min: 0 }, 0),
-    etaMin: real({}, 0),
-  });
+  const { warmupSteps, totalSteps, startFactor, etaMin } = readOptions(
+    "warmupCosine",
+    options,
+    warmupCosineKinds(),
+  );
   if (totalSteps <= warmupSteps) {
     throw new OptionError("BAD_OPTION", {
       subject: "warmupCosine: totalSteps",
@@ -59,20 +65,22 @@ export interface WarmupStableDecayOptions {
   readonly decay?: "linear" | "cos" | "sqrt";
 }
 
+export const warmupStableDecayKinds = () => ({
+  warmupSteps: whole(0),
+  stableSteps: whole(0),
+  decaySteps: whole(0),
+  startFactor: real({ min: 0 }, 0),
+  endFactor: real({ min: 0 }, 0),
+  decay: oneOf(["linear", "cos", "sqrt"], "linear"),
+});
+
 /**
  * Warm-up, stable, decay (WSD): a line up, a plateau of any length, and a short fall at the end, so
  * that a run can go on from the plateau. Hu et al. (2024), https://arxiv.org/abs/2404.06395; the
  * form 1 - √q: Hägele et al. (2024), https://arxiv.org/abs/2405.18392.
  */
 export function warmupStableDecay(options: WarmupStableDecayOptions): Curve {
-  const read = readOptions("warmupStableDecay", options, {
-    warmupSteps: whole(0),
-    stableSteps: whole(0),
-    decaySteps: whole(0),
-    startFactor: real({ min: 0 }, 0),
-    endFactor: real({ min: 0 }, 0),
-    decay: oneOf(["linear", "cos", "sqrt"], "linear"),
-  });
+  const read = readOptions("warmupStableDecay", options, warmupStableDecayKinds());
   const { warmupSteps, stableSteps, decaySteps, startFactor, endFactor, decay } = read;
   const rest = decay === "sqrt" ? (q: number) => 1 - Math.sqrt(q) : left[decay];
   const fall = (step: number, base: number) => {
@@ -92,16 +100,18 @@ export interface InverseSqrtOptions {
   readonly startFactor?: number;
 }
 
+export const inverseSqrtKinds = () => ({
+  warmupSteps: whole(0),
+  timescale: optional(real({ above: 0 })),
+  startFactor: real({ min: 0 }, 0),
+});
+
 /**
  * A line up to b, then b · √(timescale / (e - warmupSteps + timescale)): without an end, as the
  * Transformer was trained. Vaswani et al. (2017), https://arxiv.org/abs/1706.03762.
  */
 export function inverseSqrt(options: InverseSqrtOptions): Curve {
-  const read = readOptions("inverseSqrt", options, {
-    warmupSteps: whole(0),
-    timescale: optional(real({ above: 0 })),
-    startFactor: real({ min: 0 }, 0),
-  });
+  const read = readOptions("inverseSqrt", options, inverseSqrtKinds());
   const { warmupSteps, startFactor } = read;
   const timescale = read.timescale ?? (warmupSteps || 10_000);
   const fall = (step: number, base: number) => base * Math.sqrt(timescale / (step + timescale));

@@ -11,6 +11,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
 import { loadMnist } from "../../src/cli/mnist.ts";
+import { scheduleFigure } from "../../src/cli/report/schedule-figure.ts";
+import { schedules } from "../../src/cli/schedules.ts";
+import { schedule } from "../../src/index.ts";
+import { schedulers } from "../helpers/schedulers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 let bundled: string;
@@ -158,6 +162,120 @@ describe("explain", () => {
     const { stdout } = downhill("explain", "adam", "--json");
     const parsed = JSON.parse(stdout) as { name: string; bytes: number; state: string[] };
     expect(parsed).toMatchObject({ name: "Adam", bytes: 28, state: ["exp_avg", "exp_avg_sq"] });
+  });
+});
+
+describe("schedule", () => {
+  test("lists all schedulers that need no function and no metric", () => {
+    const { status, stdout } = downhill("schedule");
+    expect(status).toBe(0);
+    expect(stdout.split("\n").slice(0, 2)).toEqual([
+      "step-decay            StepLR                       a factor at equal distances",
+      "multi-step-decay      MultiStepLR                  a factor at given steps",
+    ]);
+    const listed = new Set(schedules.map(({ scheduler }) => scheduler));
+    const others = ["LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler"];
+    expect([...listed, ...others].toSorted()).toEqual(Object.keys(schedulers).toSorted());
+    const all = JSON.parse(downhill("schedule", "--json").stdout) as { options: object }[];
+    expect(all[0]!.options).toEqual({
+      stepSize: { expected: "a finite number in (0, inf)" },
+      gamma: { expected: "a finite number in [0, inf)", default: 0.1 },
+    });
+  });
+
+  test("draws some, each with the options that it has", () => {
+    const args = ["warmup-cosine", "StepLR", "--steps", "40", "--gamma", "0.25", "--out", out];
+    const { status, stdout, stderr } = downhill("schedule", ...args);
+    expect(status).toBe(0);
+    expect(stdout).toMatchInlineSnapshot(`
+      "Learning rate
+          ▲
+          │
+       0.1┤++++++++++++++++++++++++
+          │                     *******
+          │                            *******
+          │       ***                         *****
+          │                                        **
+          │                                          *****
+          │                                               *****
+      0.05┤     **                                             **
+          │                                                      *****
+          │                                                           ****
+          │   **                   +++++++++++++++++++++++                *****
+          │                                                                    *****
+          │                                                                         ****
+          │                                               +++++++++++++++++++++++       *******
+         0┤***                                                                   ++++++++++++++++++++++
+          └───────────────────────┬───────────────────────┬──────────────────────┬─────────────────────▶
+                                 10                      20                     30
+                                                     step
+        * warmup-cosine  from 0, at most 0.1, in the end 1.9e-4
+        + step-decay     from 0.1, at most 0.1, in the end 0.00156
+
+      new WarmupCosineLR(optimizer, { warmupSteps: 4, totalSteps: 40 })
+      new StepLR(optimizer, { stepSize: 10, gamma: 0.25 })
+      "
+    `);
+    expect(stderr).toBe(`figure: ${join(out, "schedule.svg")}\n`);
+    const svg = readFileSync(join(out, "schedule.svg"), "utf8");
+    expect(svg).toContain("2 learning-rate schedules");
+    expect(svg).not.toMatch(/NaN|undefined|Momentum/);
+  });
+
+  test.each(schedules.map(({ key }) => [key]))("%s has a sensible curve and a picture", (key) => {
+    const one = schedules.find((known) => known.key === key)!;
+    for (const steps of [1, 2, 100]) {
+      const options = one.example(steps, 0.1);
+      const lr = schedule.scheduleValues(one.lr(options), steps, 0.1);
+      expect(lr.every((value) => value >= 0 && value <= 0.1 * (1 + 1e-12))).toBe(true);
+      const momentum = one.momentum && schedule.scheduleValues(one.momentum(options), steps);
+      const drawn = { key, scheduler: one.scheduler, options, code: "", lr };
+      const svg = scheduleFigure([{ ...drawn, ...(momentum ? { momentum } : {}) }], {
+        steps,
+        lr: 0.1,
+        log: steps === 2,
+      });
+      expect(svg.includes(">Momentum<")).toBe(momentum !== undefined);
+      expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+    }
+  });
+
+  test("gives all values as JSON", () => {
+    const args = ["one-cycle", "--epochs", "2", "--steps-per-epoch", "5", "--steps", "12", "--lr"];
+    const { stdout } = downhill("schedule", ...args, "0.5", "--json", "--out", out);
+    const { schedules: all, ...rest } = JSON.parse(stdout) as {
+      schedules: { lr: number[]; momentum: number[]; options: object }[];
+    };
+    const options = { maxLr: 0.5, epochs: 2, stepsPerEpoch: 5 };
+    expect(rest).toEqual({ steps: 12, lr: 0.5, file: join(out, "schedule.svg") });
+    expect(all[0]!.options).toEqual(options);
+    expect(all[0]!.lr).toEqual([...schedule.scheduleValues(schedule.oneCycle(options), 12)]);
+    expect(all[0]!.momentum[0]).toBe(0.95);
+    const still = downhill("schedule", "cyclic", "--no-cycle-momentum", "--json", "--out", out);
+    expect(still.stdout).not.toContain('"momentum":');
+  });
+
+  test.each([
+    [["cosine"], 'schedule: got "cosine", expected one of step-decay, '],
+    [["linear", "linear"], 'schedule: got "linear" twice, expected each once.'],
+    [
+      ["linear", "swa", "--gamma", "1"],
+      "--gamma: got it for linear, swa, expected it only for step-decay, multi-step-decay, exponential, cyclic.",
+    ],
+    [
+      ["one-cycle", "--pct-start", "2"],
+      "oneCycle: pctStart: got 2, expected a finite number in [0, 1].",
+    ],
+    [
+      ["swa", "--anneal-strategy", "cosine"],
+      'swa: annealStrategy: got "cosine", expected "cos" or "linear".',
+    ],
+    [["linear", "--lr", "0"], "--lr: got 0, expected a number above 0."],
+    [["linear", "--steps", "0"], "got 0, expected a whole number from 1 on."],
+  ])("refuses %j", (args, message) => {
+    const { status, stderr } = downhill("schedule", ...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
   });
 });
 

@@ -201,13 +201,13 @@ describe("several schedulers of one optimizer", () => {
 describe("one scheduler after the other", () => {
   test("OneCycleLR leaves the base values of its neighbours alone", () => {
     const optimizer = optimizerOf([0.1, 0.02], 0.6);
-    const schedulers = [
+    const parts = [
       new OneCycleLR(optimizer, { maxLr: 1, totalSteps: 3, divFactor: 10 }),
       new LinearLR(optimizer, { startFactor: 0.5, totalIters: 2 }),
       new MultiplicativeLR(optimizer, { lrLambda: () => 0.5 }),
     ];
     expect(lrsOf(optimizer)).not.toEqual([0.1, 0.02]);
-    const scheduler = new SequentialLR(optimizer, { schedulers, milestones: [3, 6] });
+    const scheduler = new SequentialLR(optimizer, { schedulers: parts, milestones: [3, 6] });
     const second: number[] = [];
     const momenta: number[] = [];
     for (let i = 0; i < 9; i++) {
@@ -433,8 +433,8 @@ test("wrong use is refused in words", () => {
   const moved = new StepLR(other, { stepSize: 2 });
   moved.step();
   const step = new StepLR(other, { stepSize: 2 });
-  const sequence = (schedulers: unknown) => () =>
-    new SequentialLR(optimizer, { schedulers: wrong(schedulers), milestones: [] });
+  const sequence = (parts: unknown) => () =>
+    new SequentialLR(optimizer, { schedulers: wrong(parts), milestones: [] });
   expect(
     refusals({
       "no optimizer": () => new StepLR(wrong([]), { stepSize: 1 }),

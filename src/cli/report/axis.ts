@@ -26,11 +26,17 @@ export function lossAxis(curves: readonly ArrayLike<number>[], room = 1.2): Axis
     for (let i = 0; i < curve.length; i++) smallest = Math.min(smallest, curve[i] || smallest);
   }
   if (smallest > 0 && Number.isFinite(smallest) && high > 5 * smallest) {
-    const domain = [smallest / room, high * 1.15] as const;
-    return { type: "log", domain, ticks: logTicks(...domain), format: tickLabel };
+    return logAxis(smallest / room, high * 1.15);
   }
-  const domain = [low, low + (high - low) * 1.08] as const;
-  return { type: "linear", domain, ticks: niceTicks(...domain, 5), format: tickLabel };
+  return linearAxis(low, low + (high - low) * 1.08);
+}
+
+export function logAxis(low: number, high: number): Axis {
+  return { type: "log", domain: [low, high], ticks: logTicks(low, high), format: tickLabel };
+}
+
+export function linearAxis(low: number, high: number): Axis {
+  return { type: "linear", domain: [low, high], ticks: niceTicks(low, high, 5), format: tickLabel };
 }
 
 /** Where a value stands on an axis: 0 at its low end, 1 at its high end. */

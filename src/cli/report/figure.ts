@@ -18,7 +18,7 @@ import {
   type Line,
   lossPanel,
 } from "./panels.ts";
-import { composeFigure, type LegendItem, MUTED, PALETTE } from "./svg.ts";
+import { composeFigure, type LegendItem, MUTED, PALETTE, strokeOf } from "./svg.ts";
 
 /** What every figure takes besides its curves. */
 export interface FigureOptions {
@@ -80,12 +80,9 @@ export function allFigure(
   const steps = Math.max(0, ...curves.map((curve) => curve.losses.length));
   const window = options.window ?? smoothingWindow(steps);
   const pale = references.flatMap((curve, i) =>
-    curve ? [lineOf(curve, window, { color: colorOf(i), ...PALE })] : [],
+    curve ? [lineOf(curve, window, { color: strokeOf(i).color, ...PALE })] : [],
   );
-  const dark = curves.map((curve, i) => {
-    const dash = i < PALETTE.length ? {} : { dash: "5 3" };
-    return lineOf(curve, window, { ...OURS, color: colorOf(i), ...dash });
-  });
+  const dark = curves.map((curve, i) => lineOf(curve, window, { ...OURS, ...strokeOf(i) }));
   const plot = lossPanel([...pale, ...dark], { heading: headingOf(options, window), height: 430 });
   const labels = steps > 0 ? endLabels(dark, plot) : [];
   const legend = pale.length > 0 ? SOURCES : [];
@@ -107,10 +104,6 @@ const SOURCES: readonly LegendItem[] = [
 
 function lineOf(curve: Curve, window: number, style: Omit<Line, "curve" | "smooth">): Line {
   return { curve, smooth: movingAverage(curve.losses, window), ...style };
-}
-
-function colorOf(index: number): string {
-  return PALETTE[index % PALETTE.length] ?? MUTED;
 }
 
 function headingOf(options: FigureOptions, window: number): (log: boolean) => string {

@@ -32,6 +32,12 @@ export const PALETTE = [
   "#000000",
 ] as const;
 
+/** How the line with this number looks: beyond the colours come dashes. */
+export function strokeOf(index: number): { readonly color: string; readonly dash?: string } {
+  const color = PALETTE[index % PALETTE.length] ?? MUTED;
+  return index < PALETTE.length ? { color } : { color, dash: "5 3" };
+}
+
 /** The margins of a panel's plot area within the figure, in pixels. */
 export const MARGIN = { left: 60, right: 28, top: 8, bottom: 28 } as const;
 

@@ -101,15 +101,26 @@ export interface TerminalPlotOptions {
   readonly color?: boolean;
 }
 
+/** The sign and the colour of the curve with this number. */
+export function markOf(index: number, paint: Ansis): string {
+  const color = COLORS[index % COLORS.length] ?? "white";
+  return paint[color](MARKERS[index % MARKERS.length] ?? "*");
+}
+
 const MARKERS = ["*", "+", "o", "x", "#", "@", "%", "&"];
 const COLORS = ["blue", "yellow", "green", "magenta", "cyan", "red", "white"] as const;
 
+/** The columns that are left for the plot beside the labels of its axis. */
+export function columnsFor(axis: Axis, width: number): number {
+  return Math.max(10, width - Math.max(...axis.ticks.map((t) => axis.format(t).length)) - 4);
+}
+
 /** One curve's place in the plot. */
-interface Series {
+export interface Series {
   readonly mark: string;
   readonly label: string;
   readonly value: string;
-  readonly points: [x: number, y: number][];
+  readonly points: readonly [x: number, y: number][];
 }
 
 /**
@@ -125,17 +136,15 @@ export function terminalPlot(
   const window = smoothingWindow(steps);
   const averages = curves.map((curve) => movingAverage(curve.losses, window));
   const axis = lossAxis(averages);
-  const labels = Math.max(...axis.ticks.map((tick) => axis.format(tick).length));
-  const columns = Math.max(10, width - labels - 4);
+  const columns = columnsFor(axis, width);
   const paint = new Ansis(color ? 1 : 0);
   const series = curves.map((curve, i) => {
     const average = averages[i] ?? new Float64Array();
-    const name = COLORS[i % COLORS.length] ?? "white";
-    return seriesOf(curve, average, axis, columns, paint[name](MARKERS[i % MARKERS.length] ?? "*"));
+    return seriesOf(curve, average, axis, columns, markOf(i, paint));
   });
   const scale = axis.type === "log" ? ", log scale" : "";
   const averaged = window > 1 ? `, mean of ${window} steps` : "";
-  const body = draw(series, axis, { columns, height: Math.max(4, height), steps });
+  const body = drawSeries(series, axis, { columns, height: Math.max(4, height), steps });
   const longest = Math.max(...series.map(({ label }) => label.length));
   const legend = series.map((s) => `  ${s.mark} ${s.label.padEnd(longest)}  ${s.value}`);
   return [`Training loss${scale}${averaged}`, body, ...legend].join("\n");
@@ -161,11 +170,13 @@ function seriesOf(
   return { mark, label: curve.label, value, points };
 }
 
-function onAxis(axis: Axis, value: number): number {
+/** Where a value stands on the plot's own axis, which is linear. */
+export function onAxis(axis: Axis, value: number): number {
   return axis.type === "log" ? Math.log10(value) : value;
 }
 
-function draw(
+/** The plot itself: axes and marks, without a title. */
+export function drawSeries(
   series: readonly Series[],
   axis: Axis,
   { columns, height, steps }: { columns: number; height: number; steps: number },
@@ -175,7 +186,7 @@ function draw(
   // The library draws one series after the other and gives the index within it, but not which.
   let current = -1;
   const text = chart(
-    shown.map(({ points }) => points),
+    shown.map(({ points }) => [...points]),
     {
       width: columns,
       height,
