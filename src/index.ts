@@ -26,6 +26,18 @@ export {
   type StepPreHook,
 } from "./optim/hooks.ts";
 export type { OptimizerLike } from "./optim/common.ts";
+export { freeze, gradualUnfreezing, unfreeze } from "./optim/freeze.ts";
+export {
+  groupParams,
+  layerwiseLr,
+  withoutDecay,
+  type Group,
+  type Groupable,
+  type Grouped,
+  type GroupRule,
+  type LayerwiseOptions,
+} from "./optim/groups.ts";
+export { partition, type Selector } from "./optim/select.ts";
 export { LBFGS } from "./optim/lbfgs/lbfgs.ts";
 export type { LBFGSGroup, LBFGSHyper, LBFGSOptions, LBFGSParams } from "./optim/lbfgs/options.ts";
 export { Optimizer } from "./optim/optimizer.ts";
