@@ -14,6 +14,7 @@ import {
   lerp,
   lt,
   max,
+  maxAbs,
   min,
   neg,
   Optimizer,
@@ -22,6 +23,7 @@ import {
   sign,
   sqrt,
   sub,
+  sum,
   where,
   type Tensor,
 } from "../src/index.ts";
@@ -87,9 +89,11 @@ describe("pow", () => {
   });
 });
 
-const X = [1, -1, 0, -0, NaN, Infinity, -Infinity, 0.5, 2];
+/** As often as it takes for whole rounds of vectors and a rest. */
+const often = (values: readonly number[]) => Array.from({ length: 4 }, () => values).flat();
+const X = often([1, -1, 0, -0, NaN, Infinity, -Infinity, 0.5, 2]);
 const none = 0;
-const Y = [0, -0, -0, 0, 1, Infinity, 1, 0.5, NaN];
+const Y = often([0, -0, -0, 0, 1, Infinity, 1, 0.5, NaN]);
 
 /** Words over x and y, and what they are in IEEE arithmetic. */
 const words: Record<
@@ -98,6 +102,16 @@ const words: Record<
 > = {
   min: [(x, y) => min(x, y), Math.min],
   max: [(x, y) => max(x, y), Math.max],
+  "max with 0": [(x) => max(x, 0), (x) => Math.max(x, 0)],
+  "max with -0": [(x) => max(-0, x), (x) => Math.max(x, -0)],
+  "min with 0": [(x) => min(0, x), (x) => Math.min(x, 0)],
+  "min with -0": [(x) => min(x, -0), (x) => Math.min(x, -0)],
+  "max with NaN": [(x, y) => max(x, sum(y)), () => NaN],
+  "min with NaN": [(x, y) => min(sum(y), x), () => NaN],
+  "max with infinity": [
+    (x, y) => max(x, maxAbs(where(eq(y, y), y, 1))),
+    (x) => Math.max(x, Infinity),
+  ],
   neg: [(x) => neg(x), (x) => -x],
   abs: [(x) => abs(x), Math.abs],
   sqrt: [(x) => sqrt(x), (x) => Math.fround(Math.sqrt(x))],

@@ -62,7 +62,7 @@ export class AdamW extends /* @__PURE__ */ optimizerClass(adamw) {}
 /**
  * The gradient over its running root mean square, times that of the steps taken so far.
  *
- *     v ← ρ·v + (1 - ρ)·g²,   d = √(u + eps)/√(v + eps)·g,   u ← ρ·u + (1 - ρ)·d²,   p ← p - lr·d
+ *     v ← ρ·v + (1 - ρ)·g²,   d = √((u + eps)/(v + eps))·g,   u ← ρ·u + (1 - ρ)·d²,   p ← p - lr·d
  *
  * Options and defaults: `lr` 1, `rho` ρ 0.9, `eps` 1e-6, `weightDecay` 0 (L2), `maximize` false.
  * State: `step`, `square_avg`, `acc_delta`. 28 bytes per float32 parameter and step. As

@@ -35,9 +35,10 @@ export const rprop = /* @__PURE__ */ rule({
   step({ p, g, before, s }, { lr, etas: [shrink, grow], stepSizes, maximize }) {
     if (maximize) g = neg(g);
     const change = g.mul(before);
-    const factor = where(gt(change, 0), grow, where(lt(change, 0), shrink, 1));
+    const turned = lt(change, 0);
+    const factor = where(gt(change, 0), grow, where(turned, shrink, 1));
     const size = clamp(isFresh(s) ? s.add(lr) : s.mul(factor), ...stepSizes);
-    const kept = where(lt(change, 0), 0, g);
+    const kept = where(turned, 0, g);
     return { p: p.sub(sign(kept).mul(size)), before: kept, s: size };
   },
 });

@@ -65,7 +65,13 @@ export class Body {
     const has = (op: number) => this.kernel.nodes.some((node) => node.op === op);
     if (has(Op.flush)) this.hoistConstant(flushThreshold(this.dtype));
     if (has(Op.sign) || (has(Op.flush) && this.width === "scalar")) this.hoistConstant(0);
-    if (has(Op.sign) && this.width === "vector") this.hoistConstant(1);
+    if (this.width === "scalar") return;
+    if (has(Op.sign)) this.hoistConstant(1);
+    for (const { op, args } of this.kernel.nodes) {
+      if (op !== Op.min && op !== Op.max) continue;
+      const bound = this.boundOf(args);
+      if (bound !== undefined) this.hoistHelp(op, bound);
+    }
   }
 
   /** Starts a copy of the body, `offset` bytes from the addresses. */
@@ -119,12 +125,60 @@ export class Body {
         return this.writer.emit(this.width === "vector" ? "v128.bitselect" : "select");
       case Op.flush:
         return this.flush(args[0]!);
+      case Op.min:
+      case Op.max: {
+        const bound = this.width === "vector" ? this.boundOf(args) : undefined;
+        if (bound === undefined) break;
+        return this.bounded(op, args[0] === bound ? args[1]! : args[0]!, bound);
+      }
       case Op.fma:
         return this.fma(args.map((arg) => this.keep(arg)));
-      default:
-        for (const arg of args) this.value(arg);
-        this.emit(opInfo(op).name);
     }
+    for (const arg of args) this.value(arg);
+    this.emit(opInfo(op).name);
+  }
+
+  /**
+   * The maximum or minimum with a number. `pmax` is one instruction of the machine where `max` is eight:
+   * x < bound ? bound : x. It differs where the bound is NaN, and of two zeros it takes x, whatever
+   * their signs. Both are mended by something that most often changes nothing: a maximum has -0 added
+   * to x, but +0 if the bound is +0; a minimum is joined with no bits, but with the sign bit if the
+   * bound is -0; and both with NaN if that is NaN.
+   */
+  private bounded(op: typeof Op.min | typeof Op.max, x: number, bound: number): void {
+    const help = (how: InstructionName) => {
+      this.writer.get(this.helpOf(op, bound));
+      this.writer.emit(how);
+    };
+    this.value(x);
+    if (op === Op.max) help(`${this.prefix}.add` as InstructionName);
+    this.writer.get(this.nameOf(bound));
+    this.emit(op === Op.max ? "pmax" : "pmin");
+    if (op === Op.min) help("v128.or");
+  }
+
+  private hoistHelp(op: typeof Op.min | typeof Op.max, bound: number): void {
+    const { writer } = this;
+    const zero = op === Op.max ? 0 : -0;
+    for (const value of [zero, -0]) this.hoistConstant(value);
+    writer.get(this.constant(-0));
+    writer.get(this.nameOf(bound));
+    writer.get(this.constant(zero));
+    writer.emit(this.dtype === "float32" ? "i32x4.eq" : "i64x2.eq");
+    writer.emit(op === Op.max ? "v128.andnot" : "v128.and");
+    for (let i = 0; i < 2; i++) writer.get(this.nameOf(bound));
+    this.emit("ne");
+    writer.emit("v128.or");
+    writer.set(this.helpOf(op, bound), "v128");
+  }
+
+  /** The operand of a maximum or minimum that is a number of the host. */
+  private boundOf(args: readonly number[]): number | undefined {
+    return args.find((arg) => this.kernel.nodes[arg]!.op === Op.uniform);
+  }
+
+  private helpOf(op: typeof Op.min | typeof Op.max, bound: number): string {
+    return this.local(`u.${this.kernel.nodes[bound]!.index}.${op === Op.max ? "max" : "min"}`);
   }
 
   private load(slot: string): void {
@@ -214,8 +268,9 @@ export class Body {
     return this.local(`${opInfo(op).name}.${id}`);
   }
 
-  /** The local of 0, 1 or the threshold, e.g. `2^-115.v`. */
+  /** The local of 0, -0, 1 or the threshold, e.g. `2^-115.v`. */
   private constant(value: number): string {
+    if (Object.is(value, -0)) return this.local("-0");
     return this.local(Number.isInteger(value) ? `${value}` : `2^${Math.log2(value)}`);
   }
 
