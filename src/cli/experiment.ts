@@ -34,7 +34,7 @@ export interface NamedWeights {
 }
 
 /** The value of an optimizer's option. */
-export type OptionValue = number | boolean | readonly (number | null)[];
+export type OptionValue = number | boolean | string | null | readonly (number | null)[];
 
 /** One optimizer of the comparison. */
 export interface ComparedOptimizer {

@@ -30,9 +30,13 @@ export function wholeNumberFrom(text: string): number {
 }
 
 /** A number, or several of which some may be open: `0.5`, `0.9,0.999`, `null,1e-3`. */
-function hyperValueFrom(text: string): OptionValue {
+function numbersFrom(text: string): OptionValue {
   if (!text.includes(",")) return numberFrom(text);
   return text.split(",").map((part) => (part.trim() === "null" ? null : numberFrom(part)));
+}
+
+function nameFrom(text: string): OptionValue {
+  return text === "null" ? null : text;
 }
 
 function widthsFrom(text: string): number[] {
@@ -52,8 +56,9 @@ export function addHyperOptions(command: Command): Command {
     // Two rules may mean different things by one name: Adam's eps is a number, Adafactor's a pair.
     const shapes = new Set(owners.map(({ hyper }) => shapeOf(hyper[name]!)));
     const value = shapes.has("") ? "" : ` <${[...shapes].join("|")}>`;
+    const parse = shapes.has("name") ? nameFrom : numbersFrom;
     const option = new Option(`--${kebab(name)}${value}`, about).helpGroup(HYPER);
-    command.addOption(value === "" ? option : option.argParser(hyperValueFrom));
+    command.addOption(value === "" ? option : option.argParser(parse));
   }
   return command;
 }
@@ -61,7 +66,8 @@ export function addHyperOptions(command: Command): Command {
 /** How a hyperparameter's value is written; nothing for a switch. */
 function shapeOf(example: HyperDefaults[string]): string {
   if (typeof example === "boolean") return "";
-  return typeof example === "number" ? "number" : "a,b";
+  if (typeof example === "number") return "number";
+  return Array.isArray(example) ? ["a", "b", "c"].slice(0, example.length).join(",") : "name";
 }
 
 const HYPER = "Hyperparameters (of which optimizers):";

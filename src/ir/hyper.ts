@@ -3,7 +3,7 @@
  * written as intervals. It is asked at construction and again in every step, so it allocates nothing.
  */
 import { OptionError, RuleError } from "../errors.ts";
-import type { Hyper, HyperDefaults, HyperPair, RuleInfo, RuleSpec } from "./rule.ts";
+import type { Choices, Hyper, HyperDefaults, HyperValue, RuleInfo, RuleSpec } from "./rule.ts";
 
 interface Range {
   readonly text: string;
@@ -18,16 +18,17 @@ export function validatorOf<H extends HyperDefaults>(
   spec: Pick<RuleSpec<H, never>, "name" | "hyper" | "domain" | "check">,
   hyperNames: readonly string[],
 ): RuleInfo["validate"] {
-  const ranges = new Map<string, Range>();
-  for (const [name, text] of Object.entries(spec.domain ?? {})) {
-    ranges.set(name, parseInterval(spec.name, name, text as string));
+  const domains = new Map<string, Range | Choices>();
+  for (const [name, domain] of Object.entries(spec.domain ?? {})) {
+    const isList = Array.isArray(domain);
+    domains.set(name, isList ? domain : parseInterval(spec.name, name, domain as string));
   }
   const where: Where = { rule: spec.name, group: undefined };
   return (values, group) => {
     where.group = group;
     for (let i = 0; i < hyperNames.length; i++) {
       const name = hyperNames[i]!;
-      validateOne(where, name, spec.hyper[name]!, ranges.get(name), values[name]);
+      validateOne(where, name, spec.hyper[name]!, domains.get(name), values[name]);
     }
     const complaint = spec.check?.(values as Hyper<H>);
     if (!complaint) return;
@@ -59,15 +60,20 @@ interface Where {
 function validateOne(
   where: Where,
   option: string,
-  example: number | boolean | HyperPair,
-  range: Range | undefined,
+  example: HyperValue,
+  domain: Range | Choices | undefined,
   value: unknown,
 ): void {
+  if (domain !== undefined && !("text" in domain)) {
+    if (!domain.includes(value as string | null)) refuse(where, option, value, listOf(domain));
+    return;
+  }
+  const range = domain;
   if (typeof example === "boolean") {
     if (typeof value !== "boolean") refuse(where, option, value, "true or false");
   } else if (typeof example === "number") {
     validateNumber(where, option, -1, range, value);
-  } else {
+  } else if (Array.isArray(example)) {
     if (!Array.isArray(value) || value.length !== example.length) {
       refuse(where, option, value, `an array of ${example.length} numbers`);
     }
@@ -78,6 +84,9 @@ function validateOne(
     }
   }
 }
+
+const listOf = (choices: Choices): string =>
+  choices.map((name) => JSON.stringify(name)).join(" or ");
 
 function validateNumber(
   where: Where,

@@ -43,8 +43,10 @@ export function checkSpec(spec: object): void {
   const homeless = Object.keys(domain ?? {}).find((key) => !Object.hasOwn(hyper!, key));
   if (homeless !== undefined) bad("domain", homeless, "the names of hyperparameters");
   for (const [key, value] of Object.entries(hyper!)) {
-    const fits = ["number", "boolean"].includes(typeof value) || Array.isArray(value);
-    if (!fits) bad(`hyper.${key}`, value, "a number, true or false, or a pair of numbers");
+    const isChoice = Array.isArray((domain as Record<string, unknown> | undefined)?.[key]);
+    const fits = ["number", "boolean"].includes(typeof value) || Array.isArray(value) || isChoice;
+    const kinds = "a number, true or false, two or three numbers, or a name with a list in domain";
+    if (!fits) bad(`hyper.${key}`, value, kinds);
   }
 }
 

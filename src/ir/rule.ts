@@ -10,27 +10,37 @@ import { checkNames, checkSpec } from "./rule-check.ts";
 import type { Tensor } from "./trace.ts";
 
 /**
- * Defaults of hyperparameters: numbers, switches, and pairs such as Adam's betas. A number of a pair
- * that is `null` by default may be `null`: the rule then finds one itself.
+ * Defaults of hyperparameters: numbers, switches, pairs such as Adam's betas, triples, and names of
+ * which one is chosen, or none (`null`). A number of a pair that is `null` by default may be `null`: the
+ * rule then finds one itself.
  */
-export type HyperDefaults = Readonly<Record<string, number | boolean | HyperPair>>;
+export type HyperDefaults = Readonly<Record<string, HyperValue>>;
 
 /** Two numbers, which may be unknown. */
 export type HyperPair = readonly [number | null, number | null];
+export type HyperTriple = readonly [number, number, number];
+export type HyperValue = number | boolean | string | null | HyperPair | HyperTriple;
 
 type WidenedPart<T> = null extends T ? number | null : number;
 
 type Widened<T> = T extends boolean
   ? boolean
-  : T extends readonly [infer A, infer B]
-    ? readonly [WidenedPart<A>, WidenedPart<B>]
-    : number;
+  : T extends number
+    ? number
+    : T extends readonly [infer A, infer B]
+      ? readonly [WidenedPart<A>, WidenedPart<B>]
+      : T extends HyperTriple
+        ? HyperTriple
+        : T;
 
 /** The types behind a rule's defaults. */
 export type Hyper<H extends HyperDefaults> = { -readonly [K in keyof H]: Widened<H[K]> };
 
 /** Where a number may lie: `"[0, inf)"` is 0 ≤ x < ∞. Numbers must be finite in any case. */
 export type Interval = `${"[" | "("}${number | "-inf"}, ${number | "inf"}${"]" | ")"}`;
+
+/** The names to choose from, `null` among them if none may be chosen. */
+export type Choices = readonly (string | null)[];
 
 /** What a rule's `step` gets: the parameter, its gradient and its state. */
 export type RuleTensors<S extends string> = Record<"p" | "g" | S, Tensor>;
@@ -48,8 +58,13 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
   readonly formula?: string;
   /** Hyperparameters and their defaults. */
   readonly hyper: H;
-  /** Where each number may lie; without an entry any finite number will do. */
-  readonly domain?: { readonly [K in keyof H]?: Interval };
+  /**
+   * Where each number may lie; without an entry any finite number will do. Which names there are to
+   * choose from: write the default as `null as "a" | "b" | null` to have them in the type as well.
+   */
+  readonly domain?: {
+    readonly [K in keyof H]?: H[K] extends string | null ? Choices : Interval;
+  };
   /** Names of the state tensors, or a map from the rule's letters to names in state dicts. */
   readonly state?: readonly S[] | Readonly<Record<S, string>>;
   /**
