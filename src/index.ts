@@ -6,6 +6,7 @@ export {
   Adamax,
   AdamW,
   ASGD,
+  Muon,
   NAdam,
   RAdam,
   RMSprop,
@@ -84,6 +85,7 @@ export type { DType, TypedArray } from "./memory/dtype.ts";
 export type { NestedNumbers } from "./memory/shape.ts";
 export {
   rule,
+  type Choices,
   type Complaint,
   type Hyper,
   type HyperDefaults,
@@ -99,6 +101,7 @@ export {
   abs,
   add,
   clamp,
+  columnsOf,
   div,
   dot,
   ema,
@@ -119,6 +122,7 @@ export {
   neg,
   norm,
   pow,
+  rowsOf,
   sign,
   sizeOf,
   sq,
@@ -127,11 +131,13 @@ export {
   sum,
   where,
 } from "./ir/words.ts";
+export { orthogonalize, type OrthogonalizeOptions } from "./backend/matrix/orthogonalize.ts";
 export { adadelta } from "./rules/adadelta.ts";
 export { adagrad } from "./rules/adagrad.ts";
 export { adam, adamw } from "./rules/adam.ts";
 export { adamax } from "./rules/adamax.ts";
 export { asgd } from "./rules/asgd.ts";
+export { muon } from "./rules/muon.ts";
 export { nadam } from "./rules/nadam.ts";
 export { radam } from "./rules/radam.ts";
 export { rmsprop } from "./rules/rmsprop.ts";

@@ -21,6 +21,11 @@ const FIRST = 100_000;
 /** Elements around each tensor: at most so many lie before it. */
 const ROOM = 64;
 const UNTOUCHED = 12_345;
+/** Of the two ranges that are run, for rules that want matrices. */
+const shapes = [
+  [20, 25],
+  [251, 2],
+] as const;
 
 /** How many elements after a multiple of 64 bytes tensor number i begins. */
 const shifts: Readonly<Record<string, (i: number) => number>> = {
@@ -58,7 +63,11 @@ function run(
   const { slots } = plan.program;
   const places = slots.map((_, i) => place(i));
   const spare = Array.from({ length: plan.temporaries }, (_, i) => place(slots.length + i));
-  const bound = new BoundPlan(plan, backends[backend], arena, spare, SIZE);
+  const allocate = (count: number): number => arena.allocate(count);
+  const bound = new BoundPlan(plan, backends[backend], arena, spare, SIZE, allocate, {
+    shapes,
+    scratch: allocate,
+  });
   places.forEach((at, i) => {
     const next = noise(i + 1);
     arena.view(at - shift(i) * bytes, SIZE + 2 * ROOM).fill(UNTOUCHED);
@@ -67,7 +76,8 @@ function run(
   });
   bound.place(places.map((at) => at - FIRST * bytes));
   bound.load(uniforms, 1);
-  bound.runRangeByRange([FIRST, FIRST + 500, FIRST + 501, FIRST + SIZE], 2);
+  bound.runRangeByRange([FIRST, FIRST + 500], 1, 1, shapes[0]);
+  bound.runRangeByRange([FIRST + 501, FIRST + SIZE], 1, 1, shapes[1]);
   return places.map((at, i) => {
     const before = arena.view(at - shift(i) * bytes, shift(i));
     const after = arena.view(at + SIZE * bytes, 2 * ROOM - shift(i));

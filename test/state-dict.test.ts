@@ -20,7 +20,9 @@ const STEPS = 5;
 /** Three parameters in two groups; the last takes part from the third step on only. */
 function setUp({ create }: RuleCase): [Optimizer, Parameter[]] {
   const all = noisyParameters([3, 70, 9]).concat(noisyParameters([4], "float64"));
-  const named = all.map((p, i) => parameter(p.data as Float32Array, { name: `w${i}` }));
+  const named = all.map((p, i) =>
+    parameter(p.data as Float32Array, { name: `w${i}`, shape: p.shape }),
+  );
   const groups = [{ params: named.slice(0, 2) }, { params: named.slice(2), lr: 0.125 }];
   return [create(groups), named];
 }

@@ -132,7 +132,9 @@ describe.each(makers.filter(({ hyper }) => "weightDecay" in hyper))("$name", ({ 
 const MOST_TEMPORARIES = 5;
 
 test.each(ruleCases)("$title: a fused step needs no memory besides, an unfused little", (rule) => {
-  expect(planFor(rule.rule, rule.options, true).temporaries).toBe(0);
+  // Where the host turns a matrix over, it has to lie somewhere.
+  const most = rule.rule.matrices ? 1 : 0;
+  expect(planFor(rule.rule, rule.options, true).temporaries).toBe(most);
   expect(planFor(rule.rule, rule.options, false).temporaries).toBeLessThanOrEqual(MOST_TEMPORARIES);
 });
 

@@ -6,15 +6,23 @@
  * that running over another tensor takes two numbers and no pointer.
  */
 import { Op } from "../ir/op.ts";
-import type { Plan } from "../ir/plan.ts";
+import type { HostCall, Plan } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
+import type { Shape } from "../ir/trace.ts";
 import type { Backend, BoundKernel } from "./backend.ts";
+import {
+  isMatrixOperation,
+  type BoundMatrixOperation,
+  type MatrixRoom,
+} from "./matrix/operation.ts";
 
 export class BoundPlan {
   private readonly plan: Plan;
   private readonly arena: Arena;
   private readonly kernels: readonly BoundKernel[];
+  /** Per stage what the host runs after the kernel. */
+  private readonly hostCalls: readonly (readonly BoundHostCall[])[];
   /** Byte offsets of the temporaries. */
   private readonly temporaries: readonly number[];
   /** Values of the program's scalars for the tensor at hand, by id. */
@@ -30,6 +38,7 @@ export class BoundPlan {
    * @param temporaries where the arena's first element would lie in each: byte offsets.
    * @param largest elements of the largest range.
    * @param allocate where memory for kernels comes from.
+   * @param matrices what operations on matrices need to know.
    * @throws {BackendError} if memory runs out; nothing has run then.
    */
   constructor(
@@ -39,11 +48,16 @@ export class BoundPlan {
     temporaries: readonly number[],
     largest: number,
     allocate: (bytes: number) => number = (bytes) => arena.allocate(bytes),
+    matrices: Pick<MatrixRoom, "shapes" | "scratch"> = { shapes: [], scratch: allocate },
   ) {
     this.plan = plan;
     this.arena = arena;
     this.kernels = plan.stages.map(({ kernel }) =>
       backend.compile(kernel, arena.dtype).bind(arena, allocate, largest),
+    );
+    const room = { backend, arena, allocate, ...matrices };
+    this.hostCalls = plan.stages.map(({ hostCalls }) =>
+      hostCalls.map((call) => bindCall(call, room, temporaries[call.temporary]!)),
     );
     this.temporaries = temporaries;
     this.scalars = new Float64Array(plan.program.nodes.length);
@@ -77,14 +91,27 @@ export class BoundPlan {
     }
   }
 
-  /** All kernels over one range, then over the next; `ranges` holds begin and end of each. */
-  runRangeByRange(ranges: readonly number[], count: number, threads = 1): void {
+  /**
+   * All kernels over one range, then over the next; `ranges` holds begin and end of each.
+   *
+   * @param shape of every range, if they are matrices.
+   */
+  runRangeByRange(
+    ranges: readonly number[],
+    count: number,
+    threads = 1,
+    shape: Shape | null = null,
+  ): void {
     const { stages } = this.plan;
     for (let r = 0; r < count; r++) {
       this.range[0] = ranges[2 * r]!;
       this.range[1] = ranges[2 * r + 1]!;
       if (this.temporaries.length > 0) this.moveTemporaries(this.range[0]);
-      for (let s = 0; s < stages.length; s++) this.runStage(s, threads);
+      for (let s = 0; s < stages.length; s++) {
+        this.runStage(s, threads);
+        const calls = this.hostCalls[s]!;
+        for (let i = 0; i < calls.length; i++) this.runCall(calls[i]!, shape!, threads);
+      }
     }
   }
 
@@ -121,6 +148,12 @@ export class BoundPlan {
     for (let r = 0; r < reductions.length; r++) this.scalars[reductions[r]!] = totals[r]!;
   }
 
+  private runCall(call: BoundHostCall, shape: Shape, threads: number): void {
+    const { operation, at, uniforms, numbers } = call;
+    for (let i = 0; i < uniforms.length; i++) numbers[i] = this.uniforms[uniforms[i]!]!;
+    operation.run(at, shape, numbers, threads);
+  }
+
   private computeScalars(ids: readonly number[], size: number): void {
     const { nodes } = this.plan.program;
     for (let i = 0; i < ids.length; i++) {
@@ -136,6 +169,20 @@ export class BoundPlan {
     const { op, index } = this.plan.program.nodes[id]!;
     return op === Op.uniform ? this.uniforms[index]! : this.scalars[id]!;
   }
+}
+
+/** An operation of the host, tied to a temporary. */
+interface BoundHostCall {
+  readonly operation: BoundMatrixOperation;
+  readonly at: number;
+  readonly uniforms: readonly number[];
+  readonly numbers: Float64Array;
+}
+
+function bindCall({ operation, uniforms }: HostCall, room: MatrixRoom, at: number): BoundHostCall {
+  if (!isMatrixOperation(operation)) throw new Error(`nothing to run for ${operation.name}`);
+  const numbers = new Float64Array(uniforms.length);
+  return { operation: operation.bind(room), at, uniforms, numbers };
 }
 
 function scalarOperation(op: number, a: number, b: number, c: number): number {

@@ -18,6 +18,7 @@ export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
     downhill.radam,
     downhill.asgd,
     downhill.rprop,
+    downhill.muon,
   ].map((rule) => [rule.name.toLowerCase(), rule as unknown as Rule<HyperDefaults>]),
 );
 

@@ -75,7 +75,7 @@ function tracePlan(
   // What a rule remembers in numbers comes from the steps before.
   let numbers = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
   for (let step = rule.numberLetters.length > 0 ? 1 : t; step <= t; step++) {
-    trace.begin(step === 1 ? -1 : 0);
+    trace.begin(step === 1 ? -1 : 0, rule.matrices ? [1024, 1024] : null);
     const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
     const outputs: Record<string, unknown> = rule.step(tensors as unknown as RuleTensors<string>, {
       ...hyper,

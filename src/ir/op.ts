@@ -1,8 +1,9 @@
 /**
  * The operations of the intermediate representation: one table that every other part reads.
  *
- * All of them but the reductions act on one element at a time and round once, so that a kernel
- * may run them in any grouping (one pass each, or all in one pass) and still give the same bits.
+ * All of them but the reductions and what runs on the host act on one element at a time and round
+ * once, so that a kernel may run them in any grouping (one pass each, or all in one pass) and still
+ * give the same bits.
  */
 
 /** Operation codes, as they stand on a trace's tape. */
@@ -39,16 +40,26 @@ export const Op = {
   fma: 20,
   /** The largest |x| of all elements, NaN if any is NaN. */
   maxAbs: 21,
+  /** An operation on a whole matrix that the host runs between two kernels, see {@link HostOperation}. */
+  host: 22,
 } as const;
 
 export type OpCode = (typeof Op)[keyof typeof Op];
 
 /** What an operation makes of its operands. */
-export type OpClass = "leaf" | "arithmetic" | "compare" | "select" | "reduce";
+export type OpClass = "leaf" | "arithmetic" | "compare" | "select" | "reduce" | "host";
+
+/**
+ * What {@link Op.host} runs: it turns a matrix and some numbers into a matrix of the same shape. Here it
+ * is a name; how it runs is the backends' business.
+ */
+export interface HostOperation {
+  readonly name: string;
+}
 
 export interface OpInfo {
   readonly name: keyof typeof Op;
-  /** Number of operands that are values (leaves have an index instead). */
+  /** Number of operands that are values (leaves have an index instead; numbers of a host's come on top). */
   readonly arity: 0 | 1 | 2 | 3;
   readonly class: OpClass;
 }
@@ -83,6 +94,7 @@ export const opTable: readonly OpInfo[] = /* @__PURE__ */ [
   info("dot", 2, "reduce"),
   info("fma", 3, "arithmetic"),
   info("maxAbs", 1, "reduce"),
+  info("host", 1, "host"),
 ];
 
 export function opInfo(op: OpCode): OpInfo {

@@ -6,7 +6,7 @@
  * own with temporaries in between, as frameworks run eager code; it exists to be compared with. Both
  * are cut from the same program by the same function, so they agree bit for bit.
  */
-import { Op, opInfo } from "./op.ts";
+import { Op, opInfo, type HostOperation } from "./op.ts";
 import type { Node, Program } from "./program.ts";
 import { printProgram } from "./print.ts";
 
@@ -29,6 +29,16 @@ export interface Stage {
   readonly reductions: readonly number[];
   /** Ids of the scalar values that the host can compute before this kernel. */
   readonly scalars: readonly number[];
+  /** What the host runs after this kernel, in place. */
+  readonly hostCalls: readonly HostCall[];
+}
+
+/** An operation on a matrix that lies in a temporary. */
+export interface HostCall {
+  readonly operation: HostOperation;
+  readonly temporary: number;
+  /** Its numbers: uniforms of the trace. */
+  readonly uniforms: readonly number[];
 }
 
 export interface Plan {
@@ -70,7 +80,7 @@ export function planOf(program: Program, fuse: boolean): Plan {
     program,
     stages: cutter.stages,
     temporaries,
-    perTensor: program.nodes.some((node) => node.rank === "scalar"),
+    perTensor: program.nodes.some(({ op, rank }) => rank === "scalar" || op === Op.host),
     storeMask,
     usedMask: usedMask | storeMask,
     accesses: cutter.stages.reduce((sum, { kernel }) => sum + accessesOf(kernel), 0),
@@ -98,8 +108,22 @@ class Cutter {
     return this.program.nodes[id]!;
   }
 
+  /** Adds a kernel that brings a host operation's operand into a temporary, and the call. */
+  cutHost(id: number, temporary: number, held: ReadonlyMap<number, number>): void {
+    const { operation, args } = this.node(id);
+    const [operand, ...numbers] = args;
+    const uniforms = numbers.map((number) => this.node(number).index);
+    const call = { operation: operation!, temporary, uniforms };
+    this.cut([{ target: ~temporary, id: operand! }], [], held, [call]);
+  }
+
   /** Adds a kernel; values in `held` are read from where they are, all others are computed in it. */
-  cut(stores: readonly Store[], reductions: readonly number[], held: ReadonlyMap<number, number>) {
+  cut(
+    stores: readonly Store[],
+    reductions: readonly number[],
+    held: ReadonlyMap<number, number>,
+    hostCalls: readonly HostCall[] = [],
+  ): void {
     const nodes: Node[] = [];
     const moved = new Map<number, number>();
     const pointers: number[] = [];
@@ -140,6 +164,7 @@ class Cutter {
       uniforms,
       reductions,
       scalars: this.scalarsReady(),
+      hostCalls,
     });
     for (const id of reductions) this.reduced.add(id);
   }
@@ -173,23 +198,36 @@ function storesOf(program: Program): Store[] {
   return program.outputs.flatMap((id, slot) => (id >= 0 ? [{ target: slot, id }] : []));
 }
 
-const nothingHeld: ReadonlyMap<number, number> = new Map();
-
-/** One kernel per wave of reductions, and one that stores. Returns the number of temporaries. */
+/**
+ * One kernel per wave of reductions, one for each operation of the host, and one that stores. Returns
+ * the number of temporaries.
+ */
 function cutFused(cutter: Cutter): number {
   const { nodes } = cutter.program;
   const waves: number[] = [];
-  const reductions: number[][] = [];
+  const splits: { readonly reductions: number[]; readonly hosts: number[] }[] = [];
   nodes.forEach((node, id) => {
     const wave = Math.max(0, ...node.args.map((arg) => waves[arg]!));
-    const reduces = opInfo(node.op).class === "reduce";
-    if (reduces) (reductions[wave] ??= []).push(id);
-    waves.push(reduces ? wave + 1 : wave);
+    const cls = opInfo(node.op).class;
+    const ends = cls === "reduce" || cls === "host";
+    if (ends) {
+      const split = (splits[wave] ??= { reductions: [], hosts: [] });
+      (cls === "reduce" ? split.reductions : split.hosts).push(id);
+    }
+    waves.push(ends ? wave + 1 : wave);
   });
-  for (const wave of reductions) cutter.cut([], wave ?? [], nothingHeld);
+  const held = new Map<number, number>();
+  for (const { reductions, hosts } of splits) {
+    if (reductions.length > 0) cutter.cut([], reductions, held);
+    const before = new Map(held);
+    for (const id of hosts) {
+      cutter.cutHost(id, held.size, before);
+      held.set(id, ~held.size);
+    }
+  }
   const stores = storesOf(cutter.program);
-  if (stores.length > 0) cutter.cut(stores, [], nothingHeld);
-  return 0;
+  if (stores.length > 0) cutter.cut(stores, [], held);
+  return held.size;
 }
 
 /**
@@ -225,6 +263,12 @@ function cutUnfused(cutter: Cutter): number {
     }
     if (opInfo(program.nodes[id]!.op).class === "reduce") return cutter.cut([], [id], before);
     const wanted = stores.filter((store) => store.id === id);
+    if (program.nodes[id]!.op === Op.host) {
+      const temporary = free.pop() ?? temporaries++;
+      held.set(id, ~temporary);
+      late.push(...wanted);
+      return cutter.cutHost(id, temporary, before);
+    }
     const direct = wanted.find(({ target }) => !readLater((read) => read.slots.has(target)));
     const target = direct?.target ?? ~(free.pop() ?? temporaries++);
     held.set(id, target);
@@ -242,7 +286,7 @@ function cutUnfused(cutter: Cutter): number {
 function isStep(program: Program, id: number): boolean {
   const { op, rank } = program.nodes[id]!;
   const cls = opInfo(op).class;
-  if (cls === "reduce") return true;
+  if (cls === "reduce" || cls === "host") return true;
   if (op === Op.load) return program.outputs.includes(id);
   if (cls === "leaf" || cls === "compare" || rank !== "tensor") return false;
   return !program.nodes.some((other) => other.op === Op.flush && other.args[0] === id);

@@ -17,5 +17,6 @@ export function printProgram(program: Pick<Program, "slots" | "nodes" | "outputs
 export function printNode(node: Node, slots: readonly string[]): string {
   if (node.op === Op.load) return `load ${slots[node.index]}`;
   if (node.op === Op.uniform) return `uniform u${node.index}`;
-  return [opInfo(node.op).name, node.args.map((arg) => `%${arg}`).join(", ")].join(" ").trim();
+  const name = node.operation?.name ?? opInfo(node.op).name;
+  return [name, node.args.map((arg) => `%${arg}`).join(", ")].join(" ").trim();
 }

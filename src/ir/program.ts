@@ -6,8 +6,8 @@
  * processor computes many times slower, so what is stored becomes 0 before it gets there.
  */
 import { Prose, RuleError } from "../errors.ts";
-import { Op, opInfo, type OpCode } from "./op.ts";
-import { TAPE_STRIDE, type Trace } from "./trace.ts";
+import { Op, opInfo, type HostOperation, type OpCode } from "./op.ts";
+import { MAX_NUMBERS, TAPE_STRIDE, type Trace } from "./trace.ts";
 import { verify } from "./verify.ts";
 
 /** How many numbers a value has: one known to the host, one per tensor, one per element. */
@@ -23,6 +23,8 @@ export interface Node {
   readonly rank: Rank;
   /** Whether it is the truth value of a comparison. */
   readonly isMask: boolean;
+  /** What the host runs. */
+  readonly operation?: HostOperation;
 }
 
 /** Values in order (operands come first) and which of them each slot becomes. */
@@ -69,11 +71,20 @@ function decode(trace: Trace): Program {
     const operands = [tape[at + 1]!, tape[at + 2]!, tape[at + 3]!];
     if (op === Op.uniform) nodes.push(leaf(op, operands[0]!, "number"));
     else if (op === Op.size) nodes.push(leaf(op, 0, "scalar"));
+    else if (op === Op.host) nodes.push(hostNode(trace, operands, nodes));
     else nodes.push(nodeOf(op, operands.slice(0, opInfo(op).arity), nodes));
   }
   const outputs = slots.map((_, slot) => tape[end + slot]!);
   const results = [...tape.subarray(end + slots.length, trace.length)];
   return { subject: trace.subject, slots, nodes, outputs, results };
+}
+
+/** Its operands are a tensor and the numbers that were recorded with it. */
+function hostNode(trace: Trace, [x, first, code]: readonly number[], nodes: readonly Node[]): Node {
+  const index = Math.floor(code! / MAX_NUMBERS);
+  const numbers = Array.from({ length: code! % MAX_NUMBERS }, (_, i) => first! + i);
+  const operation = trace.hostOperations[index]!;
+  return { ...nodeOf(Op.host, [x!, ...numbers], nodes), index, operation };
 }
 
 function leaf(op: OpCode, index: number, rank: Rank): Node {

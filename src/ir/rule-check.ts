@@ -15,6 +15,7 @@ const specKeys = [
   "numbers",
   "counted",
   "sparse",
+  "matrices",
   "check",
   "step",
 ];

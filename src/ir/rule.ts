@@ -77,6 +77,11 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
   readonly counted?: boolean;
   /** Set where gradients may consist of some rows alone (by default they may not). */
   readonly sparse?: true | SparseSupport<H, S>;
+  /**
+   * Whether every parameter is a matrix (default false). `step` is then called for each shape by itself,
+   * so that it may use `rowsOf`, `columnsOf` and what works on whole matrices.
+   */
+  readonly matrices?: boolean;
   /** What is wrong with a combination of hyperparameters, if anything is. */
   readonly check?: (hyper: Hyper<H>) => Complaint | undefined;
   /**
@@ -126,6 +131,8 @@ export interface RuleInfo {
   readonly counted: boolean;
   /** How it takes gradients of some rows; absent if it does not. */
   readonly sparse?: SparseSupport<HyperDefaults, string>;
+  /** Whether every parameter has to be a matrix. */
+  readonly matrices: boolean;
   /**
    * Throws an {@link OptionError} unless the values of `hyper` may be used.
    *
@@ -177,6 +184,7 @@ export function rule<
     numberNames: numbers.names,
     counted: spec.counted ?? true,
     ...(spec.sparse && { sparse: sparseOf(spec.sparse) }),
+    matrices: spec.matrices ?? false,
     validate: validatorOf({ ...spec, hyper }, hyperNames),
     step: spec.step as Rule<Hyper<H>>["step"],
   };

@@ -8,10 +8,15 @@
  * the stand-ins are reused, so a trace allocates next to nothing.
  */
 import { Prose, RuleError, show } from "../errors.ts";
-import { Op, type OpCode } from "./op.ts";
+import { Op, type HostOperation, type OpCode } from "./op.ts";
 
 /** Integers per operation on the tape: code and three operands. */
 export const TAPE_STRIDE = 4;
+/** A host operation takes fewer numbers than this: the tape holds how many together with which it is. */
+export const MAX_NUMBERS = 16;
+
+/** Rows and columns. */
+export type Shape = readonly [rows: number, columns: number];
 
 /** A traced value that may stand wherever the rule's mathematics has a number or a tensor. */
 export type Operand = Expr | number;
@@ -96,6 +101,8 @@ export class Trace {
   length = 0;
   /** Where on the tape the operations end and the ids of outputs and results begin. */
   operationsEnd = 0;
+  /** What the host operations on the tape run, by number. */
+  readonly hostOperations: HostOperation[] = [];
   uniforms = new Float64Array(32);
   uniformCount = 0;
   /**
@@ -105,6 +112,7 @@ export class Trace {
   private readonly pools: [Expr[], Expr[]] = [[], []];
   private parity = 0;
   private next = 0;
+  private shape: Shape | null = null;
   /** Integers that the run before left on the tape, and whether this one has written the same so far. */
   private lengthBefore = 0;
   private same = false;
@@ -119,9 +127,15 @@ export class Trace {
     }
   }
 
-  /** Starts over; bit i of `freshMask` says that state slot i has never been written. */
-  begin(freshMask: number): void {
+  /**
+   * Starts over.
+   *
+   * @param freshMask bit i says that state slot i has never been written.
+   * @param shape of the parameters at hand, for rules that may ask for it.
+   */
+  begin(freshMask: number, shape: Shape | null = null): void {
     this.parity ^= 1;
+    this.shape = shape;
     this.lengthBefore = this.length;
     this.same = true;
     this.length = 0;
@@ -156,6 +170,22 @@ export class Trace {
     const condition = this.operand(mask.value);
     const left = this.operand(a);
     return this.record(Op.where, condition, left, this.operand(b));
+  }
+
+  /** @param numbers are recorded as uniforms, one right after the other. */
+  host(operation: HostOperation, x: Operand, ...numbers: readonly number[]): Expr {
+    this.matrix(operation.name);
+    let known = this.hostOperations.indexOf(operation);
+    if (known < 0) known = this.hostOperations.push(operation) - 1;
+    const operand = this.operand(x);
+    const first = this.next;
+    for (let i = 0; i < numbers.length; i++) this.uniform(numbers[i]!);
+    return this.record(Op.host, operand, first, known * MAX_NUMBERS + numbers.length);
+  }
+
+  /** Rows and columns of the parameter at hand. */
+  matrix(word: string): Shape {
+    return this.shape ?? this.notAMatrix(word);
   }
 
   leaf(op: OpCode): Expr {
@@ -269,6 +299,15 @@ export class Trace {
       got: new Prose("a tensor of an earlier step or of another rule"),
       expected: "a tensor of this call",
       advice: "A rule must be pure: keep nothing between calls but what it returns.",
+    });
+  }
+
+  private notAMatrix(word: string): never {
+    throw new RuleError("NOT_A_MATRIX", {
+      subject: `${this.subject}: ${word}`,
+      got: new Prose("a rule for parameters of any shape"),
+      expected: "one for matrices alone",
+      advice: "Say so in the rule: { matrices: true, ... }.",
     });
   }
 

@@ -28,7 +28,7 @@ export function verify(program: Program): void {
 
 function verifyNode(program: Program, node: Node, id: number): void {
   const { name, arity, class: cls } = opInfo(node.op);
-  if (node.args.length !== arity) {
+  if (cls === "host" ? node.args.length < arity : node.args.length !== arity) {
     fail(program, name, `${node.args.length} operands`, `${arity}`);
   }
   node.args.forEach((arg, position) => {
@@ -44,7 +44,7 @@ function verifyNode(program: Program, node: Node, id: number): void {
         wantsMask ? "a comparison" : "a number",
       );
     }
-    if (cls === "reduce" && operand.rank !== "tensor") {
+    if ((cls === "reduce" || (cls === "host" && position === 0)) && operand.rank !== "tensor") {
       fail(program, name, "one number", "a tensor");
     }
     if (wantsMask && node.rank === "tensor" && operand.rank !== "tensor") {

@@ -138,6 +138,11 @@ export const mean = (x: Tensor): Scalar => sum(x).div(sizeOf(x));
 /** Number of elements of the tensor at hand. */
 export const sizeOf = (x: Tensor): Scalar => traceOf("sizeOf", x).leaf(Op.size) as Scalar;
 
+/** Number of rows of the parameter at hand; for rules with `matrices: true`. */
+export const rowsOf = (x: Tensor): number => traceOf("rowsOf", x).matrix("rowsOf")[0];
+/** Number of columns of the parameter at hand; for rules with `matrices: true`. */
+export const columnsOf = (x: Tensor): number => traceOf("columnsOf", x).matrix("columnsOf")[1];
+
 /**
  * Whether a state tensor has never been written for the parameter at hand; it then holds zeros. For
  * rules whose first step differs, such as momentum buffers that begin as a copy of the gradient.

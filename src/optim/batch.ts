@@ -1,6 +1,7 @@
 /** Parameters that take a step together: one plan, one set of numbers, and the ranges they lie in. */
 import type { Plan } from "../ir/plan.ts";
 import type { Plans } from "../ir/plan-cache.ts";
+import type { Shape } from "../ir/trace.ts";
 import { ALIGNMENT } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import type { ArenaState, Entry } from "./entry.ts";
@@ -14,6 +15,8 @@ export class Batch {
   sparse = false;
   /** What the rule remembers besides tensors, and what it will remember once the step is taken. */
   numbers: number[] = [];
+  /** Rows and columns of each parameter, for rules that look at them. */
+  shape: Shape | null = null;
   nextNumbers: number[] = [];
   /** Steps taken that its entries do not know of yet. */
   taken = 0;
@@ -36,13 +39,15 @@ export class Batch {
   /** Where a parameter would lie that continues the last range. */
   private next = -1;
 
-  restart(entry: Entry): void {
+  /** @param byShape whether only parameters of one shape, a matrix's, may go together. */
+  restart(entry: Entry, byShape: boolean): void {
     this.arena = entry.arena;
     this.group = entry.group;
     this.steps = entry.steps;
     this.written = entry.written;
     this.sparse = entry.parameter.isSparse;
     this.numbers = [...entry.numbers];
+    this.shape = byShape ? (entry.parameter.shape as Shape) : null;
     this.taken = 0;
     this.traced = -1;
     this.bytes = -1;
@@ -58,13 +63,19 @@ export class Batch {
       entry.steps === this.steps &&
       entry.written === this.written &&
       entry.parameter.isSparse === this.sparse &&
-      this.remembers(entry)
+      this.remembers(entry) &&
+      this.hasShape(entry)
     );
   }
 
   private remembers({ numbers }: Entry): boolean {
     for (let i = 0; i < numbers.length; i++) if (numbers[i] !== this.numbers[i]) return false;
     return true;
+  }
+
+  private hasShape({ parameter }: Entry): boolean {
+    const { shape } = this;
+    return !shape || (shape[0] === parameter.shape[0] && shape[1] === parameter.shape[1]);
   }
 
   add(entry: Entry, merge: boolean): void {

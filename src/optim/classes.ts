@@ -2,6 +2,7 @@
 import { adam, adamw } from "../rules/adam.ts";
 import { rprop } from "../rules/rprop.ts";
 import { radam } from "../rules/radam.ts";
+import { muon } from "../rules/muon.ts";
 import { nadam } from "../rules/nadam.ts";
 import { asgd } from "../rules/asgd.ts";
 import { adamax } from "../rules/adamax.ts";
@@ -103,6 +104,25 @@ export class Adamax extends /* @__PURE__ */ optimizerClass(adamax) {}
  * and step. As `torch.optim.ASGD`; Polyak and Juditsky (1992), https://doi.org/10.1137/0330046.
  */
 export class ASGD extends /* @__PURE__ */ optimizerClass(asgd) {}
+
+/**
+ * Momentum, made orthogonal: for the weight matrices between the layers of a network.
+ *
+ *     m ← μ·m + (1 - μ)·g,   u = μ·m + (1 - μ)·g (without `nesterov` u = m),   X = u / max(‖u‖, eps)
+ *     `nsSteps` times   X ← a·X + (b·A + c·A·A)·X,   A = X·Xᵀ
+ *     p ← (1 - lr·weightDecay)·p - lr·s·X,   s = √max(1, rows/columns) or 0.2·√max(rows, columns)
+ *
+ * Options and defaults: `lr` 1e-3, `weightDecay` 0.1 (decoupled), `momentum` μ 0.95, `nesterov` true,
+ * `nsCoefficients` [a 3.4445, b -4.775, c 2.0315], `eps` 1e-7, `nsSteps` 5 (whole, below 100),
+ * `adjustLrFn` null. `"original"` or `null` is the first s; `"match_rms_adamw"` the second, with which lr
+ * and weight decay of AdamW can be kept. State: `momentum_buffer`. 20 bytes per float32 parameter
+ * and step besides the products. Every parameter must have the shape [rows, columns], here and in
+ * `addParamGroup`: a {@link ParameterError} `NOT_A_MATRIX` says which has not. Biases, norms, embeddings
+ * and the last layer go to another optimizer. As `torch.optim.Muon`, but in the parameter's own type in
+ * place of bfloat16; Jordan et al. (2024), https://kellerjordan.github.io/posts/muon/; the second s:
+ * Liu et al. (2025), https://arxiv.org/abs/2502.16982.
+ */
+export class Muon extends /* @__PURE__ */ optimizerClass(muon) {}
 
 /**
  * Adam with Nesterov's look ahead.

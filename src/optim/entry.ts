@@ -49,6 +49,7 @@ export class ArenaState {
     elements: 0,
     regions: [],
   };
+  private shared: Region = { at: 0, bytes: 0 };
   private first = Infinity;
   private end = 0;
 
@@ -120,6 +121,12 @@ export class ArenaState {
     return regions.slice(0, count).map((at) => at - first * bytes);
   }
 
+  /** Memory for what is turned over within a step; the next who asks gets the same. */
+  scratch(bytes: number): number {
+    if (bytes > this.shared.bytes) this.shared = { at: this.allocate(bytes), bytes };
+    return this.shared.at;
+  }
+
   /** Byte offset of a new region, which comes back when the optimizer is dropped. */
   allocate(bytes: number): number {
     const at = this.arena.allocate(bytes);
@@ -162,6 +169,20 @@ export function checkDistinct(
     seen.add(parameter);
     names.add(key);
   });
+}
+
+/** Refuses parameters that are no matrices. */
+export function checkMatrices(optimizer: string, parameters: readonly Parameter[]): void {
+  for (const { shape, label } of parameters) {
+    if (shape.length === 2) continue;
+    throw new ParameterError("NOT_A_MATRIX", {
+      subject: `${optimizer}: ${label}`,
+      got: new Prose(`shape [${shape.join(", ")}]`),
+      expected: "a matrix, shape [rows, columns]",
+      advice:
+        "Give vectors, scalars and kernels of convolutions to another optimizer, such as AdamW.",
+    });
+  }
 }
 
 /** A parameter's name, or its position among all parameters of the optimizer. */

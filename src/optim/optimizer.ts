@@ -11,7 +11,7 @@ import type { Home, Parameter } from "../memory/parameter.ts";
 import { describe, evaluate, zeroGrads } from "./common.ts";
 import { Hookable, type StepCall } from "./hooks.ts";
 import { HyperWatch } from "./hyper-watch.ts";
-import { ArenaState, checkDistinct, keyOf, type Entry } from "./entry.ts";
+import { ArenaState, checkDistinct, checkMatrices, keyOf, type Entry } from "./entry.ts";
 import {
   checkOptions,
   checkStepOptions,
@@ -210,6 +210,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
   private admit(groups: readonly ParamGroup<HyperDefaults>[]): void {
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
+    if (this.rule.matrices) checkMatrices(this.rule.name, parameters);
     adopt(parameters, countRegions(this.rule, groups, this.stepper.fuses));
     this.stepper.startOver();
     for (const parameter of parameters) {

@@ -96,7 +96,7 @@ export class RuleRun {
   /** Lets the rule write itself onto the trace. */
   private run(batch: Batch, group: Group): object {
     const { rule, trace, tensors, numbers } = this;
-    trace.begin(batch.sparse ? 0 : ~batch.written);
+    trace.begin(batch.sparse ? 0 : ~batch.written, batch.shape);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
     if (this.gradScale !== undefined) tensors["g"] = trace.slot(1).mul(this.gradScale);
     for (let i = 0; i < rule.hyperNames.length; i++) {

@@ -8,9 +8,11 @@
  */
 import type { Backend } from "../backend/backend.ts";
 import { BoundPlan } from "../backend/bound-plan.ts";
+import { hostWork } from "../backend/matrix/operation.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Plan } from "../ir/plan.ts";
 import { flushesAt } from "../ir/rule.ts";
+import type { Shape } from "../ir/trace.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import { gradientChanges } from "../memory/parameter.ts";
 import { Batch } from "./batch.ts";
@@ -142,7 +144,7 @@ export class Stepper {
     }
     const batch = (batches[at] ??= new Batch());
     if (at === batchCount) {
-      batch.restart(entry);
+      batch.restart(entry, this.rule.matrices);
       this.batchCount++;
     }
     entry.batch = at;
@@ -162,7 +164,9 @@ export class Stepper {
     if (!bound.has(flushing)) this.bind(batch.arena, flushing);
     batch.plan = plan;
     const { dtype } = batch.arena.arena;
-    return (batch.bytes = batch.elements() * plan.accesses * bytesOf(dtype));
+    batch.bytes = batch.elements() * plan.accesses * bytesOf(dtype);
+    if (batch.shape) batch.bytes += batch.rangeCount * hostWork(plan, batch.shape, batch.uniforms);
+    return batch.bytes;
   }
 
   private bind(arena: ArenaState, plan: Plan): void {
@@ -177,7 +181,22 @@ export class Stepper {
       ? arena.temporaries(plan.temporaries, 0, largest)
       : arena.temporaries(plan.temporaries, arena.start, arena.span);
     const allocate = (bytes: number) => arena.allocate(bytes);
-    const bound = new BoundPlan(plan, this.backend, arena.arena, temporaries, largest, allocate);
+    const matrices = {
+      shapes: this.rule.matrices
+        ? arena.entries.map((entry) => entry.parameter.shape as Shape)
+        : [],
+      scratch: (bytes: number) => arena.scratch(bytes),
+    };
+    const { backend } = this;
+    const bound = new BoundPlan(
+      plan,
+      backend,
+      arena.arena,
+      temporaries,
+      largest,
+      allocate,
+      matrices,
+    );
     bound.place(arena.regions);
     arena.bound.set(plan, bound);
   }
@@ -190,8 +209,9 @@ export class Stepper {
   private run(batch: Batch, threads: number): void {
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms, batch.version);
-    if (this.byRange(batch.plan)) bound.runRangeByRange(batch.ranges, batch.rangeCount, threads);
-    else bound.runKernelByKernel(batch.ranges, batch.rangeCount, threads);
+    const { ranges, rangeCount, shape } = batch;
+    if (this.byRange(batch.plan)) bound.runRangeByRange(ranges, rangeCount, threads, shape);
+    else bound.runKernelByKernel(ranges, rangeCount, threads);
   }
 
   private commit(batch: Batch, zeroGrad: boolean): void {

@@ -79,6 +79,8 @@ describe("explain", () => {
                lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000, weightDecay=0, maximize=false
       Rprop    28 bytes per parameter; state: prev, step_size
                lr=0.01, etas=0.5,1.2, stepSizes=0.000001,50, maximize=false
+      Muon     20 bytes per parameter; state: momentum_buffer
+               lr=0.001, weightDecay=0.1, momentum=0.95, nesterov=true, nsCoefficients=3.4445,-4.775,2.0315, eps=1e-7, nsSteps=5, adjustLrFn=null
 
       More with: downhill explain <name>, e.g. downhill explain adam --amsgrad
       "

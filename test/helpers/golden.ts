@@ -15,6 +15,7 @@ import {
   Adamax,
   AdamW,
   ASGD,
+  Muon,
   NAdam,
   parameter,
   RAdam,
@@ -27,7 +28,7 @@ import {
 type Values = Record<string, number[]>;
 
 export interface GoldenCase {
-  readonly options: Record<string, number | boolean | number[]>;
+  readonly options: Record<string, number | boolean | string | number[]>;
   readonly dtype: DType;
   readonly shapes: Record<string, number[]>;
   readonly init: Values;
@@ -59,7 +60,11 @@ export const recorded = {
 };
 export type OptimizerName = keyof typeof recorded;
 
-export function goldenCases(name: OptimizerName): GoldenCase[] {
+/** Also those of which PyTorch computes something in bfloat16: they are judged by themselves. */
+const all = { ...recorded, Muon };
+type AnyName = keyof typeof all;
+
+export function goldenCases(name: AnyName): GoldenCase[] {
   const file = new URL(`../golden/${name}.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { cases: GoldenCase[] }).cases;
 }
@@ -86,7 +91,7 @@ export interface Task {
   readonly parameters: Record<string, Parameter>;
 }
 
-export function createTask(name: OptimizerName, golden: GoldenCase, plan: PlanOptions): Task {
+export function createTask(name: AnyName, golden: GoldenCase, plan: PlanOptions): Task {
   const parameters: Record<string, Parameter> = {};
   for (const [key, shape] of Object.entries(golden.shapes)) {
     parameters[key] = parameter(Float64Array.from(golden.init[key]!), {
@@ -96,7 +101,10 @@ export function createTask(name: OptimizerName, golden: GoldenCase, plan: PlanOp
     } as { name: string });
   }
   const options = { ...camelCase(golden.options), ...plan };
-  const optimizer = new (recorded[name] as typeof SGD)(Object.values(parameters), options as never);
+  const optimizer = new (all[name] as unknown as typeof SGD)(
+    Object.values(parameters),
+    options as never,
+  );
   return { optimizer: optimizer as unknown as Optimizer, parameters };
 }
 
@@ -115,7 +123,7 @@ export function snapshot(parameters: Record<string, Parameter>): Record<string, 
   return Object.fromEntries(Object.entries(parameters).map(([key, p]) => [key, p.data.slice()]));
 }
 
-export function runCase(name: OptimizerName, golden: GoldenCase, plan: PlanOptions): Run {
+export function runCase(name: AnyName, golden: GoldenCase, plan: PlanOptions): Run {
   const task = createTask(name, golden, plan);
   const trajectory = golden.grads.map((_, index) => {
     takeStep(task, golden, index);

@@ -11,6 +11,7 @@ import {
   ema,
   emaSq,
   gt,
+  Muon,
   NAdam,
   norm,
   parameter,
@@ -77,6 +78,14 @@ const table: readonly (readonly [Maker, readonly Options[]])[] = [
   [RAdam, [{}, { betas: [0.3, 0.6], weightDecay: 0.1, maximize: true }]],
   [ASGD, [{}, { t0: 1, lambd: 0.1, weightDecay: 0.1, maximize: true }]],
   [Rprop, [{}, { etas: [0.3, 1.5], stepSizes: [1e-3, 1], maximize: true }]],
+  [
+    Muon,
+    [
+      {},
+      { lr: 0.1, nesterov: false, weightDecay: 0, adjustLrFn: "match_rms_adamw", nsSteps: 2 },
+      { momentum: 0.3, nsCoefficients: [1.5, -0.5, 0], nsSteps: 3, eps: 0.1 },
+    ],
+  ],
   [Normed, [{}]],
 ];
 
@@ -109,15 +118,23 @@ export function noise(seed: number): () => number {
   };
 }
 
-/** Parameters of the given sizes, filled with noise and without gradients. */
+/** Matrices of the given sizes, as square as can be, filled with noise and without gradients. */
 export function noisyParameters(
   sizes: readonly number[],
   dtype: "float32" | "float64" = "float32",
 ): Parameter[] {
   const next = noise(sizes.length + 1);
-  return sizes.map((size, index) =>
-    parameter(Array.from({ length: size }, next), { name: `w${index}`, dtype }),
-  );
+  return sizes.map((size, index) => {
+    const shape = shapeOf(size, index % 2 === 1);
+    return parameter(Array.from({ length: size }, next), { name: `w${index}`, shape, dtype });
+  });
+}
+
+function shapeOf(size: number, isTall: boolean): number[] {
+  let less = Math.floor(Math.sqrt(size));
+  while (less > 1 && size % less !== 0) less--;
+  const more = less > 0 ? size / less : 0;
+  return isTall ? [more, less] : [less, more];
 }
 
 /** Sets every gradient to noise that depends on the step. */

@@ -20,7 +20,7 @@ export function record(
   hyper: object,
   { fresh = false, t = 1 }: TraceOptions = {},
 ): Trace {
-  trace.begin(fresh ? -1 : 0);
+  trace.begin(fresh ? -1 : 0, [32, 32]);
   const tensors = Object.fromEntries(trace.slots.map((slot, index) => [slot, trace.slot(index)]));
   const numbers = Object.fromEntries(numberLetters.map((letter) => [letter, 0.5]));
   trace.finish(step(tensors as never, { ...hyper, ...numbers, t } as never));

@@ -4,7 +4,6 @@
  * Compiling is synchronous, because a step is: a kernel is below a kilobyte and takes some tens of
  * microseconds.
  */
-import { BackendError, Prose } from "../../errors.ts";
 import type { OpCode } from "../../ir/op.ts";
 import { accessesOf, kernelKey, type KernelIr } from "../../ir/plan.ts";
 import type { Arena } from "../../memory/arena.ts";
@@ -21,14 +20,9 @@ import type { Job } from "../threads/board.ts";
 import { QUIET_BYTES, sharedPool, type Pool } from "../threads/pool.ts";
 import type { Run } from "../threads/worker.ts";
 import { assemble } from "./assemble.ts";
+import { Code, type Instance } from "./code.ts";
 import type { WasmFunction } from "./instructions.ts";
 import { jobLayout, lower, type JobLayout } from "./lower.ts";
-
-/** A kernel's code on one arena. */
-interface Instance {
-  readonly module: WebAssembly.Module;
-  readonly run: Run;
-}
 
 const empty: WasmFunction = { address: "i32", params: [], locals: [], body: [] };
 
@@ -52,6 +46,7 @@ export class WasmBackend implements Backend {
   /** Whether kernels use 128-bit vectors. */
   readonly simd: boolean;
   private readonly kernels = new Map<string, WasmKernel>();
+  private readonly codes = new Map<string, Code>();
   /** @internal */ readonly pool: Pool;
 
   /** @param simd vectors or not; by default what the engine has. */
@@ -79,48 +74,29 @@ export class WasmBackend implements Backend {
     if (!kernel) this.kernels.set(key, (kernel = new WasmKernel(ir, dtype, this)));
     return kernel;
   }
+
+  /** The code of a function that is no kernel, made once for each key. */
+  code(key: string, write: (simd: boolean, wide: boolean) => WasmFunction): Code {
+    let code = this.codes.get(key);
+    if (!code) this.codes.set(key, (code = new Code((wide) => write(this.simd, wide))));
+    return code;
+  }
 }
 
 class WasmKernel implements Kernel {
   private readonly ir: KernelIr;
-  private readonly dtype: DType;
-  private readonly backend: WasmBackend;
-  /** By kind of memory: shared or not, wide or not. */
-  private readonly modules = new Map<string, WebAssembly.Module>();
-  private readonly instances = new WeakMap<Arena, Instance>();
+  private readonly pool: Pool;
+  private readonly code: Code;
 
-  constructor(ir: KernelIr, dtype: DType, backend: WasmBackend) {
+  constructor(ir: KernelIr, dtype: DType, { simd, pool }: WasmBackend) {
     this.ir = ir;
-    this.dtype = dtype;
-    this.backend = backend;
+    this.pool = pool;
+    this.code = new Code((wide) => lower(ir, dtype, simd, wide));
   }
 
   bind(arena: Arena, allocate: (bytes: number) => number, largest: number): BoundKernel {
-    const instance = this.instances.get(arena) ?? this.instantiate(arena);
     const blocks = Math.ceil(largest / REDUCTION_BLOCK);
-    return new WasmBoundKernel(this.ir, instance, arena, allocate, blocks, this.backend.pool);
-  }
-
-  private instantiate(arena: Arena): Instance {
-    const { memory, shared, wide } = arena;
-    if (!(memory instanceof WebAssembly.Memory)) {
-      throw new BackendError("NO_WASM_MEMORY", {
-        subject: "backend wasm",
-        got: new Prose("a memory that is not WebAssembly's"),
-        expected: "an arena made where WebAssembly is",
-      });
-    }
-    const kind = `${shared} ${wide}`;
-    let module = this.modules.get(kind);
-    if (!module) {
-      const func = lower(this.ir, this.dtype, this.backend.simd, wide);
-      module = new WebAssembly.Module(assemble(func, shared));
-      this.modules.set(kind, module);
-    }
-    const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports;
-    const instance = { module, run: run as Run };
-    this.instances.set(arena, instance);
-    return instance;
+    return new WasmBoundKernel(this.ir, this.code.on(arena), arena, allocate, blocks, this.pool);
   }
 }
 

@@ -1,0 +1,375 @@
+/**
+ * The matrix products of a Newton-Schulz iteration as WebAssembly functions `run(job, begin, end)`,
+ * which compute the rows `begin` to `end` of their result.
+ *
+ *     gram     C = Uᵀ·U
+ *     square   C = β·A + α·(A·A)     where A is symmetric
+ *     apply    C = β·U + U·B
+ *
+ * Matrices lie in panels: so many columns as two vectors hold, row after row, then the next columns.
+ * A result is computed in tiles of a few rows of a panel that stay in registers while k goes up, so
+ * that both operands stream in from where they lie and nothing has to be packed for the purpose. The
+ * sum of each element runs from k = 0 up, in the element's own type, whatever the size of a tile is. The first two
+ * results are symmetric: tiles on one side of the diagonal are stored twice.
+ *
+ * Columns and rows beyond the matrix's own, in the last panel and in the last tile, hold whatever
+ * they hold: k never comes to them, so nothing that counts depends on them.
+ */
+import { bytesOf, type DType } from "../../memory/dtype.ts";
+import type { InstructionName, ValueType, WasmFunction } from "../wasm/instructions.ts";
+import { FunctionWriter } from "../wasm/writer.ts";
+
+export type Product = "gram" | "square" | "apply";
+
+/** How matrices are cut: columns of a panel, rows of a tile, elements of a vector. */
+export interface Tile {
+  readonly lanes: 1 | 2 | 4;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export function tileOf(dtype: DType, simd: boolean): Tile {
+  if (!simd) return { lanes: 1, columns: 2, rows: 2 };
+  return dtype === "float32"
+    ? { lanes: 4, columns: 8, rows: 4 }
+    : { lanes: 2, columns: 4, rows: 4 };
+}
+
+/** The words of a job block, in order; α and β follow, in the type of the elements. */
+export const jobWords = ["a", "aColumn", "b", "bColumn", "c", "cColumn", "k", "columns"] as const;
+
+/** Rows of the operands that one round of the loop over k takes, where their layout leaves it open. */
+const UNROLLED = 4;
+
+export function lowerProduct(
+  product: Product,
+  dtype: DType,
+  simd: boolean,
+  wide: boolean,
+): WasmFunction {
+  return new ProductWriter(product, dtype, simd, wide).function();
+}
+
+class ProductWriter {
+  private readonly writer: FunctionWriter;
+  private readonly product: Product;
+  private readonly tile: Tile;
+  private readonly wordBytes: 4 | 8;
+  private readonly bytes: 4 | 8;
+  private readonly rowBytes: number;
+  private readonly prefix: "f32" | "f64" | "f32x4" | "f64x2";
+  private readonly type: ValueType;
+
+  constructor(product: Product, dtype: DType, simd: boolean, wide: boolean) {
+    const float = dtype === "float32" ? "f32" : "f64";
+    this.writer = new FunctionWriter(wide ? "i64" : "i32", "job", "begin", "end");
+    this.product = product;
+    this.tile = tileOf(dtype, simd);
+    this.wordBytes = wide ? 8 : 4;
+    this.bytes = bytesOf(dtype);
+    this.rowBytes = this.tile.columns * this.bytes;
+    this.prefix = simd ? (dtype === "float32" ? "f32x4" : "f64x2") : float;
+    this.type = simd ? "v128" : float;
+  }
+
+  private get symmetric(): boolean {
+    return this.product !== "apply";
+  }
+
+  function(): WasmFunction {
+    const { writer, tile } = this;
+    this.readJob();
+    // j counts columns; the panels of b, of c and of a (whose elements β multiplies) go along.
+    writer.get("begin");
+    writer.onAddress("const", this.symmetric ? -tile.columns : 0);
+    writer.onAddress("and");
+    writer.setAddress("j");
+    for (const matrix of ["a", "b", "c"]) {
+      this.sum(matrix, () => this.times("j", `${matrix}Column`));
+      writer.setAddress(`${matrix}.panel`);
+    }
+    writer.whileBelow("j", "columns", () => {
+      this.rowLimit();
+      writer.get("begin");
+      writer.setAddress("i");
+      writer.whileBelow("i", "limit", () => this.oneTile());
+      for (const matrix of ["a", "b", "c"]) {
+        this.sum(`${matrix}.panel`, () => this.shifted(`${matrix}Column`, tile.columns));
+        writer.setAddress(`${matrix}.panel`);
+      }
+      writer.advance("j", tile.columns);
+    });
+    return writer.function();
+  }
+
+  private readJob(): void {
+    const { writer, wordBytes } = this;
+    jobWords.forEach((word, index) => {
+      writer.get("job");
+      writer.onAddress("load", Math.log2(wordBytes), wordBytes * index);
+      writer.setAddress(word);
+    });
+    const numbers = wordBytes * jobWords.length;
+    ["alpha", "beta"].forEach((name, index) => {
+      writer.get("job");
+      const splat = this.bytes === 4 ? "v128.load32_splat" : "v128.load64_splat";
+      const load = this.type === "v128" ? splat : (`${this.prefix}.load` as InstructionName);
+      writer.emit(load, Math.log2(this.bytes), numbers + index * this.bytes);
+      writer.set(name, this.type);
+    });
+    writer.emit(this.bytes === 4 ? "f32.const" : "f64.const", 0);
+    if (this.type === "v128") this.emit("splat");
+    writer.set("zero", this.type);
+  }
+
+  /** limit = end, or where the diagonal leaves the panel if that comes first. */
+  private rowLimit(): void {
+    const { writer } = this;
+    writer.get("end");
+    if (this.symmetric) {
+      this.sum("j", () => writer.onAddress("const", this.tile.columns));
+      writer.get("end");
+      this.sum("j", () => writer.onAddress("const", this.tile.columns));
+      writer.onAddress("lt_u");
+      writer.emit("select");
+    }
+    writer.setAddress("limit");
+  }
+
+  private oneTile(): void {
+    const { writer, rowBytes } = this;
+    this.eachAccumulator((name) => {
+      writer.get("zero");
+      writer.set(name, this.type);
+    });
+    this.startOfA();
+    writer.get("b.panel");
+    writer.setAddress("b.at");
+    const round = this.product === "apply" ? this.tile.columns : UNROLLED;
+    this.whileBelowK(-round, () => {
+      for (let k = 0; k < round; k++) this.multiply(k);
+      if (this.product === "apply") {
+        this.sum("a.at", () => this.shifted("aColumn", this.tile.columns));
+        writer.setAddress("a.at");
+      } else writer.advance("a.at", round * rowBytes);
+      writer.advance("b.at", round * rowBytes);
+    });
+    this.whileBelowK(-1, () => {
+      this.multiply(0);
+      writer.advance("a.at", this.product === "apply" ? this.bytes : rowBytes);
+      writer.advance("b.at", rowBytes);
+    });
+    this.storeTile();
+    if (this.symmetric) this.storeMirrored();
+    writer.advance("i", this.tile.rows);
+  }
+
+  /** Rows i of a for k = 0: in panel 0 row by row, or in the panel of column i one below another. */
+  private startOfA(): void {
+    const { writer } = this;
+    if (this.product === "apply") this.sum("a", () => this.shifted("i", this.rowBytes));
+    else this.columnOf("a");
+    writer.setAddress("a.at");
+  }
+
+  /** Leaves the address of column i in row 0 of a matrix on the stack. */
+  private columnOf(matrix: string): void {
+    const { writer } = this;
+    const { columns } = this.tile;
+    writer.get(matrix);
+    writer.get("i");
+    writer.onAddress("const", -columns);
+    writer.onAddress("and");
+    writer.get(`${matrix}Column`);
+    writer.onAddress("mul");
+    writer.onAddress("add");
+    writer.get("i");
+    writer.onAddress("const", columns - 1);
+    writer.onAddress("and");
+    this.shift(this.bytes);
+    writer.onAddress("add");
+  }
+
+  /** Runs `body` while b has rows before row k & mask. */
+  private whileBelowK(mask: number, body: () => void): void {
+    const { writer } = this;
+    this.sum("b.panel", () => {
+      writer.get("k");
+      writer.onAddress("const", mask);
+      writer.onAddress("and");
+      this.shift(this.rowBytes);
+    });
+    writer.setAddress("b.end");
+    writer.whileBelow("b.at", "b.end", body);
+  }
+
+  /** Adds the products of one k to the tile: each element of a column of a times a row of b. */
+  private multiply(k: number): void {
+    const { writer, tile } = this;
+    for (let v = 0; v < 2; v++) {
+      writer.get("b.at");
+      this.load(k * this.rowBytes + v * this.vectorBytes);
+      writer.set(`b.${v}`, this.type);
+    }
+    for (let row = 0; row < tile.rows; row++) {
+      const apart =
+        this.product === "apply" ? [this.rowBytes, this.bytes] : [this.bytes, this.rowBytes];
+      writer.get("a.at");
+      this.loadSplat(row * apart[0]! + k * apart[1]!);
+      writer.set("a.x", this.type);
+      for (let v = 0; v < 2; v++) {
+        writer.get(accumulator(row, v));
+        writer.get("a.x");
+        writer.get(`b.${v}`);
+        this.emit("mul");
+        this.emit("add");
+        writer.set(accumulator(row, v), this.type);
+      }
+    }
+  }
+
+  /** Finishes the sums and stores them. */
+  private storeTile(): void {
+    const { writer } = this;
+    for (const matrix of ["a", "c"]) {
+      this.sum(`${matrix}.panel`, () => this.shifted("i", this.rowBytes));
+      writer.setAddress(`${matrix}.tile`);
+    }
+    this.eachAccumulator((name, row, v) => {
+      const offset = row * this.rowBytes + v * this.vectorBytes;
+      if (this.product !== "gram") {
+        writer.get("a.tile");
+        this.load(offset);
+        writer.get("beta");
+        this.emit("mul");
+        writer.get(name);
+        if (this.product === "square") {
+          writer.get("alpha");
+          this.emit("mul");
+        }
+        this.emit("add");
+        writer.set(name, this.type);
+      }
+      writer.get("c.tile");
+      writer.get(name);
+      this.store(offset);
+    });
+  }
+
+  /** Stores the tile's transpose on the other side of the diagonal, unless its panel crosses that. */
+  private storeMirrored(): void {
+    const { writer } = this;
+    writer.emit("block");
+    writer.get("i");
+    writer.get("j");
+    writer.onAddress("ge_u");
+    writer.emit("br_if", 0);
+    this.columnOf("c");
+    this.shifted("j", this.rowBytes);
+    writer.onAddress("add");
+    writer.setAddress("c.tile");
+    const { lanes, rows, columns } = this.tile;
+    for (let row = 0; row < rows; row += lanes) {
+      for (let column = 0; column < columns; column += lanes) {
+        this.storeTransposed(row, column / lanes, column * this.rowBytes + row * this.bytes);
+      }
+    }
+    writer.emit("end");
+  }
+
+  /** Stores a square block of accumulators, its columns as rows. */
+  private storeTransposed(row: number, v: number, offset: number): void {
+    const { writer } = this;
+    const { lanes } = this.tile;
+    const names = Array.from({ length: lanes }, (_, r) => accumulator(row + r, v));
+    const out = (column: number, leave: () => void): void => {
+      writer.get("c.tile");
+      leave();
+      this.store(offset + column * this.rowBytes);
+    };
+    if (lanes === 1) return out(0, () => writer.get(names[0]!));
+    if (lanes === 2) {
+      for (const column of [0, 1]) {
+        out(column, () => this.shuffle(names[0]!, names[1]!, 8, [column, 2 + column]));
+      }
+      return;
+    }
+    // Two rounds of two by two.
+    const halves = [
+      [0, 4, 1, 5],
+      [2, 6, 3, 7],
+    ];
+    halves.forEach((order, half) => {
+      for (const pair of [0, 1]) {
+        this.shuffle(names[2 * pair]!, names[2 * pair + 1]!, 4, order);
+        writer.set(`pair.${pair}`, "v128");
+      }
+      out(2 * half, () => this.shuffle("pair.0", "pair.1", 4, [0, 1, 4, 5]));
+      out(2 * half + 1, () => this.shuffle("pair.0", "pair.1", 4, [2, 3, 6, 7]));
+    });
+  }
+
+  /** Leaves the chosen elements of two vectors on the stack. */
+  private shuffle(a: string, b: string, bytes: number, order: readonly number[]): void {
+    this.writer.get(a);
+    this.writer.get(b);
+    const lanes = order.flatMap((at) => Array.from({ length: bytes }, (_, i) => at * bytes + i));
+    this.writer.emit("i8x16.shuffle", ...lanes);
+  }
+
+  private eachAccumulator(visit: (name: string, row: number, v: number) => void): void {
+    for (let row = 0; row < this.tile.rows; row++) {
+      for (let v = 0; v < 2; v++) visit(accumulator(row, v), row, v);
+    }
+  }
+
+  private get vectorBytes(): number {
+    return this.tile.lanes * this.bytes;
+  }
+
+  /** Leaves name + addend on the stack. */
+  private sum(name: string, addend: () => void): void {
+    this.writer.get(name);
+    addend();
+    this.writer.onAddress("add");
+  }
+
+  private times(a: string, b: string): void {
+    this.writer.get(a);
+    this.writer.get(b);
+    this.writer.onAddress("mul");
+  }
+
+  /** Leaves name · factor on the stack; the factor is a power of two. */
+  private shifted(name: string, factor: number): void {
+    this.writer.get(name);
+    this.shift(factor);
+  }
+
+  private shift(factor: number): void {
+    this.writer.onAddress("const", Math.log2(factor));
+    this.writer.onAddress("shl");
+  }
+
+  private load(offset: number): void {
+    if (this.type === "v128") this.writer.emit("v128.load", Math.log2(this.bytes), offset);
+    else this.emit("load", Math.log2(this.bytes), offset);
+  }
+
+  private loadSplat(offset: number): void {
+    if (this.type !== "v128") return this.load(offset);
+    const name = this.bytes === 4 ? "v128.load32_splat" : "v128.load64_splat";
+    this.writer.emit(name, Math.log2(this.bytes), offset);
+  }
+
+  private store(offset: number): void {
+    if (this.type === "v128") this.writer.emit("v128.store", Math.log2(this.bytes), offset);
+    else this.emit("store", Math.log2(this.bytes), offset);
+  }
+
+  private emit(operation: string, ...immediates: number[]): void {
+    this.writer.emit(`${this.prefix}.${operation}` as InstructionName, ...immediates);
+  }
+}
+
+const accumulator = (row: number, v: number): string => `sum.${row}.${v}`;
