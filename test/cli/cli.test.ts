@@ -363,7 +363,8 @@ describe("compare", () => {
   });
 });
 
-const names = "sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, radam, asgd, rprop";
+const names =
+  "sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, radam, asgd, rprop, muon";
 
 describe("wrong use ends with code 2 and says what to do", () => {
   const hint = "(--help shows what there is)";
@@ -396,7 +397,7 @@ describe("wrong use ends with code 2 and says what to do", () => {
     [["explain", "lion"], `downhill: optimizer: got "lion", expected one of ${names}.`],
     [
       ["explain", "adam", "--momentum", "0.9"],
-      "downhill: --momentum: got it for Adam, expected it only for SGD, RMSprop.",
+      "downhill: --momentum: got it for Adam, expected it only for SGD, RMSprop, Muon.",
     ],
     [["explain", "adam", "--t", "0"], `downhill: --t: got "0", expected a whole number from 1 on.`],
     [
