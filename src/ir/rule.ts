@@ -131,8 +131,6 @@ export interface RuleInfo {
   readonly counted: boolean;
   /** How it takes gradients of some rows; absent if it does not. */
   readonly sparse?: SparseSupport<HyperDefaults, string>;
-  /** Whether every parameter has to be a matrix. */
-  readonly matrices: boolean;
   /**
    * Throws an {@link OptionError} unless the values of `hyper` may be used.
    *
@@ -146,6 +144,8 @@ export interface Rule<H extends HyperDefaults = HyperDefaults> extends RuleInfo 
   /** The defaults. */
   readonly hyper: H;
   readonly hyperNames: readonly (keyof H & string)[];
+  /** Whether every parameter has to be a matrix. */
+  readonly matrices: boolean;
   step(tensors: RuleTensors<string>, hyper: Hyper<H> & { readonly t: number }): RuleOutputs<string>;
 }
 
