@@ -51,6 +51,9 @@ export type {
   StepOptions,
 } from "./optim/options.ts";
 export type { LoadOptions, LoadReport, StateMismatch } from "./optim/load.ts";
+export { toTorchStateDict } from "./optim/torch/export.ts";
+export { fromTorchStateDict } from "./optim/torch/import.ts";
+export { TorchTensor, type TorchGroup, type TorchStateDict } from "./optim/torch/layout.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
 export {
   ConstantLR,

@@ -40,7 +40,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
   /** What holds for groups that do not say otherwise: the constructor's options over the rule's. */
   readonly defaults: Readonly<Hyper<H>>;
   // Inside, hyperparameters go by name: what an optimizer does never depends on which it has.
-  private readonly rule: Rule;
+  /** @internal */ readonly rule: Rule;
   private readonly stepper: Stepper;
   private readonly groups: ParamGroup<HyperDefaults>[] = [];
   private readonly watches: HyperWatch[] = [];

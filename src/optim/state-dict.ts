@@ -289,7 +289,7 @@ const CASTING = 'To convert it: loadStateDict(stateDict, { dtype: "cast" }).';
 const SAVING = "JSON keeps no typed arrays; structuredClone and v8.serialize do.";
 
 export function refusal(
-  rule: RuleInfo,
+  rule: { readonly name: string },
   what: string,
   got: unknown,
   expected: string,
