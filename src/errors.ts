@@ -54,6 +54,10 @@ export class GradientError extends DownhillError {
 export class StateDictError extends DownhillError {
   override readonly name = "StateDictError";
 }
+/** An average that is used where it cannot be, or parameters while they hold their averages. */
+export class AverageError extends DownhillError {
+  override readonly name = "AverageError";
+}
 /** A rule that is not a pure function of its tensors and numbers. */
 export class RuleError extends DownhillError {
   override readonly name = "RuleError";

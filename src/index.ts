@@ -15,6 +15,9 @@ export {
   SparseAdam,
 } from "./optim/classes.ts";
 export { defineOptimizer, type OptimizerClass } from "./optim/define.ts";
+export { type Average, type Swap } from "./optim/average.ts";
+export type { AverageOptions } from "./optim/average-options.ts";
+export { AveragedModel } from "./optim/averaged-model.ts";
 export {
   registerOptimizerStepPostHook,
   registerOptimizerStepPreHook,
@@ -141,6 +144,7 @@ export { adam, adamw } from "./rules/adam.ts";
 export { adamax } from "./rules/adamax.ts";
 export { asgd } from "./rules/asgd.ts";
 export { muon } from "./rules/muon.ts";
+export { getEmaAvgFn, getSwaAvgFn, type AvgFn } from "./rules/average.ts";
 export { nadam } from "./rules/nadam.ts";
 export { radam } from "./rules/radam.ts";
 export { rmsprop } from "./rules/rmsprop.ts";
@@ -152,6 +156,7 @@ export type { KernelIr } from "./ir/plan.ts";
 export type { Arena } from "./memory/arena.ts";
 export type { BackendName } from "./backend/select.ts";
 export {
+  AverageError,
   BackendError,
   DownhillError,
   GradientError,

@@ -4,7 +4,7 @@ import type { HyperDefaults, Letters, RuleSpec } from "./rule.ts";
 
 const MAX_STATE = 30;
 /** What an optimizer's options hold besides hyperparameters. */
-const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals", "threads"];
+const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals", "threads", "average"];
 
 const specKeys = [
   "name",
@@ -16,6 +16,7 @@ const specKeys = [
   "counted",
   "sparse",
   "matrices",
+  "takesAll",
   "check",
   "step",
 ];

@@ -82,6 +82,8 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
    * so that it may use `rowsOf`, `columnsOf` and what works on whole matrices.
    */
   readonly matrices?: boolean;
+  /** Whether steps take parameters without a gradient as well (default false); for rules without g. */
+  readonly takesAll?: boolean;
   /** What is wrong with a combination of hyperparameters, if anything is. */
   readonly check?: (hyper: Hyper<H>) => Complaint | undefined;
   /**
@@ -131,6 +133,10 @@ export interface RuleInfo {
   readonly counted: boolean;
   /** How it takes gradients of some rows; absent if it does not. */
   readonly sparse?: SparseSupport<HyperDefaults, string>;
+  /** Whether steps take parameters without a gradient as well. */
+  readonly takesAll?: boolean;
+  /** Numbers that a state dict may lack; they are 0 then. */
+  readonly optionalNumbers?: readonly string[];
   /**
    * Throws an {@link OptionError} unless the values of `hyper` may be used.
    *
@@ -185,6 +191,7 @@ export function rule<
     counted: spec.counted ?? true,
     ...(spec.sparse && { sparse: sparseOf(spec.sparse) }),
     matrices: spec.matrices ?? false,
+    ...(spec.takesAll && { takesAll: true }),
     validate: validatorOf({ ...spec, hyper }, hyperNames),
     step: spec.step as Rule<Hyper<H>>["step"],
   };

@@ -7,6 +7,7 @@ import { bytesOf } from "../memory/dtype.ts";
 import type { ArenaState, Entry } from "./entry.ts";
 
 export class Batch {
+  private readonly takesAll: boolean;
   arena!: ArenaState;
   group = 0;
   steps = 0;
@@ -39,13 +40,18 @@ export class Batch {
   /** Where a parameter would lie that continues the last range. */
   private next = -1;
 
+  /** @param takesAll whether it does not matter what gradients its parameters have. */
+  constructor(takesAll: boolean) {
+    this.takesAll = takesAll;
+  }
+
   /** @param byShape whether only parameters of one shape, a matrix's, may go together. */
   restart(entry: Entry, byShape: boolean): void {
     this.arena = entry.arena;
     this.group = entry.group;
     this.steps = entry.steps;
     this.written = entry.written;
-    this.sparse = entry.parameter.isSparse;
+    this.sparse = this.isSparse(entry);
     this.numbers = [...entry.numbers];
     this.shape = byShape ? (entry.parameter.shape as Shape) : null;
     this.taken = 0;
@@ -62,14 +68,19 @@ export class Batch {
       entry.group === this.group &&
       entry.steps === this.steps &&
       entry.written === this.written &&
-      entry.parameter.isSparse === this.sparse &&
+      this.isSparse(entry) === this.sparse &&
       this.remembers(entry) &&
       this.hasShape(entry)
     );
   }
 
+  private isSparse({ parameter }: Entry): boolean {
+    return !this.takesAll && parameter.isSparse;
+  }
+
   private remembers({ numbers }: Entry): boolean {
-    for (let i = 0; i < numbers.length; i++) if (numbers[i] !== this.numbers[i]) return false;
+    const count = Math.max(numbers.length, this.numbers.length);
+    for (let i = 0; i < count; i++) if (numbers[i] !== this.numbers[i]) return false;
     return true;
   }
 

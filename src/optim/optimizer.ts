@@ -28,6 +28,7 @@ import { countRegions } from "./regions.ts";
 import { load, type LoadOptions, type LoadReport } from "./load.ts";
 import { saveState, stateOf, type ParameterState, type StateDict } from "./state-dict.ts";
 import { Stepper } from "./stepper.ts";
+import { refuseSwapped, swapped } from "./swapped.ts";
 
 export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable {
   /**
@@ -57,11 +58,16 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
    */
   constructor(rule: Rule<H>, params: ParamsInput<H>, options: OptimizerOptions<H> = {}) {
     super();
-    this.rule = rule as unknown as Rule;
-    const { defaults, plan } = checkOptions(this.rule, options as OptimizerOptions<HyperDefaults>);
+    const given = rule as unknown as Rule;
+    const checked = checkOptions(given, options as OptimizerOptions<HyperDefaults>);
+    const { defaults, plan, average } = checked;
+    const groups = readGroups(given, params as ParamsInput<HyperDefaults>, defaults);
+    const all = groups.flatMap((group) => [...group.params]);
+    this.rule = average ? average.extend(given, all) : given;
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
-    this.admit(readGroups(this.rule, params as ParamsInput<HyperDefaults>, defaults));
+    this.admit(groups);
+    average?.follow(this, given.name);
   }
 
   /** Name of the backend that runs the steps. */
@@ -104,6 +110,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
 
   protected override take(closure: StepCall["closure"], given: StepOptions | undefined): unknown {
     if (this.stepper.torn) this.refuseTorn();
+    if (swapped.count > 0) refuseSwapped(`${this.rule.name}: step`, this.entries);
     const options = checkStepOptions(this.rule.name, given);
     const loss = closure === undefined ? undefined : evaluate(this.rule.name, closure);
     const changed = this.checkGroups();
@@ -140,10 +147,18 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
     });
   }
 
+  /** @internal All parameters, each with what {@link state} says of it. */
+  states(): readonly (readonly [Parameter, ParameterState])[] {
+    if (this.stepper.torn) this.refuseTorn();
+    this.stepper.settle();
+    return this.entries.map((entry) => [entry.parameter, stateOf(this.rule, entry)]);
+  }
+
   /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
   stateDict(): StateDict {
     return this.saveHooked(() => {
       if (this.stepper.torn) this.refuseTorn();
+      refuseSwapped(`${this.rule.name}: stateDict`, this.entries);
       this.stepper.settle();
       return saveState(this.rule, this.entries, this.groups);
     });
@@ -163,6 +178,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
     let report!: LoadReport;
     this.loadHooked(stateDict, (dict) => {
       if (this.stepper.torn && options?.strict === false) this.refuseTorn();
+      refuseSwapped(`${this.rule.name}: loadStateDict`, this.entries);
       this.stepper.startOver();
       report = load(this.rule, this.entries, this.groups, dict, options);
       this.stepper.torn = false;

@@ -7,6 +7,7 @@ import { OptionError, ParameterError } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
 import { Parameter } from "../memory/parameter.ts";
 import { refuseUnknown as refuseNames } from "./names.ts";
+import type { AveragedModel } from "./averaged-model.ts";
 
 /** How a step is run. Results are bit for bit the same whatever is chosen. */
 export interface PlanOptions {
@@ -45,8 +46,12 @@ export interface StepOptions {
   readonly zeroGrad?: boolean;
 }
 
-/** Hyperparameters that differ from the defaults, and how to run. */
-export type OptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> & PlanOptions;
+/** Hyperparameters that differ from the defaults, how to run, and an average to keep up to date. */
+export type OptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> &
+  PlanOptions & {
+    /** An average of all parameters, which every step updates in its own pass over memory. */
+    readonly average?: AveragedModel;
+  };
 
 /** Values by name, where it is open which hyperparameters there are. */
 type Named<H extends HyperDefaults, Known> = string extends keyof H
@@ -103,16 +108,29 @@ export function checkStepOptions(rule: string, options: StepOptions | undefined)
 }
 
 const switches = ["foreach", "compile", "flushSubnormals"] as const;
-const planKeys: readonly string[] = [...switches, "backend", "threads"];
+/** Names of {@link PlanOptions}. */
+export const planKeys: readonly string[] = [...switches, "backend", "threads"];
 
 /** Splits options into hyperparameters and plan, and refuses what is neither. */
 export function checkOptions(
   rule: Rule,
   options: OptimizerOptions<HyperDefaults>,
-): { readonly defaults: Hyper<HyperDefaults>; readonly plan: CheckedPlan } {
+): {
+  readonly defaults: Hyper<HyperDefaults>;
+  readonly plan: CheckedPlan;
+  readonly average: AveragedModel | undefined;
+} {
   requireObject(rule.name, "options", options);
-  refuseUnknown(rule, options, planKeys);
-  const given: PlanOptions = options;
+  refuseUnknown(rule, options, [...planKeys, "average"]);
+  const given: OptimizerOptions<Record<never, number>> = options;
+  const { average } = given;
+  if (average !== undefined && typeof (average as AveragedModel | null)?.extend !== "function") {
+    throw new OptionError("BAD_OPTION", {
+      subject: `${rule.name}: average`,
+      got: average,
+      expected: "an average such as new AveragedModel(params, { ema: 0.999 })",
+    });
+  }
   for (const name of switches) {
     const value = given[name];
     if (value !== undefined && typeof value !== "boolean") {
@@ -126,7 +144,7 @@ export function checkOptions(
   const { foreach = true, compile = true, backend = "auto", flushSubnormals = true } = given;
   const threads = checkThreads(rule.name, given.threads);
   const defaults = fillIn(rule, rule.hyper, options);
-  return { defaults, plan: { foreach, compile, backend, flushSubnormals, threads } };
+  return { defaults, average, plan: { foreach, compile, backend, flushSubnormals, threads } };
 }
 
 /** The number of threads that was asked for, or the default. @throws {OptionError} */

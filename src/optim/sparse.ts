@@ -6,6 +6,7 @@ import { GradientError, OptionError, Prose, RuleError } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Batch } from "./batch.ts";
 import type { ParamGroup } from "./options.ts";
+import { AVERAGE } from "./with-average.ts";
 
 /** @throws {GradientError} | {OptionError} unless the rule takes gradients of the batch's kind. */
 export function checkKind(rule: Rule, batch: Batch, group: ParamGroup<HyperDefaults>): void {
@@ -30,7 +31,9 @@ function refuseKind(rule: Rule, batch: Batch): never {
       subject,
       got: new Prose("a sparse gradient"),
       expected: "a dense one",
-      advice: "Set grad instead, or take SparseAdam, Adagrad or SGD without momentum.",
+      advice: rule.stateNames.includes(AVERAGE)
+        ? "Set grad instead, or leave the average out and call updateParameters() after each step."
+        : "Set grad instead, or take SparseAdam, Adagrad or SGD without momentum.",
     });
   }
   throw new GradientError("DENSE_GRADIENT", {

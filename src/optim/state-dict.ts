@@ -208,7 +208,7 @@ function checkParameterState(
 ): void {
   const where = `state of ${JSON.stringify(key)}`;
   if (!isObject(state)) throw refusal(rule, where, state, "an object");
-  const counts = rule.counted ? ["step", ...rule.numberNames] : [];
+  const counts = [...(rule.counted ? ["step"] : []), ...rule.numberNames];
   const known = [...counts, ...rule.stateNames];
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);
@@ -236,7 +236,9 @@ function checkParameterState(
     }
     if (dtype !== parameter.dtype) checkOverflow(rule, `${where}: ${slot}`, value as TypedArray);
   }
-  const missing = counts.find((name) => !Object.hasOwn(state, name));
+  const missing = counts.find(
+    (name) => !Object.hasOwn(state, name) && !rule.optionalNumbers?.includes(name),
+  );
   if (missing !== undefined) {
     throw refusal(rule, where, Object.keys(state), `a ${missing} among them`);
   }
@@ -266,7 +268,7 @@ function reserve(rule: RuleInfo, entries: readonly Entry[], dict: StateDict): vo
 
 function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined): void {
   entry.steps = rule.counted && saved ? (saved["step"] as number) : 0;
-  entry.numbers = saved ? rule.numberNames.map((name) => saved[name] as number) : [];
+  entry.numbers = saved ? rule.numberNames.map((name) => (saved[name] as number) ?? 0) : [];
   entry.written = 0;
   rule.stateNames.forEach((name, slot) => {
     const region = slot + 2;

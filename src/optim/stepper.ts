@@ -125,7 +125,7 @@ export class Stepper {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       entry.had = entry.parameter.gradKind;
-      if (!entry.parameter.hasGrad) continue;
+      if (!entry.parameter.hasGrad && !this.rule.takesAll) continue;
       if (batch?.takes(entry)) entry.batch = at;
       else {
         batch = this.batchFor(entry);
@@ -142,7 +142,7 @@ export class Stepper {
     if (at > batchCount || (at < batchCount && !batches[at]!.takes(entry))) {
       for (at = 0; at < batchCount && !batches[at]!.takes(entry);) at++;
     }
-    const batch = (batches[at] ??= new Batch());
+    const batch = (batches[at] ??= new Batch(this.rule.takesAll ?? false));
     if (at === batchCount) {
       batch.restart(entry, this.rule.matrices);
       this.batchCount++;
