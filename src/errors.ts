@@ -58,6 +58,10 @@ export class StateDictError extends DownhillError {
 export class AverageError extends DownhillError {
   override readonly name = "AverageError";
 }
+/** A call at the wrong time: too early, too late or once more than makes sense. */
+export class CallError extends DownhillError {
+  override readonly name = "CallError";
+}
 /** A rule that is not a pure function of its tensors and numbers. */
 export class RuleError extends DownhillError {
   override readonly name = "RuleError";

@@ -52,6 +52,7 @@ export type {
   ParamsInput,
   PlanOptions,
   StepOptions,
+  StepPolicy,
 } from "./optim/options.ts";
 export type { LoadOptions, LoadReport, StateMismatch } from "./optim/load.ts";
 export { toTorchStateDict } from "./optim/torch/export.ts";
@@ -158,6 +159,7 @@ export type { BackendName } from "./backend/select.ts";
 export {
   AverageError,
   BackendError,
+  CallError,
   DownhillError,
   GradientError,
   OptionError,
@@ -165,3 +167,16 @@ export {
   RuleError,
   StateDictError,
 } from "./errors.ts";
+export { GradAccumulator, type GradAccumulatorState } from "./optim/accumulate.ts";
+export {
+  clipGradNorm,
+  clipGradsWithNorm,
+  clipGradValue,
+  getTotalNorm,
+  scaleGrads,
+  type ClipNormOptions,
+  type NormOptions,
+} from "./optim/clip.ts";
+export { GradScaler, type GradScalerOptions, type GradScalerState } from "./optim/grad-scaler.ts";
+export type { GradientSource, OptimizerGroup } from "./optim/gradient-source.ts";
+export type { NonFinite } from "./optim/non-finite.ts";

@@ -117,7 +117,7 @@ describe("rules written without a type checker", () => {
         "a misspelt part: BAD_RULE R: the rule: got "states", expected only name, formula, hyper, domain, state, numbers, counted, sparse, matrices, takesAll, check, step.",
         "a domain of nothing: BAD_RULE R: domain: got "lrr", expected the names of hyperparameters.",
         "a text for a number: BAD_RULE R: hyper.mode: got "fast", expected a number, true or false, two or three numbers, or a name with a list in domain.",
-        "a taken name: NAME_CLASH R: hyperparameters: got "t", which is taken, expected each name once. Names with a meaning of their own: params, t, foreach, compile, backend, flushSubnormals, threads, average.",
+        "a taken name: NAME_CLASH R: hyperparameters: got "t", which is taken, expected each name once. Names with a meaning of their own: params, t, foreach, compile, backend, flushSubnormals, threads, nonFinite, average.",
         "a name twice: NAME_CLASH R: names of tensors and numbers: got "m", which is taken already, expected each name once. Names with a meaning of their own: p, g.",
       ]
     `);

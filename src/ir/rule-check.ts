@@ -4,7 +4,15 @@ import type { HyperDefaults, Letters, RuleSpec } from "./rule.ts";
 
 const MAX_STATE = 30;
 /** What an optimizer's options hold besides hyperparameters. */
-const RUN_OPTIONS = ["foreach", "compile", "backend", "flushSubnormals", "threads", "average"];
+const RUN_OPTIONS = [
+  "foreach",
+  "compile",
+  "backend",
+  "flushSubnormals",
+  "threads",
+  "nonFinite",
+  "average",
+];
 
 const specKeys = [
   "name",

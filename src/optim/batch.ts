@@ -2,11 +2,11 @@
 import type { Plan } from "../ir/plan.ts";
 import type { Plans } from "../ir/plan-cache.ts";
 import type { Shape } from "../ir/trace.ts";
-import { ALIGNMENT } from "../memory/arena.ts";
-import { bytesOf } from "../memory/dtype.ts";
 import type { ArenaState, Entry } from "./entry.ts";
+import type { GradChange } from "./grad-change.ts";
+import { Ranges } from "./ranges.ts";
 
-export class Batch {
+export class Batch extends Ranges {
   private readonly takesAll: boolean;
   arena!: ArenaState;
   group = 0;
@@ -34,14 +34,13 @@ export class Batch {
   version = 0;
   entries: Entry[] = [];
   entryCount = 0;
-  /** Begin and end of each range, in elements. */
-  ranges: number[] = [];
-  rangeCount = 0;
-  /** Where a parameter would lie that continues the last range. */
-  private next = -1;
+  /** What the gradients are multiplied by and clamped to before the rule sees them, if anything. */
+  gradScale: number | undefined;
+  gradLimit: number | undefined;
 
   /** @param takesAll whether it does not matter what gradients its parameters have. */
   constructor(takesAll: boolean) {
+    super();
     this.takesAll = takesAll;
   }
 
@@ -58,8 +57,7 @@ export class Batch {
     this.traced = -1;
     this.bytes = -1;
     this.entryCount = 0;
-    this.rangeCount = 0;
-    this.next = -1;
+    this.clearRanges();
   }
 
   takes(entry: Entry): boolean {
@@ -91,40 +89,27 @@ export class Batch {
 
   add(entry: Entry, merge: boolean): void {
     this.entries[this.entryCount++] = entry;
-    if (this.sparse) this.addRows(entry);
-    else this.addRange(entry, merge);
+    this.addGradient(entry, merge);
+  }
+
+  /**
+   * Takes over what happens to the gradients: `change`, then a multiplication by `factor`. Says whether
+   * it is what happened in the last step.
+   */
+  keepsChange(change: GradChange, factor: number | undefined): boolean {
+    let scale = factor;
+    let limit: number | undefined;
+    if (change.scaled) scale = change.scaleOf(this.group) * (factor ?? 1);
+    if (change.limited) limit = change.limitOf(this.group, factor);
+    const same = scale === this.gradScale && limit === this.gradLimit;
+    this.gradScale = scale;
+    this.gradLimit = limit;
+    return same;
   }
 
   /** One range for each parameter, for plans whose values belong to one tensor. */
   splitRanges(): void {
-    this.rangeCount = 0;
+    this.clearRanges();
     for (let i = 0; i < this.entryCount; i++) this.addRange(this.entries[i]!, false);
-  }
-
-  /** Number of elements in all ranges. */
-  elements(): number {
-    let sum = 0;
-    for (let r = 0; r < this.rangeCount; r++) sum += this.ranges[2 * r + 1]! - this.ranges[2 * r]!;
-    return sum;
-  }
-
-  private addRows({ home, parameter }: Entry): void {
-    const { runs, runCount } = parameter.rows!;
-    for (let i = 0, at = 2 * this.rangeCount; i < 2 * runCount; i++) {
-      this.ranges[at++] = home.offset + runs[i]!;
-    }
-    this.rangeCount += runCount;
-  }
-
-  private addRange({ home, parameter }: Entry, merge: boolean): void {
-    const end = home.offset + parameter.size;
-    if (merge && home.offset === this.next) this.ranges[2 * this.rangeCount - 1] = end;
-    else {
-      this.ranges[2 * this.rangeCount] = home.offset;
-      this.ranges[2 * this.rangeCount + 1] = end;
-      this.rangeCount++;
-    }
-    const step = ALIGNMENT / bytesOf(this.arena.arena.dtype);
-    this.next = Math.ceil(end / step) * step;
   }
 }

@@ -12,6 +12,8 @@ import { describe, evaluate, zeroGrads } from "./common.ts";
 import { Hookable, type StepCall } from "./hooks.ts";
 import { HyperWatch } from "./hyper-watch.ts";
 import { ArenaState, checkDistinct, checkMatrices, keyOf, type Entry } from "./entry.ts";
+import { Gradients } from "./gradients.ts";
+import { refuseNonFinite, type NonFinite } from "./non-finite.ts";
 import {
   checkOptions,
   checkStepOptions,
@@ -48,6 +50,9 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
   private shownGroups!: ParamGroups<H>;
   private readonly entries: Entry[] = [];
   /** @internal */ readonly arenas: ArenaState[] = [];
+  /** @internal */ readonly gradients: Gradients;
+  private readonly nonFinite: NonFinite;
+  private skipped = 0;
 
   /**
    * @param rule the equations, see `rule()`.
@@ -65,7 +70,9 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
     const all = groups.flatMap((group) => [...group.params]);
     this.rule = average ? average.extend(given, all) : given;
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
+    this.nonFinite = plan.nonFinite;
     this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
+    this.gradients = new Gradients(this.stepper, this.arenas, this.groups);
     this.admit(groups);
     average?.follow(this, given.name);
   }
@@ -73,6 +80,11 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
   /** Name of the backend that runs the steps. */
   get backend(): "wasm" | "interp" {
     return this.stepper.backend.name;
+  }
+
+  /** How many steps were left out because gradients were infinite or NaN, see {@link StepPolicy}. */
+  get skippedSteps(): number {
+    return this.skipped;
   }
 
   /**
@@ -113,9 +125,23 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
     if (swapped.count > 0) refuseSwapped(`${this.rule.name}: step`, this.entries);
     const options = checkStepOptions(this.rule.name, given);
     const loss = closure === undefined ? undefined : evaluate(this.rule.name, closure);
+    if (this.nonFinite !== "propagate" && !this.gradients.areFinite(options.gradScale)) {
+      if (this.nonFinite === "throw") refuseNonFinite(`${this.rule.name}: step`, [this.gradients]);
+      this.skipStep(options);
+      return loss;
+    }
     const changed = this.checkGroups();
-    this.stepper.step(this.arenas, this.groups, options, changed);
+    const { change } = this.gradients;
+    this.stepper.step(this.arenas, this.groups, options, change, changed);
+    change.forget();
     return loss;
+  }
+
+  /** @internal Leaves a step out: only gradients that were to become zero do. */
+  skipStep({ zeroGrad = false }: StepOptions): void {
+    this.skipped++;
+    this.gradients.change.forget();
+    if (zeroGrad) this.zeroGrad({ setToNull: false });
   }
 
   /**
@@ -126,6 +152,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
    */
   zeroGrad(options: { setToNull?: boolean } = {}): void {
     zeroGrads(this.rule.name, this.entries, options);
+    this.gradients.change.forget();
   }
 
   /**

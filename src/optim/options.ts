@@ -8,6 +8,7 @@ import type { Hyper, HyperDefaults, Rule, RuleInfo } from "../ir/rule.ts";
 import { Parameter } from "../memory/parameter.ts";
 import { refuseUnknown as refuseNames } from "./names.ts";
 import type { AveragedModel } from "./averaged-model.ts";
+import type { NonFinite } from "./non-finite.ts";
 
 /** How a step is run. Results are bit for bit the same whatever is chosen. */
 export interface PlanOptions {
@@ -32,6 +33,18 @@ export interface PlanOptions {
   readonly threads?: number;
 }
 
+/** What a step does about gradients that it should not be taken with. */
+export interface StepPolicy {
+  /**
+   * What becomes of a step if any gradient is infinite or NaN once it is scaled and clipped:
+   * `"propagate"` (default) takes it, and the parameters become NaN, as in PyTorch; `"skip"` leaves it
+   * out, which changes nothing and counts in `skippedSteps` alone; `"throw"` throws a
+   * {@link GradientError} `NON_FINITE` that names a gradient. The latter two read the gradients before
+   * the step, unless `clipGradNorm` has just done so.
+   */
+  readonly nonFinite?: NonFinite;
+}
+
 /** What a step does besides; all of it in the same pass over memory. */
 export interface StepOptions {
   /**
@@ -48,7 +61,8 @@ export interface StepOptions {
 
 /** Hyperparameters that differ from the defaults, how to run, and an average to keep up to date. */
 export type OptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> &
-  PlanOptions & {
+  PlanOptions &
+  StepPolicy & {
     /** An average of all parameters, which every step updates in its own pass over memory. */
     readonly average?: AveragedModel;
   };
@@ -81,6 +95,7 @@ export interface CheckedPlan {
   readonly backend: BackendName | Backend;
   readonly flushSubnormals: boolean;
   readonly threads: number;
+  readonly nonFinite: NonFinite;
 }
 
 const noStepOptions: StepOptions = {};
@@ -121,7 +136,7 @@ export function checkOptions(
   readonly average: AveragedModel | undefined;
 } {
   requireObject(rule.name, "options", options);
-  refuseUnknown(rule, options, [...planKeys, "average"]);
+  refuseUnknown(rule, options, [...planKeys, "nonFinite", "average"]);
   const given: OptimizerOptions<Record<never, number>> = options;
   const { average } = given;
   if (average !== undefined && typeof (average as AveragedModel | null)?.extend !== "function") {
@@ -143,8 +158,17 @@ export function checkOptions(
   }
   const { foreach = true, compile = true, backend = "auto", flushSubnormals = true } = given;
   const threads = checkThreads(rule.name, given.threads);
+  const { nonFinite = "propagate" } = given;
+  if (!["propagate", "skip", "throw"].includes(nonFinite)) {
+    throw new OptionError("BAD_OPTION", {
+      subject: `${rule.name}: nonFinite`,
+      got: nonFinite,
+      expected: '"propagate", "skip" or "throw"',
+    });
+  }
   const defaults = fillIn(rule, rule.hyper, options);
-  return { defaults, average, plan: { foreach, compile, backend, flushSubnormals, threads } };
+  const plan = { foreach, compile, backend, flushSubnormals, threads, nonFinite };
+  return { defaults, average, plan };
 }
 
 /** The number of threads that was asked for, or the default. @throws {OptionError} */

@@ -10,6 +10,7 @@ import { PlanCache, type PlanCacheOptions, type Plans } from "../ir/plan-cache.t
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
 import type { Batch } from "./batch.ts";
+import { changedGradient, type GradChange } from "./grad-change.ts";
 import type { ParamGroup } from "./options.ts";
 
 type Group = ParamGroup<HyperDefaults>;
@@ -23,7 +24,6 @@ export class RuleRun {
   /** Whether all that the rule sees, but for the time, is as it was when the batches were traced. */
   private holds = false;
   private sinceCheck = 0;
-  private gradScale: number | undefined;
   private zeroGrad = false;
   /** The objects that the rule is called with, again and again. */
   private readonly tensors: Record<string, unknown> = {};
@@ -48,6 +48,7 @@ export class RuleRun {
   /**
    * Brings the plans and uniforms of all batches up to date.
    *
+   * @param change what happens to gradients before they are multiplied by `gradScale`.
    * @param changed whether any hyperparameter differs from the last step's.
    */
   update(
@@ -55,19 +56,19 @@ export class RuleRun {
     count: number,
     groups: readonly Group[],
     gradScale: number | undefined,
+    change: GradChange,
     zeroGrad: boolean,
     changed: boolean,
   ): void {
-    const same = !changed && gradScale === this.gradScale && zeroGrad === this.zeroGrad;
-    const mayHold = same && this.holds;
-    this.gradScale = gradScale;
+    const mayHold = !changed && zeroGrad === this.zeroGrad && this.holds;
     this.zeroGrad = zeroGrad;
     this.holds = false; // nor do they if one of the runs fails
     this.sinceCheck = (this.sinceCheck + 1) % CHECK_PERIOD;
     for (let i = 0; i < count; i++) {
       const batch = batches[i]!;
       const group = groups[batch.group]!;
-      const holds = mayHold && batch.timeless && batch.traced === batch.written;
+      const same = batch.keepsChange(change, gradScale);
+      const holds = mayHold && same && batch.timeless && batch.traced === batch.written;
       if (!holds) this.retrace(batch, group);
       else if (this.sinceCheck === 0) this.check(batch, group);
     }
@@ -98,7 +99,10 @@ export class RuleRun {
     const { rule, trace, tensors, numbers } = this;
     trace.begin(batch.sparse ? 0 : ~batch.written, batch.shape);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
-    if (this.gradScale !== undefined) tensors["g"] = trace.slot(1).mul(this.gradScale);
+    const { gradScale, gradLimit } = batch;
+    if (gradScale !== undefined || gradLimit !== undefined) {
+      tensors["g"] = changedGradient(trace.slot(1), gradScale, gradLimit);
+    }
     for (let i = 0; i < rule.hyperNames.length; i++) {
       numbers[rule.hyperNames[i]!] = group[rule.hyperNames[i]!];
     }

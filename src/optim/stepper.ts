@@ -17,6 +17,7 @@ import { bytesOf } from "../memory/dtype.ts";
 import { gradientChanges } from "../memory/parameter.ts";
 import { Batch } from "./batch.ts";
 import type { ArenaState, Entry } from "./entry.ts";
+import type { GradChange } from "./grad-change.ts";
 import type { CheckedPlan, ParamGroup, StepOptions } from "./options.ts";
 import { RuleRun } from "./rule-run.ts";
 import { checkKind, fillState, forgetRows, refuseReduction } from "./sparse.ts";
@@ -31,6 +32,8 @@ export class Stepper {
   /** Whether the batches are those of the last step. */
   private gathered = false;
   private changesSeen = 0;
+  /** How many threads the last step used. */
+  threads = 1;
   /** Whether a step ended in the middle, so that part of the numbers is new and part is not. */
   torn = false;
 
@@ -44,12 +47,14 @@ export class Stepper {
   /**
    * Takes one step for every parameter that has a gradient.
    *
+   * @param change what happens to the gradients first.
    * @param changed whether any hyperparameter differs from the last step's.
    */
   step(
     arenas: readonly ArenaState[],
     groups: readonly ParamGroup<HyperDefaults>[],
     { gradScale, zeroGrad = false }: StepOptions,
+    change: GradChange,
     changed: boolean,
   ): void {
     if (!this.isRepetition(arenas)) {
@@ -62,15 +67,15 @@ export class Stepper {
     for (let i = 0; i < batchCount; i++) {
       checkKind(this.rule, batches[i]!, groups[batches[i]!.group]!);
     }
-    this.ruleRun.update(batches, batchCount, groups, gradScale, zeroGrad, changed);
+    this.ruleRun.update(batches, batchCount, groups, gradScale, change, zeroGrad, changed);
     let bytes = 0;
     for (let i = 0; i < batchCount; i++) bytes += this.choosePlan(batches[i]!);
-    const threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
+    this.threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
     this.torn = true;
     for (let i = 0; i < batchCount; i++) {
       const batch = batches[i]!;
       if (batch.sparse) fillState(this.rule, batch, groups[batch.group]!);
-      this.run(batch, threads);
+      this.run(batch);
     }
     for (let i = 0; i < batchCount; i++) this.commit(batches[i]!, zeroGrad);
     this.torn = false;
@@ -206,7 +211,8 @@ export class Stepper {
     return plan.perTensor || !this.options.foreach;
   }
 
-  private run(batch: Batch, threads: number): void {
+  private run(batch: Batch): void {
+    const { threads } = this;
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms, batch.version);
     const { ranges, rangeCount, shape } = batch;

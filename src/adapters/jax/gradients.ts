@@ -83,17 +83,8 @@ function addGradients(trained: readonly Parameter[], values: readonly ArrayBuffe
   });
   // A parameter that was frozen while an asynchronous call was under way has no gradient.
   trained.forEach((parameter, i) => {
-    if (parameter.requiresGrad) addGradient(parameter, checked[i]!);
+    if (parameter.requiresGrad) parameter.addGrad(checked[i]!);
   });
-}
-
-function addGradient(parameter: Parameter, values: TypedArray): void {
-  const sum = parameter.grad;
-  if (sum === null) {
-    parameter.ensureGrad({ zero: false }).set(values);
-    return;
-  }
-  for (let i = 0; i < values.length; i++) sum[i] = sum[i]! + values[i]!;
 }
 
 function misfit(parameter: Parameter, got: string): GradientError {
