@@ -1,6 +1,6 @@
 """Steps of PyTorch's optimizers, timed: one JSON line in, one JSON line out.
 
-{"prepare": row, "optimizer": name, "hyper": {...}, "sizes": [...]}  ->  {"ready": version} or {"reason": text}
+{"prepare": row, "optimizer": name, "torchClass": name, "hyper": {...}, "sizes": [...], "shape": [...]}  ->  {"ready": version} or {"reason": text}
 {"run": steps}                                                     ->  {"ms": [...]}
 """
 
@@ -10,6 +10,7 @@ import time
 
 import torch
 
+# Whose hyperparameters come with the request; others have PyTorch's defaults.
 CLASSES = {"sgd": "SGD", "momentum": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
 
 
@@ -65,13 +66,57 @@ def best_step(hyper, params):
     return step
 
 
-def make_step(row, name, hyper, params):
+def muon_step(params):
+    """Muon as PyTorch 2.9 and later have it, with its defaults, but in float32: for versions without."""
+    lr, decay, momentum, eps = 1e-3, 0.1, 0.95, 1e-7
+    a, b, c = 3.4445, -4.775, 2.0315
+    buffers = [torch.zeros_like(p) for p in params]
+
+    def step():
+        for p, buffer in zip(params, buffers):
+            buffer.lerp_(p.grad, 1 - momentum)
+            x = p.grad.lerp(buffer, momentum)
+            is_tall = x.shape[0] > x.shape[1]
+            if is_tall:
+                x = x.T
+            x = x / x.norm().clamp(min=eps)
+            for _ in range(5):
+                gram = x @ x.T
+                x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+            if is_tall:
+                x = x.T
+            scale = max(1, p.shape[0] / p.shape[1]) ** 0.5
+            p.mul_(1 - lr * decay).add_(x, alpha=-lr * scale)
+
+    return step
+
+
+def make_step(row, request, params):
+    name, hyper = request["optimizer"], request["hyper"]
+    if row in ("article", "best") and name not in CLASSES:
+        raise ValueError("the article does not have it")
     if row == "article":
         return article_step(name, hyper, params)
     if row == "best":
         if name != "sgd":
             raise ValueError("the article has it for SGD only")
         return best_step(hyper, params)
+    if name == "muon" and row != "for-loop":
+        raise ValueError("PyTorch has it as a for-loop only")
+    if name == "muon" and not hasattr(torch.optim, "Muon"):
+        return muon_step(params)
+    options = options_of(hyper) if name in CLASSES else {}
+    if name != "muon":
+        options.update({"for-loop": {"foreach": False}, "fused": {"fused": True}}.get(row, {"foreach": True}))
+    optimizer = getattr(torch.optim, CLASSES.get(name, request["torchClass"]))(params, **options)
+    if row == "compile":
+        if not hasattr(torch, "compile"):
+            raise ValueError(f"PyTorch {torch.__version__} has no torch.compile")
+        return torch.compile(lambda: optimizer.step(), fullgraph=False)
+    return optimizer.step
+
+
+def options_of(hyper):
     options = {"lr": hyper["lr"]}
     for ours, theirs in (("momentum", "momentum"), ("alpha", "alpha"), ("eps", "eps")):
         if ours in hyper:
@@ -80,23 +125,18 @@ def make_step(row, name, hyper, params):
         options["betas"] = (hyper["beta1"], hyper["beta2"])
     if "weightDecay" in hyper:
         options["weight_decay"] = hyper["weightDecay"]
-    options.update({"for-loop": {"foreach": False}, "fused": {"fused": True}}.get(row, {"foreach": True}))
-    optimizer = getattr(torch.optim, CLASSES[name])(params, **options)
-    if row == "compile":
-        if not hasattr(torch, "compile"):
-            raise ValueError(f"PyTorch {torch.__version__} has no torch.compile")
-        return torch.compile(lambda: optimizer.step(), fullgraph=False)
-    return optimizer.step
+    return options
 
 
 def prepare(request):
     generator = torch.Generator().manual_seed(1)
     params = []
     for size in request["sizes"]:
-        p = torch.nn.Parameter(torch.randn(size, generator=generator))
-        p.grad = 0.01 * torch.randn(size, generator=generator)
+        shape = request.get("shape") or [size]
+        p = torch.nn.Parameter(torch.randn(shape, generator=generator))
+        p.grad = 0.01 * torch.randn(shape, generator=generator)
         params.append(p)
-    step = make_step(request["prepare"], request["optimizer"], request["hyper"], params)
+    step = make_step(request["prepare"], request, params)
     with torch.no_grad():
         step()
     return step

@@ -21,6 +21,7 @@ import {
   wholeNumberFrom,
 } from "./usage.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
+import type { BenchOptions } from "./bench/bench-command.ts";
 import { version } from "./package.ts";
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -178,7 +179,7 @@ function addBench(program: Command): void {
     .addOption(
       new Option(
         "--optimizers <names>",
-        "some of sgd, momentum, rmsprop, adam, adamw (default: all, of a sweep sgd and adam)",
+        "some of sgd, momentum, rmsprop, adam, adamw (default: these, of a sweep sgd and adam) and of the other rules, or all",
       ),
     )
     .addOption(new Option("--rows <keys>", "only these rows, e.g. plain,fused-1,native-1"))
@@ -197,6 +198,7 @@ Examples:
   $ downhill bench
   $ downhill bench --optimizers adam --size 33554432 --rows fused,native
   $ downhill bench --layers 200 --width 128 --rounds 10
+  $ downhill bench --optimizers all --size 33554432
   $ downhill bench --sweep size --optimizers adam
   $ downhill bench --checks`,
     );
@@ -208,6 +210,7 @@ Examples:
       layers: flags["layers"] as number,
       width: flags["width"] as number,
       size: flags["size"] as number | undefined,
+      matrices: flags["matrices"] as BenchOptions["matrices"],
       rows: (flags["rows"] as string | undefined)?.split(","),
       sweep: flags["sweep"] as string | undefined,
       checks: flags["checks"] === true,

@@ -39,6 +39,12 @@ function nameFrom(text: string): OptionValue {
   return text === "null" ? null : text;
 }
 
+function matricesFrom(text: string): number[] {
+  const parts = text.split("x").map(wholeNumberFrom);
+  if (parts.length === 3) return parts;
+  throw new InvalidArgumentError(`got ${JSON.stringify(text)}, expected e.g. 2000x32x32.`);
+}
+
 function widthsFrom(text: string): number[] {
   return text.split(",").map(wholeNumberFrom);
 }
@@ -122,6 +128,11 @@ export function addWorkloadOptions(command: Command): Command {
     .addOption(whole("--width <n>", "width of each layer").default(32))
     .addOption(
       whole("--size <n>", "one tensor of so many elements instead; of a sweep the largest"),
+    )
+    .addOption(
+      new Option("--matrices <n>x<rows>x<columns>", "so many matrices of one shape instead")
+        .argParser(matricesFrom)
+        .helpGroup("Workload:"),
     )
     .addOption(
       whole("--rounds <n>", "turns that each row takes; of a sweep a third of it").default(15),

@@ -7,16 +7,18 @@ import { describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
 import { sayings } from "../../src/cli/bench/bench-report.ts";
 import { isMet, levelSizes, runChecks } from "../../src/cli/bench/checks.ts";
-import { benchedOptimizers, type Contender } from "../../src/cli/bench/contender.ts";
+import { benchedOptimizers, type Contender, type Workload } from "../../src/cli/bench/contender.ts";
 import { plans } from "../../src/cli/bench/downhill.ts";
-import { compare, type Measured } from "../../src/cli/bench/measure.ts";
+import { compare, type Comparison, type Measured } from "../../src/cli/bench/measure.ts";
 import { findNative } from "../../src/cli/bench/native/index.ts";
 import { findNodePeers } from "../../src/cli/bench/node-peers.ts";
 import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
 import { agrees, summarize } from "../../src/cli/bench/statistics.ts";
+import { ruleCells } from "../../src/cli/bench/rules-report.ts";
+import { checkOptimizers, subjectOf } from "../../src/cli/bench/subject.ts";
 import { handWritten } from "../../src/cli/bench/typescript.ts";
 import { gradients, startValues, timed } from "../../src/cli/bench/values.ts";
-import { evenly, flat, perceptron } from "../../src/cli/bench/workload.ts";
+import { evenly, flat, matrices, perceptron } from "../../src/cli/bench/workload.ts";
 
 const small = perceptron(3, 5);
 
@@ -242,7 +244,7 @@ describe("checks", () => {
   });
 
   test("each is measured, small as it may be", async () => {
-    const sizes = { layers: 2, mostBytes: 1, rounds: 2, still: 64 };
+    const sizes = { layers: 2, mostBytes: 1, rounds: 2, still: 64, large: 64 };
     const checks = await runChecks(1, [], null, () => {}, sizes);
     expect(checks.every(({ measured }) => Number.isFinite(measured))).toBe(true);
     const titles = checks.map(({ title }) => title.split(": ")[1]);
@@ -263,6 +265,7 @@ describe("the command", () => {
     layers: 3,
     width: 4,
     size: undefined,
+    matrices: undefined,
     rows: ["plain", "fused-1"],
     sweep: undefined,
     checks: false,
@@ -337,9 +340,17 @@ describe("the command", () => {
     ]);
   });
 
+  test("measures every rule, and matrices", async () => {
+    const rows = ["fused-1"];
+    const found = await run({ ...options, optimizers: ["all"], rows });
+    expect(found["bench.md"]!.match(/^\| (sgd|rprop|nadam) \|/gm)).toHaveLength(5);
+    const some = await run({ ...options, optimizers: ["muon"], rows, matrices: [2, 3, 4] });
+    expect(some["bench.md"]).toContain("2 matrices of 3 x 4: 2 tensors, 24 parameters.");
+  });
+
   test("refuses what there is not", async () => {
     await expect(benchCommand({ ...options, optimizers: ["lion"] })).rejects.toThrow(
-      '--optimizers: got "lion", expected some of sgd, momentum, rmsprop, adam, adamw.',
+      /^--optimizers: got "lion", expected all, or some of sgd, momentum, rmsprop, adam, adamw, adagrad, /,
     );
     await expect(benchCommand({ ...options, rows: ["fused-9"] })).rejects.toThrow(
       '--rows: got "fused-9", expected some of temporaries, plain, loop,',
@@ -347,6 +358,71 @@ describe("the command", () => {
     await expect(benchCommand({ ...options, sweep: "threads" })).rejects.toThrow(
       '--sweep: got "threads", expected size or tensors.',
     );
+  });
+});
+
+describe("every rule", () => {
+  test("what it moves is read off its plan", () => {
+    const found = ["sgd", "momentum", "adam", "radam", "asgd"].map((name) => subjectOf(name));
+    expect(found.map(({ bytes, traffic, workingSet }) => [bytes, traffic, workingSet])).toEqual([
+      [12, 12, 8],
+      [20, 20, 12],
+      [28, 28, 16],
+      [28, 28, 16],
+      [16, 20, 12], // ax is only written, so its lines are read for that
+    ]);
+    const all = checkOptimizers(["all"]);
+    expect(all.slice(0, 6)).toEqual([...benchedOptimizers, "adagrad"]);
+    expect(all).not.toContain("muon");
+  });
+
+  test("is measured beside Adam", async () => {
+    const found = await compareAll(["adam", "asgd"], small);
+    const { head, rows } = ruleCells(found);
+    expect(head).toEqual([
+      "fused",
+      "bytes per parameter",
+      "GB/s, 1 thread",
+      "against Adam's",
+      "PyTorch's fastest takes",
+    ]);
+    expect(rows.map(([name, bytes]) => [name, bytes])).toEqual([
+      ["adam", "28"],
+      ["asgd", "20"],
+    ]);
+    const nanoseconds = found.map((comparison) => comparison.rows[0]!.nanosecondsPerParameter);
+    const ratio = 20 / nanoseconds[1]! / (28 / nanoseconds[0]!);
+    expect(Number(rows[1]![3])).toBeCloseTo(ratio, 1);
+    expect(sayings(found[1]!, found)[0]).toContain("of Adam's bytes per second");
+    expect(sayings(found[0]!, found)).toEqual([]);
+  });
+
+  async function compareAll(names: readonly string[], workload: Workload) {
+    const found: Comparison[] = [];
+    const [fused] = plans(1).filter(({ key }) => key === "fused-1");
+    for (const name of names) found.push(await compare([fused!], name, workload, 2));
+    return found;
+  }
+
+  test("rows that have only some say so", async () => {
+    const native = await findNative(1);
+    for (const row of [...handWritten, ...native.contenders, ...findNodePeers().rows]) {
+      expect(await row.prepare("nadam", small), row.key).toMatch(
+        /^it is written for sgd, .* only$/,
+      );
+    }
+  });
+
+  test("matrices are stepped by Muon", async () => {
+    const [fused] = plans(1).filter(({ key }) => key === "fused-1");
+    const workload = matrices(3, 4, 6);
+    expect([workload.sizes, workload.parameters]).toEqual([[24, 24, 24], 72]);
+    const runner = await fused!.prepare("muon", workload);
+    if (typeof runner === "string") throw new Error(runner);
+    const before = (await runner.values!()).map((values) => values.slice());
+    await runner.run(1);
+    expect(await runner.values!()).not.toEqual(before);
+    await runner.close();
   });
 });
 
@@ -418,5 +494,15 @@ test("PyTorch's rows, where it is", async () => {
     expect(await runner.run(3), row.key).toHaveLength(3);
     await runner.close();
     await expect(runner.run(1)).rejects.toThrow("Python ended");
+  }
+});
+
+test("PyTorch's rows of rules that only the catalog has", async () => {
+  const loop = findPyTorch().rows.find(({ key }) => key === "pytorch-for-loop");
+  for (const optimizer of loop ? ["nadam", "asgd", "muon"] : []) {
+    const runner = await loop!.prepare(optimizer, matrices(2, 3, 4));
+    if (typeof runner === "string") throw new Error(`${optimizer}: ${runner}`);
+    expect(await runner.run(2), optimizer).toHaveLength(2);
+    await runner.close();
   }
 });

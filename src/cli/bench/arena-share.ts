@@ -2,7 +2,7 @@
 // very same numbers, so that pages, caches and neighbours are the same for both.
 
 import type { Optimizer, Parameter } from "../../index.ts";
-import { makers, giveGradients, parametersOf } from "./make.ts";
+import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";
 import type { BenchedOptimizer, Workload } from "./contender.ts";
 
 /** Parameters with gradients, and an optimizer for each number of threads, whose state exists. */
@@ -35,7 +35,7 @@ class Share implements SharedArena {
   optimizer(threads: number): Optimizer<never> {
     let optimizer = this.byThreads.get(threads);
     if (!optimizer) {
-      optimizer = makers[this.kind](this.parameters, { threads });
+      optimizer = makeOptimizer(this.kind, this.parameters, { threads });
       if (this.byThreads.size === 0) giveGradients(this.parameters, this.workload);
       this.giveState(optimizer);
       this.byThreads.set(threads, optimizer);

@@ -8,7 +8,8 @@ import { isFancy, note, prepareFolder, print, writeOutput } from "../output.ts";
 import { markdownReport, terminalReport, type Bench } from "./bench-report.ts";
 import { benchFigure, sweepFigure } from "./chart.ts";
 import { runChecks } from "./checks.ts";
-import { benchedOptimizers, type BenchedOptimizer, type Contender } from "./contender.ts";
+import { benchedOptimizers, isWritten } from "./contender.ts";
+import type { BenchedOptimizer, Contender, Workload } from "./contender.ts";
 import { plans } from "./downhill.ts";
 import { observe } from "./machine.ts";
 import { compare } from "./measure.ts";
@@ -17,8 +18,9 @@ import { findNodePeers } from "./node-peers.ts";
 import { findPyTorch } from "./pytorch.ts";
 import { markdownChecks, markdownSweep, terminalChecks, terminalSweep } from "./sweep-report.ts";
 import { sweep, sweeps, sweptRows, withBandwidth, type Sweep, type SweepKind } from "./sweep.ts";
+import { checkOptimizers } from "./subject.ts";
 import { handWritten } from "./typescript.ts";
-import { flat, perceptron } from "./workload.ts";
+import { flat, matrices, perceptron } from "./workload.ts";
 
 export interface BenchOptions {
   /** By default all, of a sweep SGD and Adam. */
@@ -27,7 +29,12 @@ export interface BenchOptions {
   readonly width: number;
   /** One flat tensor of so many elements instead of layers; of a sweep the largest. */
   readonly size: number | undefined;
-  /** Keys of the rows to measure; by default all, of a sweep those that all sizes have. */
+  /** So many matrices of one shape instead: `count x rows x columns`. */
+  readonly matrices: readonly [count: number, rows: number, columns: number] | undefined;
+  /**
+   * Keys of the rows to measure; by default all, of a sweep those that all sizes have, and of rules that
+   * few rows have those that all rules have.
+   */
   readonly rows: readonly string[] | undefined;
   /** Along what the size is varied, instead of one table. */
   readonly sweep: string | undefined;
@@ -49,7 +56,7 @@ interface Findings {
 }
 
 export async function benchCommand(options: BenchOptions): Promise<void> {
-  const optimizers = options.optimizers?.map(checkOptimizer);
+  const optimizers = options.optimizers && checkOptimizers(options.optimizers);
   const kind = options.sweep === undefined ? undefined : checkSweep(options.sweep);
   const threads = options.threads ?? availableParallelism();
   const look = observe();
@@ -65,7 +72,8 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
   ];
   const rows = choose(
     all,
-    options.rows ?? (kind ? sweptRows : undefined),
+    options.rows ??
+      (kind ? sweptRows : optimizers?.every(isWritten) === false ? ruleRows : undefined),
     options.rows !== undefined,
   );
   prepareFolder(options.out);
@@ -88,18 +96,28 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
   note(`Written to ${files.join(", ")}.`);
 }
 
+/** What all rules have. */
+const ruleRows: readonly string[] = [
+  "fused-1",
+  "fused",
+  "pytorch-for-loop",
+  "pytorch-foreach",
+  "pytorch-fused",
+];
+
 type Say = (what: string) => void;
 type Look = () => ReturnType<ReturnType<typeof observe>>;
 
 async function findTable(
   optimizers: readonly BenchedOptimizer[],
   rows: readonly Contender[],
-  { size, layers, width, rounds }: BenchOptions,
+  options: BenchOptions,
   bandwidth: Bandwidth | null,
   say: Say,
   look: Look,
 ): Promise<Findings> {
-  const workload = size === undefined ? perceptron(layers, width) : flat(size);
+  const { rounds } = options;
+  const workload = workloadOf(options);
   const comparisons = [];
   for (const optimizer of optimizers) {
     const comparison = await compare(rows, optimizer, workload, rounds, say);
@@ -113,6 +131,11 @@ async function findTable(
     markdown: markdownReport(record),
     svg: benchFigure(record),
   };
+}
+
+function workloadOf({ size, matrices: shape, layers, width }: BenchOptions): Workload {
+  if (shape) return matrices(...shape);
+  return size === undefined ? perceptron(layers, width) : flat(size);
 }
 
 async function findSweep(
@@ -160,14 +183,6 @@ function checkSweep(name: string): SweepKind {
   const found = sweeps.find((known) => known === name);
   if (found) return found;
   throw new UsageError(`--sweep: got ${JSON.stringify(name)}, expected ${sweeps.join(" or ")}.`);
-}
-
-function checkOptimizer(name: string): BenchedOptimizer {
-  const found = benchedOptimizers.find((known) => known === name);
-  if (found) return found;
-  throw new UsageError(
-    `--optimizers: got ${JSON.stringify(name)}, expected some of ${benchedOptimizers.join(", ")}.`,
-  );
 }
 
 /** @param strict whether a key that no row has is an error, or a peer that is not here. */

@@ -1,8 +1,10 @@
 // The benchmark's results for people: tables in the terminal and in Markdown, and what they say.
 
 import type { Comparison, Measured } from "./measure.ts";
-import type { Family, Workload } from "./contender.ts";
+import { isWritten, type Workload } from "./contender.ts";
+import { fastestOf } from "./fastest.ts";
 import { describe, type Setting } from "./machine.ts";
+import { againstAdam, ruleCells } from "./rules-report.ts";
 import { figure, markdownTable, terminalTable, type Cells } from "./table.ts";
 
 export interface Bench {
@@ -44,9 +46,11 @@ function tableOf({ optimizer, rows }: Comparison): Cells {
 export function terminalReport(bench: Bench): string {
   const parts = bench.comparisons.map((comparison) => {
     const without = comparison.missing.map(({ label, reason }) => `without ${label}: ${reason}`);
-    return [terminalTable(tableOf(comparison)), ...without, ...sayings(comparison)].join("\n");
+    const said = sayings(comparison, bench.comparisons);
+    return [terminalTable(tableOf(comparison)), ...without, ...said].join("\n");
   });
-  return [...parts, ...remarks(bench)].join("\n\n");
+  const rules = isOfRules(bench) ? [terminalTable(ruleCells(bench.comparisons))] : [];
+  return [...parts, ...rules, ...remarks(bench)].join("\n\n");
 }
 
 export function markdownReport(bench: Bench): string {
@@ -56,12 +60,19 @@ export function markdownReport(bench: Bench): string {
       markdownTable(tableOf(comparison)),
       "",
       ...comparison.missing.map(({ label, reason }) => `- without ${label}: \`${reason}\``),
-      ...sayings(comparison).map((text) => `- ${text}`),
+      ...sayings(comparison, bench.comparisons).map((text) => `- ${text}`),
     ].join("\n"),
   );
   const where = `${workload.title}: ${workload.sizes.length} tensors, ${workload.parameters} parameters.`;
   const how = `\`${setting.command}\`, ${setting.date}.`;
-  return [where, how, ...parts, ...remarks(bench)].join("\n\n") + "\n";
+  const rules = isOfRules(bench) ? [markdownTable(ruleCells(bench.comparisons))] : [];
+  return [where, how, ...rules, ...parts, ...remarks(bench)].join("\n\n") + "\n";
+}
+
+/** Whether rules are compared with one another, beside Adam. */
+function isOfRules({ comparisons }: Bench): boolean {
+  const names = comparisons.map(({ optimizer }) => optimizer);
+  return names.includes("adam") && !names.every(isWritten);
 }
 
 /** The same in short, for the README: a column for each optimizer, a line for each row that all have. */
@@ -87,12 +98,6 @@ export function summaryTable({ setting, workload, comparisons }: Bench): string 
   return `${table}\n\n${where}; in brackets how many times as long as Downhill's fused step. \`${command}\`, ${processor}, ${cores} cores, ${date}.`;
 }
 
-export function fastestOf(family: Family, rows: readonly Measured[]): Measured | undefined {
-  return rows
-    .filter((row) => row.family === family)
-    .toSorted((a, b) => a.ms.median - b.ms.median)[0];
-}
-
 function fusedOf({ rows }: Pick<Comparison, "rows">): Measured | undefined {
   return rows.find(({ key }) => key === "fused") ?? rows.find(({ key }) => key === "fused-1");
 }
@@ -104,7 +109,11 @@ const LIBRARIES = [
 ] as const;
 
 /** How the fused step stands to the others, in sentences. */
-export function sayings({ optimizer, rows, bandwidth }: Comparison): string[] {
+export function sayings(
+  comparison: Comparison,
+  all: readonly Comparison[] = [comparison],
+): string[] {
+  const { optimizer, rows, bandwidth } = comparison;
   const byKey = (key: string) => rows.find((row) => row.key === key);
   const fused = fusedOf({ rows });
   if (!fused) return [];
@@ -130,10 +139,14 @@ export function sayings({ optimizer, rows, bandwidth }: Comparison): string[] {
     const ratio = figure(native.ms.median / row.ms.median);
     said.push(`${optimizer}, ${row.label}: ${ratio} of the speed of ${native.label}`);
   }
+  const ratio = againstAdam(comparison, all, fused.key);
+  if (ratio !== undefined && optimizer !== "adam") {
+    said.push(`${optimizer}, ${fused.label}: ${figure(ratio)} of Adam's bytes per second`);
+  }
   if (bandwidth && fused.threads === bandwidth.threads) {
     const share = figure((100 * fused.gigabytesPerSecond) / bandwidth.gigabytesPerSecond);
-    const all = figure(bandwidth.gigabytesPerSecond);
-    said.push(`${optimizer}, ${fused.label}: ${share} % of the ${all} GB/s of the memory`);
+    const most = figure(bandwidth.gigabytesPerSecond);
+    said.push(`${optimizer}, ${fused.label}: ${share} % of the ${most} GB/s of the memory`);
   }
   return said;
 }

@@ -17,8 +17,9 @@ import {
   type Panel,
 } from "../report/svg.ts";
 import type { Bench } from "./bench-report.ts";
-import { bytesPerParameter, type Family } from "./contender.ts";
+import type { Family } from "./contender.ts";
 import type { Comparison, Measured } from "./measure.ts";
+import { subjectOf } from "./subject.ts";
 import type { Sweep } from "./sweep.ts";
 import { describe, type Setting } from "./machine.ts";
 import { figure } from "./table.ts";
@@ -55,7 +56,7 @@ export function benchFigure({ setting, workload, comparisons }: Bench): string {
 /** Milliseconds that the memory's bandwidth allows at best, or `null` if nobody measured it. */
 export function limitOf({ optimizer, bandwidth }: Comparison, parameters: number): number | null {
   if (!bandwidth) return null;
-  return (bytesPerParameter[optimizer] * parameters) / (1e6 * bandwidth.gigabytesPerSecond);
+  return (subjectOf(optimizer).bytes * parameters) / (1e6 * bandwidth.gigabytesPerSecond);
 }
 
 function dots(comparison: Comparison, parameters: number, isFirst: boolean): Drawing {
@@ -224,7 +225,7 @@ function rowLines({ points }: Sweep): Line[] {
 function limitLine({ points }: Sweep): Line[] {
   const limits = points.flatMap(({ x, comparison }) => {
     const { optimizer, bandwidth } = comparison;
-    return bandwidth ? [{ x, y: bytesPerParameter[optimizer] / bandwidth.gigabytesPerSecond }] : [];
+    return bandwidth ? [{ x, y: subjectOf(optimizer).bytes / bandwidth.gigabytesPerSecond }] : [];
   });
   return limits.length > 0 ? [{ label: "the memory's bandwidth", ...LIMIT, points: limits }] : [];
 }

@@ -3,14 +3,15 @@
 
 import { parameter } from "../../index.ts";
 import { sharedPool } from "../../backend/threads/pool.ts";
-import { benchedOptimizers, workingSetPerParameter } from "./contender.ts";
+import { benchedOptimizers } from "./contender.ts";
 import type { BenchedOptimizer, Contender, Runner, Workload } from "./contender.ts";
 import { plans } from "./downhill.ts";
 import { cacheSizes } from "./machine.ts";
-import { giveGradients, makers, parametersOf } from "./make.ts";
+import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";
 import { compare, type Measured } from "./measure.ts";
 import type { Bandwidth } from "./native/index.ts";
 import { summarize } from "./statistics.ts";
+import { elementwiseSubjects, subjectOf } from "./subject.ts";
 import { timed } from "./values.ts";
 import { evenly, flat, perceptron } from "./workload.ts";
 
@@ -39,9 +40,17 @@ export interface CheckSizes {
   readonly rounds: number;
   /** Parameters whose gradient is zero. */
   readonly still: number;
+  /** Parameters over which rules are compared: many, so that all of them wait for the memory. */
+  readonly large: number;
 }
 
-export const usualSizes: CheckSizes = { layers: 2000, mostBytes: 1.6e9, rounds: 15, still: 65_536 };
+export const usualSizes: CheckSizes = {
+  layers: 2000,
+  mostBytes: 1.6e9,
+  rounds: 15,
+  still: 65_536,
+  large: 33_554_432,
+};
 
 interface Context {
   readonly threads: number;
@@ -119,7 +128,7 @@ async function flatCost({
   const checks: Check[] = [];
   const row = plans(1).find(({ key }) => key === "fused-1")!;
   for (const optimizer of ["sgd", "adam"] as const) {
-    const bytes = workingSetPerParameter[optimizer];
+    const bytes = subjectOf(optimizer).workingSet;
     for (const { level, sizes: nominal } of levelSizes(cacheSizes(), bytes, mostBytes)) {
       say(`${optimizer}: ${level}`);
       const sizes = await alike(nominal, bytes, bandwidth);
@@ -190,7 +199,7 @@ function adamStep(workload: Workload, bare: boolean): Contender {
     threads: 1,
     prepare: () => {
       const params = parametersOf(workload);
-      const made = makers.adam(params, {});
+      const made = makeOptimizer("adam", params, {});
       giveGradients(params, workload);
       made.step();
       const [arena] = made.arenas;
@@ -236,6 +245,33 @@ async function tinySteps({ peers, sizes, say }: Context): Promise<Check[]> {
   return checks;
 }
 
+/** Every rule that is one kernel moves as many bytes in a second as Adam, on all threads. */
+async function everyRule({ threads, sizes, say }: Context): Promise<Check[]> {
+  const checks: Check[] = [];
+  const row = plans(threads).at(-1)!;
+  const workload = flat(sizes.large);
+  const fused = (name: BenchedOptimizer, key: string): Contender => ({
+    ...row,
+    key,
+    prepare: () => row.prepare(name, workload),
+  });
+  for (const optimizer of elementwiseSubjects().filter((name) => name !== "adam")) {
+    say(`${optimizer}: against Adam`);
+    const pair = [fused("adam", "adam"), fused(optimizer, "other")];
+    const { rows } = await compare(pair, optimizer, workload, Math.ceil(sizes.rounds / 2));
+    const rate = (name: BenchedOptimizer, key: string) =>
+      subjectOf(name).traffic / medianOf(rows, key);
+    checks.push({
+      title: `${optimizer}, ${workload.parameters} parameters, ${row.threads} threads: bytes per second against Adam's`,
+      measured: rate(optimizer, "other") / rate("adam", "adam"),
+      limit: 0.9,
+      atLeast: true,
+      unit: "times",
+    });
+  }
+  return checks;
+}
+
 /** Where gradients are zero for long, state decays; it must not decay into what processors are slow at. */
 function zeroGradients({ sizes, say }: Context): Check[] {
   return benchedOptimizers.map((optimizer) => {
@@ -257,7 +293,7 @@ function zeroGradients({ sizes, say }: Context): Check[] {
 
 function zeroGradientSteps(optimizer: BenchedOptimizer, size: number): Float64Array {
   const p = parameter(new Float32Array(size).fill(1));
-  const made = makers[optimizer]([p], { threads: 1 });
+  const made = makeOptimizer(optimizer, [p], { threads: 1 });
   p.grad = new Float32Array(size).fill(0.01);
   timed(() => made.step(), 200); // then the engine is done with optimizing
   p.grad = new Float32Array(size);
@@ -279,6 +315,7 @@ export async function runChecks(
     ...(await flatCost(context)),
     ...(await smallStep(context)),
     ...(await tinySteps(context)),
+    ...(await everyRule(context)),
     ...zeroGradients(context),
   ];
 }

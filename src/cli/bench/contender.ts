@@ -1,8 +1,17 @@
 // What takes part in a benchmark: one way to run an optimizer's step, on a workload of its own kind.
 
-/** The optimizers that are compared; each contender maps them to what it has. */
+/** The optimizers that all kinds of rows have, by hand, in C and in other libraries. */
 export const benchedOptimizers = ["sgd", "momentum", "rmsprop", "adam", "adamw"] as const;
-export type BenchedOptimizer = (typeof benchedOptimizers)[number];
+export type WrittenOptimizer = (typeof benchedOptimizers)[number];
+/** One of these, or any rule of the catalog; each contender maps it to what it has. */
+export type BenchedOptimizer = string;
+
+export function isWritten(optimizer: BenchedOptimizer): optimizer is WrittenOptimizer {
+  return (benchedOptimizers as readonly string[]).includes(optimizer);
+}
+
+/** Why rows that are written for these have no other. */
+export const NOT_WRITTEN = `it is written for ${benchedOptimizers.join(", ")} only`;
 
 /**
  * Hyperparameters, the same for every contender: PyTorch's defaults, with momentum 0.9.
@@ -16,29 +25,13 @@ export const hyperparameters = {
   adamw: { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 1e-2 },
 } as const;
 
-/** Bytes that a fused step must move per float32 parameter: every tensor read and written once. */
-export const bytesPerParameter: Readonly<Record<BenchedOptimizer, number>> = {
-  sgd: 12,
-  momentum: 20,
-  rmsprop: 20,
-  adam: 28,
-  adamw: 28,
-};
-
-/** Bytes that lie in memory for each float32 parameter: p, g and the state. */
-export const workingSetPerParameter: Readonly<Record<BenchedOptimizer, number>> = {
-  sgd: 8,
-  momentum: 12,
-  rmsprop: 12,
-  adam: 16,
-  adamw: 16,
-};
-
 /** Tensors to update: how many elements each has. */
 export interface Workload {
   /** For people, e.g. `2000 layers of width 32`. */
   readonly title: string;
   readonly sizes: readonly number[];
+  /** Where tensors are matrices: rows and columns of them all. */
+  readonly shape?: readonly [rows: number, columns: number];
   /** Elements in all. */
   readonly parameters: number;
 }

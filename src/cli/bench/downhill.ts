@@ -4,7 +4,7 @@ import { foreach } from "../../index.ts";
 import type { PlanOptions, TypedArray } from "../../index.ts";
 import { acquire } from "./arena-share.ts";
 import { hyperparameters, type Contender } from "./contender.ts";
-import { giveGradients, makers, parametersOf } from "./make.ts";
+import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";
 import { gradients, timed } from "./values.ts";
 
 const { sgd } = hyperparameters;
@@ -51,7 +51,7 @@ function plan(key: string, label: string, how: PlanOptions & { threads: number }
     threads: how.threads,
     prepare: (optimizer, workload) => {
       const params = parametersOf(workload);
-      const made = makers[optimizer](params, how);
+      const made = makeOptimizer(optimizer, params, how);
       giveGradients(params, workload);
       return Promise.resolve({
         run: (steps) => Promise.resolve(timed(() => made.step(), steps)),
@@ -74,7 +74,7 @@ const best: Contender = {
   prepare: (optimizer, workload) => {
     if (optimizer !== "sgd") return Promise.resolve("the article has it for SGD only");
     const params = parametersOf(workload);
-    const owner = makers.sgd(params, { threads: 1 }); // brings the tensors side by side
+    const owner = makeOptimizer("sgd", params, { threads: 1 }); // brings the tensors side by side
     giveGradients(params, workload);
     const grads = params.map((p) => p.grad as TypedArray);
     const originals = gradients(workload);

@@ -1,34 +1,23 @@
 // Downhill's optimizers and parameters for a workload.
 
-import { Adam, AdamW, parameter, RMSprop, SGD } from "../../index.ts";
-import type { Optimizer, Parameter, PlanOptions } from "../../index.ts";
-import { hyperparameters, type BenchedOptimizer, type Workload } from "./contender.ts";
+import { Optimizer, parameter } from "../../index.ts";
+import type { Parameter, PlanOptions } from "../../index.ts";
+import type { BenchedOptimizer, Workload } from "./contender.ts";
+import { subjectOf } from "./subject.ts";
 import { gradients, startValues } from "./values.ts";
 
-const { sgd, momentum, rmsprop, adam, adamw } = hyperparameters;
-
-export const makers: Record<
-  BenchedOptimizer,
-  (params: Parameter[], how: PlanOptions) => Optimizer<never>
-> = {
-  sgd: (params, how) => new SGD(params, { ...sgd, ...how }) as never,
-  momentum: (params, how) => new SGD(params, { ...momentum, ...how }) as never,
-  rmsprop: (params, how) => new RMSprop(params, { ...rmsprop, ...how }) as never,
-  adam: (params, how) => new Adam(params, { ...adamOptions(adam), ...how }) as never,
-  adamw: (params, how) =>
-    new AdamW(params, {
-      ...adamOptions(adamw),
-      weightDecay: adamw.weightDecay,
-      ...how,
-    }) as never,
-};
-
-function adamOptions({ lr, beta1, beta2, eps }: typeof adam | typeof adamw) {
-  return { lr, betas: [beta1, beta2] as [number, number], eps };
+export function makeOptimizer(
+  optimizer: BenchedOptimizer,
+  params: readonly Parameter[],
+  how: PlanOptions,
+): Optimizer<never> {
+  const { rule, options } = subjectOf(optimizer);
+  return new Optimizer(rule, [...params], { ...options, ...how } as never) as never;
 }
 
 export function parametersOf(workload: Workload): Parameter[] {
-  return startValues(workload).map((values, i) => parameter(values, { name: `w${i}` }));
+  const shape = workload.shape ? { shape: workload.shape } : {};
+  return startValues(workload).map((values, i) => parameter(values, { name: `w${i}`, ...shape }));
 }
 
 export function giveGradients(params: readonly Parameter[], workload: Workload): void {

@@ -2,14 +2,9 @@
 // turns round by round in an order that rotates, so that whatever slows the machine for a while slows
 // all of them alike.
 
-import {
-  bytesPerParameter,
-  type BenchedOptimizer,
-  type Contender,
-  type Family,
-} from "./contender.ts";
-import type { Runner, Workload } from "./contender.ts";
+import type { BenchedOptimizer, Contender, Family, Runner, Workload } from "./contender.ts";
 import { agrees, summarize, type Summary } from "./statistics.ts";
+import { subjectOf } from "./subject.ts";
 
 /** What came out for one row. */
 export interface Measured {
@@ -137,7 +132,7 @@ function resultOf(row: Ready, optimizer: BenchedOptimizer, { parameters }: Workl
     threads,
     ms,
     nanosecondsPerParameter: (ms.median * 1e6) / parameters,
-    gigabytesPerSecond: (bytesPerParameter[optimizer] * parameters) / (ms.median * 1e6),
+    gigabytesPerSecond: (subjectOf(optimizer).bytes * parameters) / (ms.median * 1e6),
     steps: row.steps * row.turns.length,
     steady: agrees(row.turns),
   };

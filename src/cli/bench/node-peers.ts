@@ -9,6 +9,8 @@ import { dirname, join } from "node:path";
 import { packageRoot } from "../package.ts";
 import {
   hyperparameters,
+  isWritten,
+  NOT_WRITTEN,
   type BenchedOptimizer,
   type Contender,
   type Family,
@@ -99,6 +101,7 @@ function row({ name, family, script }: Peer, variant: string, patience: number):
     family,
     threads: 1,
     prepare: async (optimizer, workload) => {
+      if (!isWritten(optimizer)) return NOT_WRITTEN;
       const before = slow.get(workload);
       if (before) return `not measured: a step of ${before} already took too long`;
       const peer = new PeerProcess(script, patience);

@@ -7,7 +7,8 @@ import { createInterface, type Interface } from "node:readline";
 
 import { packageRoot } from "../package.ts";
 import { findTorch, type TorchInstallation } from "../torch.ts";
-import { hyperparameters, type Contender, type PeerVersion } from "./contender.ts";
+import { hyperparameters, isWritten, type Contender, type PeerVersion } from "./contender.ts";
+import { subjectOf } from "./subject.ts";
 
 interface Answer {
   readonly ready?: string;
@@ -41,10 +42,11 @@ function row(torch: TorchInstallation, name: string, label: string): Contender {
     label,
     family: "pytorch",
     threads: 1,
-    prepare: async (optimizer, { sizes }) => {
+    prepare: async (optimizer, { sizes, shape }) => {
       const peer = new Peer(torch.python);
-      const hyper = hyperparameters[optimizer];
-      const answer = await peer.ask({ prepare: name, optimizer, hyper, sizes });
+      const hyper = isWritten(optimizer) ? hyperparameters[optimizer] : null;
+      const torchClass = subjectOf(optimizer).rule.name;
+      const answer = await peer.ask({ prepare: name, optimizer, torchClass, hyper, sizes, shape });
       if (answer.ready === undefined) {
         peer.close();
         return answer.reason ?? "it gave no reason";

@@ -1,9 +1,9 @@
 // How the cost of a parameter depends on how many there are, and on how many tensors they are in.
 
 import type { BenchedOptimizer, Contender, Workload } from "./contender.ts";
-import { workingSetPerParameter } from "./contender.ts";
 import { compare, type Comparison } from "./measure.ts";
 import type { Bandwidth } from "./native/index.ts";
+import { subjectOf } from "./subject.ts";
 import { evenly, flat } from "./workload.ts";
 
 export const sweeps = ["size", "tensors"] as const;
@@ -82,7 +82,7 @@ export async function withBandwidth(
   if (!bandwidth) return comparison;
   const ours = contenders.filter(({ family }) => family === "downhill" || family === "native");
   const threads = Math.max(1, ...ours.map((row) => row.threads));
-  const bytes = workingSetPerParameter[comparison.optimizer] * parameters;
+  const bytes = subjectOf(comparison.optimizer).workingSet * parameters;
   const alone = await bandwidth.measure(bytes, 1);
   // Where another program keeps a core busy, C with a part for each is slower than on one alone.
   const together = threads > 1 ? await bandwidth.measure(bytes, threads) : 0;

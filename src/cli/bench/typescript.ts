@@ -3,9 +3,11 @@
 
 import {
   hyperparameters,
-  type BenchedOptimizer,
+  isWritten,
+  NOT_WRITTEN,
   type Contender,
   type Workload,
+  type WrittenOptimizer,
 } from "./contender.ts";
 import { gradients, startValues, timed } from "./values.ts";
 
@@ -22,7 +24,7 @@ export const handWritten: readonly Contender[] = [
 function row(
   key: string,
   label: string,
-  make: (optimizer: BenchedOptimizer, p: Tensors, g: Tensors) => Step,
+  make: (optimizer: WrittenOptimizer, p: Tensors, g: Tensors) => Step,
 ): Contender {
   return {
     key,
@@ -30,6 +32,7 @@ function row(
     family: "typescript",
     threads: 1,
     prepare: (optimizer, workload: Workload) => {
+      if (!isWritten(optimizer)) return Promise.resolve(NOT_WRITTEN);
       const p = startValues(workload);
       const step = make(optimizer, p, gradients(workload));
       return Promise.resolve({
@@ -44,7 +47,7 @@ function row(
 const zerosLike = (tensors: Tensors): Float32Array[] =>
   tensors.map(({ length }) => new Float32Array(length));
 
-function plainStep(optimizer: BenchedOptimizer, params: Tensors, grads: Tensors): Step {
+function plainStep(optimizer: WrittenOptimizer, params: Tensors, grads: Tensors): Step {
   const first = zerosLike(params);
   const second = zerosLike(params);
   let t = 0;
@@ -112,11 +115,11 @@ function subtract(a: Float32Array, b: Float32Array): void {
   for (let i = 0; i < a.length; i++) a[i]! -= b[i]!;
 }
 
-function temporariesStep(optimizer: BenchedOptimizer, params: Tensors, grads: Tensors): Step {
+function temporariesStep(optimizer: WrittenOptimizer, params: Tensors, grads: Tensors): Step {
   const first = zerosLike(params);
   const second = zerosLike(params);
   let t = 0;
-  const update: Record<BenchedOptimizer, (i: number) => void> = {
+  const update: Record<WrittenOptimizer, (i: number) => void> = {
     sgd: (i) => subtract(params[i]!, scaled(grads[i]!, sgd.lr)),
     momentum: (i) => {
       scale(first[i]!, momentum.momentum);

@@ -16,6 +16,16 @@ export function flat(size: number): Workload {
   return { title: `one tensor of ${size} elements`, sizes: [size], parameters: size };
 }
 
+/** Matrices of one shape. */
+export function matrices(count: number, rows: number, columns: number): Workload {
+  return {
+    title: `${count === 1 ? "one matrix" : `${count} matrices`} of ${rows} x ${columns}`,
+    sizes: Array.from({ length: count }, () => rows * columns),
+    shape: [rows, columns],
+    parameters: count * rows * columns,
+  };
+}
+
 /** So many elements, shared out evenly among so many tensors. */
 export function evenly(size: number, tensors: number): Workload {
   const sizes = Array.from(

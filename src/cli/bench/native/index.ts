@@ -4,6 +4,7 @@
 import { availableParallelism } from "node:os";
 
 import { acquire } from "../arena-share.ts";
+import { isWritten, NOT_WRITTEN } from "../contender.ts";
 import type { Contender, PeerVersion, Runner } from "../contender.ts";
 import { timed } from "../values.ts";
 import { bandwidthOf, type Bandwidth } from "./bandwidth.ts";
@@ -54,6 +55,7 @@ function row(library: Library, threads: number, narrow: boolean): Contender {
     family: "native",
     threads,
     prepare: (optimizer, workload) => {
+      if (!isWritten(optimizer)) return Promise.resolve(NOT_WRITTEN);
       if (threads > 1 && library.openPool(threads) !== threads) {
         library.closePool();
         return Promise.resolve(`${threads} threads could not be started`);
