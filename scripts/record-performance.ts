@@ -12,15 +12,27 @@ import { packageRoot } from "../src/cli/package.ts";
 const folder = join("docs", "performance");
 const root = packageRoot();
 
-for (const options of [
-  [],
-  ["--size", "33554432", "--rows", "fused-1,fused,native-1,native,pytorch-foreach,pytorch-fused"],
-  ["--size", "100000000", "--rows", "fused-1,fused,native-1,native,pytorch-foreach,pytorch-fused"],
-  ["--checks"],
-  ["--sweep", "size"],
-  ["--sweep", "tensors"],
-]) {
-  const at = options[0] === "--size" ? join(folder, `size-${options[1]}`) : folder;
+const some = "fused-1,fused,native-1,native,pytorch-foreach,pytorch-fused";
+/** Folders for what is measured, and the options of `downhill bench` that measure it. */
+const runs: readonly (readonly [into: string, ...options: string[]])[] = [
+  [""],
+  ["size-33554432", "--size", "33554432", "--rows", some],
+  ["size-100000000", "--size", "100000000", "--rows", some],
+  ["rules", "--optimizers", "all", "--rounds", "9"],
+  [
+    "rules-size-33554432",
+    ...["--optimizers", "all", "--size", "33554432"],
+    ...["--rows", "fused-1,fused", "--rounds", "7"],
+  ],
+  ["matrices-2000x32x32", "--optimizers", "muon", "--matrices", "2000x32x32"],
+  ["matrices-1x1024x1024", "--optimizers", "muon", "--matrices", "1x1024x1024"],
+  ["", "--checks"],
+  ["", "--sweep", "size"],
+  ["", "--sweep", "tensors"],
+];
+
+for (const [into, ...options] of runs) {
+  const at = join(folder, into);
   const command = [join(root, "dist/cli/main.js"), "bench", ...options, "--out", at];
   const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(1);

@@ -244,7 +244,8 @@ describe("checks", () => {
   });
 
   test("each is measured, small as it may be", async () => {
-    const sizes = { layers: 2, mostBytes: 1, rounds: 2, still: 64, large: 64 };
+    const rules = ["sgd", "asgd"];
+    const sizes = { layers: 2, mostBytes: 1, rounds: 2, still: 64, large: 64, rules };
     const checks = await runChecks(1, [], null, () => {}, sizes);
     expect(checks.every(({ measured }) => Number.isFinite(measured))).toBe(true);
     const titles = checks.map(({ title }) => title.split(": ")[1]);
@@ -253,6 +254,7 @@ describe("checks", () => {
     ).toHaveLength(benchedOptimizers.length);
     expect(checks.find(({ unit }) => unit === "jobs")?.measured).toBe(0);
     expect(titles.filter((title) => title === "a step")).toHaveLength(2);
+    expect(titles.filter((title) => title === "bytes per second against Adam's")).toHaveLength(2);
     expect(titles.filter((title) => title?.includes("zero gradient"))).toHaveLength(
       benchedOptimizers.length,
     );
@@ -343,7 +345,7 @@ describe("the command", () => {
   test("measures every rule, and matrices", async () => {
     const rows = ["fused-1"];
     const found = await run({ ...options, optimizers: ["all"], rows });
-    expect(found["bench.md"]!.match(/^\| (sgd|rprop|nadam) \|/gm)).toHaveLength(5);
+    expect(found["bench.md"]!.match(/^\| (sgd|rprop|nadam) \|/gm)).toHaveLength(6);
     const some = await run({ ...options, optimizers: ["muon"], rows, matrices: [2, 3, 4] });
     expect(some["bench.md"]).toContain("2 matrices of 3 x 4: 2 tensors, 24 parameters.");
   });

@@ -42,6 +42,8 @@ export interface CheckSizes {
   readonly still: number;
   /** Parameters over which rules are compared: many, so that all of them wait for the memory. */
   readonly large: number;
+  /** Which rules are compared with Adam. */
+  readonly rules: readonly BenchedOptimizer[];
 }
 
 export const usualSizes: CheckSizes = {
@@ -50,6 +52,7 @@ export const usualSizes: CheckSizes = {
   rounds: 15,
   still: 65_536,
   large: 33_554_432,
+  rules: elementwiseSubjects().filter((name) => name !== "adam"),
 };
 
 interface Context {
@@ -255,7 +258,7 @@ async function everyRule({ threads, sizes, say }: Context): Promise<Check[]> {
     key,
     prepare: () => row.prepare(name, workload),
   });
-  for (const optimizer of elementwiseSubjects().filter((name) => name !== "adam")) {
+  for (const optimizer of sizes.rules) {
     say(`${optimizer}: against Adam`);
     const pair = [fused("adam", "adam"), fused(optimizer, "other")];
     const { rows } = await compare(pair, optimizer, workload, Math.ceil(sizes.rounds / 2));
