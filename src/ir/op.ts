@@ -114,8 +114,8 @@ export function flushThreshold(dtype: "float32" | "float64"): number {
 
 /**
  * Rules that count steps flush in every so many of them, because it costs much of what a step that runs
- * at the speed of memory can spare. In between an average that keeps half of itself or more cannot get from the
- * threshold into the subnormal range. The number is odd so that averages that take turns get theirs too.
- * Rules that do not count flush in every step.
+ * at the speed of memory can spare. In between an average that keeps half of itself or more cannot get
+ * from the threshold into the subnormal range. The number is odd so that averages that take turns get
+ * theirs too. Rules that do not count flush in every step.
  */
 export const FLUSH_PERIOD = 7;

@@ -5,9 +5,9 @@
  *     a ← a + μ·(p - a)
  *     η ← lr / (1 + λ·lr·t)^α,   μ ← 1 / max(1, t - t0)      for the next step
  *
- * η and μ are numbers in float32, as in PyTorch. η begins as lr and μ as 1: the average is the parameter itself until t0 has passed. It stands in the
- * state as `ax` and is yours to use. Polyak and Juditsky (1992), https://doi.org/10.1137/0330046.
- * Weight decay is L2: g ← g + wd·p.
+ * η begins as lr and μ as 1, so the average is the parameter itself until t0 has passed; both are
+ * numbers in float32, as in PyTorch. The average stands in the state as `ax` and is yours to use.
+ * Polyak and Juditsky (1992), https://doi.org/10.1137/0330046. Weight decay is L2: g ← g + wd·p.
  */
 import { rule } from "../ir/rule.ts";
 import { neg } from "../ir/words.ts";

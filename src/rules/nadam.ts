@@ -5,8 +5,9 @@
  *     m ← b1·m + (1 - b1)·g             v ← b2·v + (1 - b2)·g²
  *     p ← p - lr·((1 - μₜ)/(1 - Π)·g + μₜ₊₁/(1 - Π·μₜ₊₁)·m) / (√(v / (1 - b2ᵗ)) + eps)
  *
- * Π is a number in float32, as in PyTorch. Dozat (2016), https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ. Weight decay is L2
- * (g ← g + wd·p) or decoupled (p ← (1 - lr·wd)·p, before the update).
+ * Π is a number in float32, as in PyTorch. Dozat (2016),
+ * https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ. Weight decay is L2 (g ← g + wd·p) or decoupled
+ * (p ← (1 - lr·wd)·p, before the update).
  */
 import { rule } from "../ir/rule.ts";
 import { emaSq, lerp, neg, pow, sqrt } from "../ir/words.ts";
