@@ -29,6 +29,7 @@ export {
   type StepPostHook,
   type StepPreHook,
 } from "./optim/hooks.ts";
+export { CompositeOptimizer, type Members } from "./optim/composite.ts";
 export type { OptimizerLike } from "./optim/common.ts";
 export { freeze, gradualUnfreezing, unfreeze } from "./optim/freeze.ts";
 export {

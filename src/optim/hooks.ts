@@ -155,8 +155,8 @@ export abstract class Hookable {
     return this.own().loadPost.add(hook, options);
   }
 
-  /** Whether a step calls any hook. */
-  protected get isHooked(): boolean {
+  /** @internal Whether a step calls any hook. */
+  get isHooked(): boolean {
     return this.hooks !== undefined || globalPre.all.length + globalPost.all.length > 0;
   }
 
@@ -171,14 +171,14 @@ export abstract class Hookable {
     return result;
   }
 
-  /** Calls the pre-hooks; what the step is to be called with. */
-  protected beforeStep(call: StepCall): StepCall {
+  /** @internal Calls the pre-hooks; what the step is to be called with. */
+  beforeStep(call: StepCall): StepCall {
     const replaced = globalPre.pass(this, call);
     return this.hooks ? this.hooks.stepPre.pass(this, replaced) : replaced;
   }
 
-  /** Calls the post-hooks. */
-  protected afterStep(call: StepCall): void {
+  /** @internal Calls the post-hooks. */
+  afterStep(call: StepCall): void {
     this.hooks?.stepPost.run(this, call);
     globalPost.run(this, call);
   }
@@ -190,9 +190,13 @@ export abstract class Hookable {
     return this.hooks ? this.hooks.savePost.pass(this, dict) : dict;
   }
 
-  /** Loading between its hooks. */
-  protected loadHooked(dict: StateDict, load: (dict: StateDict) => void): void {
-    load(this.hooks?.loadPre.all.length ? this.hooks.loadPre.pass(this, { ...dict }) : dict);
+  /** @internal Calls the load pre-hooks; the state dict that is to be loaded. */
+  beforeLoad(dict: StateDict): StateDict {
+    return this.hooks?.loadPre.all.length ? this.hooks.loadPre.pass(this, { ...dict }) : dict;
+  }
+
+  /** @internal Calls the load post-hooks. */
+  afterLoad(): void {
     this.hooks?.loadPost.run(this);
   }
 

@@ -12,9 +12,9 @@ import type { ParamGroup } from "./options.ts";
 import {
   byGroup,
   checkHead,
+  checkState,
   infoOf,
   isObject,
-  loadState,
   refusal,
   stateOf,
   type GroupState,
@@ -63,27 +63,32 @@ export interface LoadReport {
 
 type Groups = readonly ParamGroup<HyperDefaults>[];
 
-/** @throws {OptionError} | {StateDictError}; nothing has changed then. */
-export function load(
+/** A state dict that fits: what will have been loaded, and how to load it, which cannot fail. */
+export interface Loading {
+  readonly report: LoadReport;
+  readonly commit: () => void;
+}
+
+/** @throws {OptionError} | {StateDictError} if it does not fit. Nothing changes in any case. */
+export function prepareLoad(
   rule: Rule,
   entries: readonly Entry[],
   groups: Groups,
   dict: StateDict,
   options: LoadOptions | undefined,
-): LoadReport {
+): Loading {
   const { strict, cast } = readOptions(rule.name, options ?? {});
   checkHead(rule, dict);
   const fitted = strict ? null : fit(rule, entries, groups, dict, cast);
-  loadState(rule, entries, groups, fitted?.dict ?? dict, cast);
-  return (
-    fitted?.report ?? {
-      loaded: entries.map(({ key }) => key),
-      missing: [],
-      unexpected: [],
-      mismatched: [],
-      groups: groups.map(() => true),
-    }
-  );
+  const commit = checkState(rule, entries, groups, fitted?.dict ?? dict, cast);
+  const report = fitted?.report ?? {
+    loaded: entries.map(({ key }) => key),
+    missing: [],
+    unexpected: [],
+    mismatched: [],
+    groups: groups.map(() => true),
+  };
+  return { report, commit };
 }
 
 function readOptions(owner: string, options: LoadOptions): { strict: boolean; cast: boolean } {

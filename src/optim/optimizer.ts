@@ -9,7 +9,7 @@ import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 import { describe, evaluate, zeroGrads } from "./common.ts";
-import { Hookable, type StepCall } from "./hooks.ts";
+import type { StepCall } from "./hooks.ts";
 import { HyperWatch } from "./hyper-watch.ts";
 import { ArenaState, checkDistinct, checkMatrices, keyOf, type Entry } from "./entry.ts";
 import { Gradients } from "./gradients.ts";
@@ -27,12 +27,13 @@ import {
   type StepOptions,
 } from "./options.ts";
 import { countRegions } from "./regions.ts";
-import { load, type LoadOptions, type LoadReport } from "./load.ts";
+import { prepareLoad, type Loading, type LoadOptions, type LoadReport } from "./load.ts";
 import { saveState, stateOf, type ParameterState, type StateDict } from "./state-dict.ts";
 import { Stepper } from "./stepper.ts";
+import { Stepping } from "./stepping.ts";
 import { refuseSwapped, swapped } from "./swapped.ts";
 
-export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable {
+export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping {
   /**
    * The groups, in order. Their numbers may be changed between steps
    * (`optimizer.paramGroups[0].lr = 1e-4`); they are checked again in the next step.
@@ -97,44 +98,37 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
     this.admit([readGroup(this.rule, input, this.defaults as Hyper<HyperDefaults>)]);
   }
 
-  /**
-   * Updates every parameter that has a gradient, in place.
-   *
-   * @param closure computes gradients and returns the loss; it is called once, before the update.
-   * @param options what to do in the same pass, see {@link StepOptions}.
-   * @returns what the closure returned.
-   * @throws {OptionError} if an option, or a hyperparameter that was changed, has a value that it must
-   *   not have. Nothing has changed then: no parameter, no state, no count of steps.
-   * @throws {BackendError} `WORKER_DIED` if a worker thread ended in the middle. Part of the numbers is
-   *   then updated and part is not: `step` and `stateDict` are refused with `NEEDS_RELOAD` until
-   *   {@link loadStateDict}.
-   */
-  step(options?: StepOptions): void;
-  step(closure: undefined, options?: StepOptions): void;
-  step<T>(closure: () => T extends PromiseLike<unknown> ? never : T, options?: StepOptions): T;
-  step<T>(first?: (() => T) | StepOptions, second?: StepOptions): T | undefined {
-    const hasClosure = first !== undefined && (typeof first === "function" || second !== undefined);
-    const closure = hasClosure ? (first as () => T) : undefined;
-    const options = hasClosure ? second : (second ?? (first as StepOptions | undefined));
-    if (this.isHooked) return this.stepHooked({ closure, options }) as T | undefined;
-    return this.take(closure, options) as T | undefined;
-  }
-
   protected override take(closure: StepCall["closure"], given: StepOptions | undefined): unknown {
-    if (this.stepper.torn) this.refuseTorn();
-    if (swapped.count > 0) refuseSwapped(`${this.rule.name}: step`, this.entries);
+    this.requireReady();
     const options = checkStepOptions(this.rule.name, given);
     const loss = closure === undefined ? undefined : evaluate(this.rule.name, closure);
-    if (this.nonFinite !== "propagate" && !this.gradients.areFinite(options.gradScale)) {
-      if (this.nonFinite === "throw") refuseNonFinite(`${this.rule.name}: step`, [this.gradients]);
-      this.skipStep(options);
-      return loss;
+    if (this.prepareStep(options)) this.runStep(options);
+    else this.skipStep(options);
+    return loss;
+  }
+
+  /** @internal Throws where no step may be taken at all. */
+  requireReady(): void {
+    if (this.stepper.torn) this.refuseTorn();
+    if (swapped.count > 0) refuseSwapped(`${this.rule.name}: step`, this.entries);
+  }
+
+  /** @internal All of a step that can fail; whether it should be taken. Nothing has changed yet. */
+  prepareStep(options: StepOptions): boolean {
+    const { nonFinite, gradients } = this;
+    if (nonFinite !== "propagate" && !gradients.areFinite(options.gradScale)) {
+      if (nonFinite === "throw") refuseNonFinite(`${this.rule.name}: step`, [gradients]);
+      return false;
     }
     const changed = this.checkGroups();
-    const { change } = this.gradients;
-    this.stepper.step(this.arenas, this.groups, options, change, changed);
-    change.forget();
-    return loss;
+    this.stepper.prepare(this.arenas, this.groups, options, gradients.change, changed);
+    return true;
+  }
+
+  /** @internal Takes the step that was prepared. */
+  runStep(options: StepOptions): void {
+    this.stepper.run(this.groups, options);
+    this.gradients.change.forget();
   }
 
   /** @internal Leaves a step out: only gradients that were to become zero do. */
@@ -202,15 +196,24 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Hookable
    *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
    */
   loadStateDict(stateDict: StateDict, options?: LoadOptions): LoadReport {
-    let report!: LoadReport;
-    this.loadHooked(stateDict, (dict) => {
-      if (this.stepper.torn && options?.strict === false) this.refuseTorn();
-      refuseSwapped(`${this.rule.name}: loadStateDict`, this.entries);
-      this.stepper.startOver();
-      report = load(this.rule, this.entries, this.groups, dict, options);
-      this.stepper.torn = false;
-    });
-    return report;
+    const loading = this.prepareLoad(this.beforeLoad(stateDict), options);
+    this.commitLoad(loading);
+    this.afterLoad();
+    return loading.report;
+  }
+
+  /** @internal All of loading that can fail; nothing has changed before it is committed. */
+  prepareLoad(dict: StateDict, options: LoadOptions | undefined): Loading {
+    if (this.stepper.torn && options?.strict === false) this.refuseTorn();
+    refuseSwapped(`${this.rule.name}: loadStateDict`, this.entries);
+    this.stepper.startOver();
+    return prepareLoad(this.rule, this.entries, this.groups, dict, options);
+  }
+
+  /** @internal Loads what was prepared. */
+  commitLoad(loading: Loading): void {
+    loading.commit();
+    this.stepper.torn = false;
   }
 
   /**

@@ -76,35 +76,33 @@ export function infoOf({ key, parameter }: Member): ParameterInfo {
 
 /**
  * @param cast whether state of another type is converted.
- * @throws {StateDictError} | {OptionError} if it does not fit; nothing has changed then.
+ * @returns what loads it, and cannot fail. @throws {StateDictError} | {OptionError} if it does not fit.
  */
-export function loadState(
+export function checkState(
   rule: Rule,
   entries: readonly Entry[],
   groups: readonly ParamGroup<HyperDefaults>[],
   dict: StateDict,
-  cast = false,
-): void {
+  cast: boolean,
+): () => void {
   checkHead(rule, dict);
   checkGroups(rule, entries, groups, dict.paramGroups, cast);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
   for (const key of Object.keys(dict.state)) {
     const entry = byKey.get(key);
-    if (!entry)
-      throw refusal(
-        rule,
-        `state of ${JSON.stringify(key)}`,
-        new Prose("state of an unknown parameter"),
-        "state of this optimizer's parameters only",
-      );
+    const where = `state of ${JSON.stringify(key)}`;
+    const stranger = new Prose("state of an unknown parameter");
+    if (!entry) throw refusal(rule, where, stranger, "state of this optimizer's parameters only");
     checkParameterState(rule, entry, dict.state[key]!, cast);
   }
   const hyper = dict.paramGroups.map((saved) =>
     Object.fromEntries(rule.hyperNames.map((name) => [name, copyOf(saved[name])])),
   );
   reserve(rule, entries, dict);
-  for (const entry of entries) restore(rule, entry, own(dict.state, entry.key));
-  groups.forEach((group, index) => Object.assign(group, hyper[index]));
+  return () => {
+    for (const entry of entries) restore(rule, entry, own(dict.state, entry.key));
+    groups.forEach((group, index) => Object.assign(group, hyper[index]));
+  };
 }
 
 /** Hyperparameters are numbers, switches and pairs. */

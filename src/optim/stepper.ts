@@ -45,12 +45,12 @@ export class Stepper {
   }
 
   /**
-   * Takes one step for every parameter that has a gradient.
+   * Makes ready a step of every parameter that has a gradient: all of it that can fail.
    *
    * @param change what happens to the gradients first.
    * @param changed whether any hyperparameter differs from the last step's.
    */
-  step(
+  prepare(
     arenas: readonly ArenaState[],
     groups: readonly ParamGroup<HyperDefaults>[],
     { gradScale, zeroGrad = false }: StepOptions,
@@ -71,11 +71,16 @@ export class Stepper {
     let bytes = 0;
     for (let i = 0; i < batchCount; i++) bytes += this.choosePlan(batches[i]!);
     this.threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
+  }
+
+  /** Takes the step that was made ready. */
+  run(groups: readonly ParamGroup<HyperDefaults>[], { zeroGrad = false }: StepOptions): void {
+    const { batches, batchCount } = this;
     this.torn = true;
     for (let i = 0; i < batchCount; i++) {
       const batch = batches[i]!;
       if (batch.sparse) fillState(this.rule, batch, groups[batch.group]!);
-      this.run(batch);
+      this.runBatch(batch);
     }
     for (let i = 0; i < batchCount; i++) this.commit(batches[i]!, zeroGrad);
     this.torn = false;
@@ -211,7 +216,7 @@ export class Stepper {
     return plan.perTensor || !this.options.foreach;
   }
 
-  private run(batch: Batch): void {
+  private runBatch(batch: Batch): void {
     const { threads } = this;
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms, batch.version);

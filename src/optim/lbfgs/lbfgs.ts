@@ -155,10 +155,10 @@ export class LBFGS extends Hookable {
    *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
    */
   loadStateDict(stateDict: StateDict): void {
-    this.loadHooked(stateDict, (dict) => {
-      this.refuseIfBusy();
-      loadState(this.minimizer, this.vectors, this.members, this.paramGroups[0], dict);
-    });
+    const dict = this.beforeLoad(stateDict);
+    this.refuseIfBusy();
+    loadState(this.minimizer, this.vectors, this.members, this.paramGroups[0], dict);
+    this.afterLoad();
   }
 
   /** Ends the worker threads, unless other optimizers use them; see {@link Optimizer.dispose}. */
