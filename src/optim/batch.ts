@@ -89,7 +89,8 @@ export class Batch extends Ranges {
 
   add(entry: Entry, merge: boolean): void {
     this.entries[this.entryCount++] = entry;
-    this.addGradient(entry, merge);
+    if (this.sparse) this.addGradient(entry, merge);
+    else this.addRange(entry, merge);
   }
 
   /**
