@@ -11,6 +11,7 @@ import {
   defineOptimizer,
   GradScaler,
   LBFGS,
+  Muon,
   parameter,
   partition,
   SGD,
@@ -84,6 +85,29 @@ test.each(ways)("steps as its members do by themselves, bit for bit: $name", ({ 
   }
   expect(params.map((p) => bits(p.data))).toEqual(alone.params.map((p) => bits(p.data)));
   expect(params.every((p) => p.grad!.every((g) => g === 0))).toBe(true);
+});
+
+test("Muon for matrices, AdamW for the rest", () => {
+  const run = (step: (muon: Muon, adamw: AdamW) => void): string[] => {
+    const params = model();
+    const [matrices, rest] = partition(params, (p) => p.shape.length === 2);
+    const [muon, adamw] = [new Muon(matrices, { lr: 0.02 }), new AdamW(rest)];
+    for (let i = 0; i < 3; i++) {
+      setGrads(params, i);
+      step(muon, adamw);
+    }
+    return params.map((p) => bits(p.data));
+  };
+  const composites = new Map<Muon, CompositeOptimizer>();
+  const together = run((muon, adamw) => {
+    if (!composites.has(muon)) composites.set(muon, new CompositeOptimizer({ muon, adamw }));
+    composites.get(muon)!.step();
+  });
+  const apart = run((muon, adamw) => {
+    adamw.step();
+    muon.step();
+  });
+  expect(together).toEqual(apart);
 });
 
 test("calls the closure once, before all updates, and gives back its result", () => {
