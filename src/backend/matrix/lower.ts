@@ -38,9 +38,6 @@ export function tileOf(dtype: DType, simd: boolean): Tile {
 /** The words of a job block, in order; α and β follow, in the type of the elements. */
 export const jobWords = ["a", "aColumn", "b", "bColumn", "c", "cColumn", "k", "columns"] as const;
 
-/** Rows of the operands that one round of the loop over k takes, where their layout leaves it open. */
-const UNROLLED = 4;
-
 export function lowerProduct(
   product: Product,
   dtype: DType,
@@ -125,19 +122,16 @@ class ProductWriter {
   /** limit = end, or where the diagonal leaves the panel if that comes first. */
   private rowLimit(): void {
     const { writer } = this;
-    writer.get("end");
     if (this.symmetric) {
       this.sum("j", () => writer.onAddress("const", this.tile.columns));
-      writer.get("end");
-      this.sum("j", () => writer.onAddress("const", this.tile.columns));
-      writer.onAddress("lt_u");
-      writer.emit("select");
-    }
+      writer.setAddress("limit");
+      this.lesser("limit", "end");
+    } else writer.get("end");
     writer.setAddress("limit");
   }
 
   private oneTile(): void {
-    const { writer, rowBytes } = this;
+    const { writer } = this;
     this.eachAccumulator((name) => {
       writer.get("zero");
       writer.set(name, this.type);
@@ -145,20 +139,10 @@ class ProductWriter {
     this.startOfA();
     writer.get("b.panel");
     writer.setAddress("b.at");
-    const round = this.product === "apply" ? this.tile.columns : UNROLLED;
-    this.whileBelowK(-round, () => {
-      for (let k = 0; k < round; k++) this.multiply(k);
-      if (this.product === "apply") {
-        this.sum("a.at", () => this.shifted("aColumn", this.tile.columns));
-        writer.setAddress("a.at");
-      } else writer.advance("a.at", round * rowBytes);
-      writer.advance("b.at", round * rowBytes);
-    });
-    this.whileBelowK(-1, () => {
-      this.multiply(0);
-      writer.advance("a.at", this.product === "apply" ? this.bytes : rowBytes);
-      writer.advance("b.at", rowBytes);
-    });
+    this.sum("b.panel", () => this.shifted("k", this.rowBytes));
+    writer.setAddress("b.last");
+    if (this.product === "apply") this.alongRows();
+    else this.whileBelowK("b.last", this.rowBytes);
     this.storeTile();
     if (this.symmetric) this.storeMirrored();
     writer.advance("i", this.tile.rows);
@@ -190,32 +174,46 @@ class ProductWriter {
     writer.onAddress("add");
   }
 
-  /** Runs `body` while b has rows before row k & mask. */
-  private whileBelowK(mask: number, body: () => void): void {
-    const { writer } = this;
-    this.sum("b.panel", () => {
-      writer.get("k");
-      writer.onAddress("const", mask);
-      writer.onAddress("and");
-      this.shift(this.rowBytes);
+  /** All k where those of a lie side by side, as many as a panel has columns. */
+  private alongRows(): void {
+    const { writer, tile } = this;
+    writer.whileBelow("b.at", "b.last", () => {
+      this.sum("b.at", () => writer.onAddress("const", tile.columns * this.rowBytes));
+      writer.setAddress("b.end");
+      this.lesser("b.end", "b.last");
+      writer.setAddress("b.end");
+      this.whileBelowK("b.end", this.bytes);
+      this.sum("a.at", () => this.shifted("aColumn", tile.columns));
+      writer.onAddress("const", tile.columns * this.bytes);
+      writer.onAddress("sub");
+      writer.setAddress("a.at");
     });
-    writer.setAddress("b.end");
-    writer.whileBelow("b.at", "b.end", body);
+  }
+
+  /**
+   * One k after another while b is below `limit`. A round is not written several times over: engines
+   * would load for all of them first, and run out of registers.
+   */
+  private whileBelowK(limit: string, aStep: number): void {
+    const { writer } = this;
+    writer.whileBelow("b.at", limit, () => {
+      this.multiply();
+      writer.advance("a.at", aStep);
+      writer.advance("b.at", this.rowBytes);
+    });
   }
 
   /** Adds the products of one k to the tile: each element of a column of a times a row of b. */
-  private multiply(k: number): void {
+  private multiply(): void {
     const { writer, tile } = this;
     for (let v = 0; v < 2; v++) {
       writer.get("b.at");
-      this.load(k * this.rowBytes + v * this.vectorBytes);
+      this.load(v * this.vectorBytes);
       writer.set(`b.${v}`, this.type);
     }
     for (let row = 0; row < tile.rows; row++) {
-      const apart =
-        this.product === "apply" ? [this.rowBytes, this.bytes] : [this.bytes, this.rowBytes];
       writer.get("a.at");
-      this.loadSplat(row * apart[0]! + k * apart[1]!);
+      this.loadSplat(row * (this.product === "apply" ? this.rowBytes : this.bytes));
       writer.set("a.x", this.type);
       for (let v = 0; v < 2; v++) {
         writer.get(accumulator(row, v));
@@ -332,6 +330,13 @@ class ProductWriter {
     this.writer.get(name);
     addend();
     this.writer.onAddress("add");
+  }
+
+  /** Leaves the lesser of two addresses on the stack. */
+  private lesser(a: string, b: string): void {
+    for (const name of [a, b, a, b]) this.writer.get(name);
+    this.writer.onAddress("lt_u");
+    this.writer.emit("select");
   }
 
   private times(a: string, b: string): void {
