@@ -1,6 +1,7 @@
 /** Downhill: every optimizer written once, as its equations, and run at memory speed. */
 export {
   Adadelta,
+  Adafactor,
   Adagrad,
   Adam,
   Adamax,
@@ -104,7 +105,17 @@ export {
   type RuleTensors,
   type SparseSupport,
 } from "./ir/rule.ts";
-export type { Expr, Mask, Operand, Scalar, Tensor } from "./ir/trace.ts";
+export type {
+  Expr,
+  Mask,
+  Operand,
+  PerColumn,
+  PerMatrix,
+  PerRow,
+  Scalar,
+  Tensor,
+} from "./ir/expr.ts";
+export { columnMean, columnSum, isMatrix, rowMean, rowSum } from "./ir/matrix-words.ts";
 export {
   abs,
   add,
@@ -122,6 +133,7 @@ export {
   le,
   lerp,
   lt,
+  machineEpsilon,
   max,
   maxAbs,
   mean,
@@ -140,6 +152,7 @@ export {
   where,
 } from "./ir/words.ts";
 export { orthogonalize, type OrthogonalizeOptions } from "./backend/matrix/orthogonalize.ts";
+export { adafactor } from "./rules/adafactor.ts";
 export { adadelta } from "./rules/adadelta.ts";
 export { adagrad } from "./rules/adagrad.ts";
 export { adam, adamw } from "./rules/adam.ts";

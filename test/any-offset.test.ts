@@ -5,6 +5,8 @@
  */
 import { describe, expect, test } from "vitest";
 import { BoundPlan } from "../src/backend/bound-plan.ts";
+import { matrixPlace } from "../src/backend/grid.ts";
+import { columnSumBytes, LinePlan, mostColumnSums } from "../src/backend/line-plan.ts";
 import type { DType } from "../src/index.ts";
 import { planOf, type Plan } from "../src/ir/plan.ts";
 import { programOf } from "../src/ir/program.ts";
@@ -21,6 +23,8 @@ const FIRST = 100_000;
 /** Elements around each tensor: at most so many lie before it. */
 const ROOM = 64;
 const UNTOUCHED = 12_345;
+/** The same elements as rows and columns. */
+const matrix = matrixPlace([17, 59], { tensor: FIRST, row: FIRST, column: FIRST })!;
 /** Of the two ranges that are run, for rules that want matrices. */
 const shapes = [
   [20, 25],
@@ -41,7 +45,7 @@ interface Case {
 
 function caseOf({ rule, options }: RuleCase, fuse: boolean): Case {
   const trace = record(
-    new Trace(rule.name, rule.slots),
+    new Trace(rule.name, rule.slots, rule.slotRanks),
     rule,
     { ...rule.hyper, ...options },
     { t: 3 },
@@ -62,22 +66,33 @@ function run(
   const place = (i: number): number => arena.allocate((SIZE + 2 * ROOM) * bytes) + shift(i) * bytes;
   const { slots } = plan.program;
   const places = slots.map((_, i) => place(i));
-  const spare = Array.from({ length: plan.temporaries }, (_, i) => place(slots.length + i));
+  const spare = plan.temporaryRanks.map((_, i) => place(slots.length + i));
   const allocate = (count: number): number => arena.allocate(count);
-  const bound = new BoundPlan(plan, backends[backend], arena, spare, SIZE, allocate, {
-    shapes,
-    scratch: allocate,
-  });
   places.forEach((at, i) => {
     const next = noise(i + 1);
     arena.view(at - shift(i) * bytes, SIZE + 2 * ROOM).fill(UNTOUCHED);
     // State may be an average of squares.
     arena.view(at, SIZE).forEach((_, k, view) => (view[k] = i < 2 ? next() : next() ** 2));
   });
-  bound.place(places.map((at) => at - FIRST * bytes));
-  bound.load(uniforms, 1);
-  bound.runRangeByRange([FIRST, FIRST + 500], 1, 1, shapes[0]);
-  bound.runRangeByRange([FIRST + 501, FIRST + SIZE], 1, 1, shapes[1]);
+  const regions = places.map((at) => at - FIRST * bytes);
+  if (plan.inLines) {
+    const sums = Array.from({ length: mostColumnSums(plan) }, () =>
+      allocate(columnSumBytes([matrix])),
+    );
+    const bound = new LinePlan(plan, backends[backend], arena, spare, sums, [matrix], allocate);
+    bound.place(regions);
+    bound.load(uniforms, 1);
+    bound.run(matrix, 1);
+  } else {
+    const bound = new BoundPlan(plan, backends[backend], arena, spare, SIZE, allocate, {
+      shapes,
+      scratch: allocate,
+    });
+    bound.place(regions);
+    bound.load(uniforms, 1);
+    bound.runRangeByRange([FIRST, FIRST + 500], 1, 1, shapes[0]);
+    bound.runRangeByRange([FIRST + 501, FIRST + SIZE], 1, 1, shapes[1]);
+  }
   return places.map((at, i) => {
     const before = arena.view(at - shift(i) * bytes, shift(i));
     const after = arena.view(at + SIZE * bytes, 2 * ROOM - shift(i));

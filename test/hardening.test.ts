@@ -114,7 +114,7 @@ describe("rules written without a type checker", () => {
         "no name: BAD_RULE rule: name: got "", expected a text.",
         "no hyper: BAD_RULE R: hyper: got undefined, expected an object of defaults.",
         "no step: BAD_RULE R: step: got undefined, expected a function.",
-        "a misspelt part: BAD_RULE R: the rule: got "states", expected only name, formula, hyper, domain, state, numbers, counted, sparse, matrices, takesAll, check, step.",
+        "a misspelt part: BAD_RULE R: the rule: got "states", expected only name, formula, hyper, domain, state, rows, columns, numbers, counted, sparse, matrices, takesAll, check, step.",
         "a domain of nothing: BAD_RULE R: domain: got "lrr", expected the names of hyperparameters.",
         "a text for a number: BAD_RULE R: hyper.mode: got "fast", expected a number, true or false, two or three numbers, or a name with a list in domain.",
         "a taken name: NAME_CLASH R: hyperparameters: got "t", which is taken, expected each name once. Names with a meaning of their own: params, t, foreach, compile, backend, flushSubnormals, threads, nonFinite, average.",

@@ -13,7 +13,7 @@ describe.each(ruleCases)("$title", ({ create, rule }) => {
     const values: Record<string, unknown> = {
       lr: 0.125,
       weightDecay: 0.25,
-      eps: 0.5,
+      eps: rule.name === "Adafactor" ? [0.25, 0.5] : 0.5,
       momentum: 0.75,
     };
     for (const name of rule.hyperNames.filter((known) => known in values)) {

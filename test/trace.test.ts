@@ -238,7 +238,14 @@ describe("verify refuses what no trace can make", () => {
   const total = node(Op.sum, [0], { rank: "scalar" });
   const scalarMask = node(Op.gt, [1, 1], { rank: "scalar", isMask: true });
   const refusalOf = (nodes: Node[], output: number, results: number[] = []): string => {
-    const program: Program = { subject: "R", slots: ["p"], nodes, outputs: [output], results };
+    const program: Program = {
+      subject: "R",
+      slots: ["p"],
+      slotRanks: ["tensor"],
+      nodes,
+      outputs: [output],
+      results,
+    };
     try {
       verify(program);
       return "accepted";

@@ -5,12 +5,12 @@
  * Kernels see one tensor or many as a range of elements counted from the start of each region, so
  * that running over another tensor takes two numbers and no pointer.
  */
-import { Op } from "../ir/op.ts";
 import type { HostCall, Plan } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import type { Shape } from "../ir/trace.ts";
 import type { Backend, BoundKernel } from "./backend.ts";
+import { HostScalars } from "./host-scalars.ts";
 import {
   isMatrixOperation,
   type BoundMatrixOperation,
@@ -25,10 +25,7 @@ export class BoundPlan {
   private readonly hostCalls: readonly (readonly BoundHostCall[])[];
   /** Byte offsets of the temporaries. */
   private readonly temporaries: readonly number[];
-  /** Values of the program's scalars for the tensor at hand, by id. */
-  readonly scalars: Float64Array;
-  private uniforms: Float64Array = new Float64Array(0);
-  private version = 0;
+  private readonly host: HostScalars;
   /** The range at hand. */
   private readonly range: [number, number] = [0, 0];
   /** Sums of each kernel's reductions. */
@@ -60,7 +57,7 @@ export class BoundPlan {
       hostCalls.map((call) => bindCall(call, room, temporaries[call.temporary]!)),
     );
     this.temporaries = temporaries;
-    this.scalars = new Float64Array(plan.program.nodes.length);
+    this.host = new HostScalars(plan, this.kernels);
     this.totals = plan.stages.map(({ reductions }) => new Float64Array(reductions.length));
   }
 
@@ -79,16 +76,12 @@ export class BoundPlan {
 
   /** Hands the numbers of a trace to the kernels, unless they have those of this version. */
   load(uniforms: Float64Array, version: number): void {
-    if (this.uniforms === uniforms && this.version === version) return;
-    this.uniforms = uniforms;
-    this.version = version;
-    const { stages } = this.plan;
-    for (let s = 0; s < stages.length; s++) {
-      const sources = stages[s]!.uniforms;
-      for (let i = 0; i < sources.length; i++) {
-        if (sources[i]! >= 0) this.kernels[s]!.setUniform(i, uniforms[sources[i]!]!);
-      }
-    }
+    this.host.load(uniforms, version);
+  }
+
+  /** Values of the program's scalars for the tensor at hand, by id. */
+  get scalars(): Float64Array {
+    return this.host.values;
   }
 
   /**
@@ -135,39 +128,20 @@ export class BoundPlan {
 
   /** One kernel over the range at hand. */
   private runStage(index: number, threads: number): void {
-    const { scalars: ids, uniforms, reductions } = this.plan.stages[index]!;
+    const { reductions } = this.plan.stages[index]!;
     const kernel = this.kernels[index]!;
     const [begin, end] = this.range;
-    this.computeScalars(ids, end - begin);
-    for (let i = 0; i < uniforms.length; i++) {
-      if (uniforms[i]! < 0) kernel.setUniform(i, this.scalars[~uniforms[i]!]!);
-    }
+    this.host.prepare(index, end - begin);
     if (reductions.length === 0) return kernel.run(this.range, 1, threads);
     const totals = this.totals[index]!;
     kernel.reduce(begin, end, totals, threads);
-    for (let r = 0; r < reductions.length; r++) this.scalars[reductions[r]!] = totals[r]!;
+    this.host.take(index, totals);
   }
 
   private runCall(call: BoundHostCall, shape: Shape, threads: number): void {
     const { operation, at, uniforms, numbers } = call;
-    for (let i = 0; i < uniforms.length; i++) numbers[i] = this.uniforms[uniforms[i]!]!;
+    for (let i = 0; i < uniforms.length; i++) numbers[i] = this.host.uniforms[uniforms[i]!]!;
     operation.run(at, shape, numbers, threads);
-  }
-
-  private computeScalars(ids: readonly number[], size: number): void {
-    const { nodes } = this.plan.program;
-    for (let i = 0; i < ids.length; i++) {
-      const { op, args } = nodes[ids[i]!]!;
-      const a = args.length > 0 ? this.numberOf(args[0]!) : size;
-      const b = args.length > 1 ? this.numberOf(args[1]!) : 0;
-      const c = args.length > 2 ? this.numberOf(args[2]!) : 0;
-      this.scalars[ids[i]!] = scalarOperation(op, a, b, c);
-    }
-  }
-
-  private numberOf(id: number): number {
-    const { op, index } = this.plan.program.nodes[id]!;
-    return op === Op.uniform ? this.uniforms[index]! : this.scalars[id]!;
   }
 }
 
@@ -183,43 +157,4 @@ function bindCall({ operation, uniforms }: HostCall, room: MatrixRoom, at: numbe
   if (!isMatrixOperation(operation)) throw new Error(`nothing to run for ${operation.name}`);
   const numbers = new Float64Array(uniforms.length);
   return { operation: operation.bind(room), at, uniforms, numbers };
-}
-
-function scalarOperation(op: number, a: number, b: number, c: number): number {
-  switch (op) {
-    case Op.size:
-      return a;
-    case Op.add:
-      return a + b;
-    case Op.sub:
-      return a - b;
-    case Op.mul:
-      return a * b;
-    case Op.div:
-      return a / b;
-    case Op.min:
-      return Math.min(a, b);
-    case Op.max:
-      return Math.max(a, b);
-    case Op.neg:
-      return -a;
-    case Op.abs:
-      return Math.abs(a);
-    case Op.sqrt:
-      return Math.sqrt(a);
-    case Op.sign:
-      return Number(a > 0) - Number(a < 0);
-    case Op.gt:
-      return Number(a > b);
-    case Op.ge:
-      return Number(a >= b);
-    case Op.eq:
-      return Number(a === b);
-    case Op.fma:
-      return a * b + c;
-    case Op.where:
-      return a !== 0 ? b : c;
-    default:
-      throw new Error(`no such operation on scalars: ${op}`);
-  }
 }

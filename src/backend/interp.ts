@@ -7,7 +7,7 @@
  * gives the same bits as float32 arithmetic.
  */
 import { flushThreshold, Op, opInfo, type OpCode } from "../ir/op.ts";
-import type { KernelIr } from "../ir/plan.ts";
+import type { KernelIr, LinesIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import { bytesOf, type DType, type TypedArray } from "../memory/dtype.ts";
 import {
@@ -16,8 +16,10 @@ import {
   withLanes,
   type Backend,
   type BoundKernel,
+  type BoundLineKernel,
   type Kernel,
 } from "./backend.ts";
+import { addBlocks, type Grid } from "./grid.ts";
 
 const BLOCK = 512;
 
@@ -25,21 +27,25 @@ export class InterpBackend implements Backend {
   readonly name = "interp";
 
   compile(ir: KernelIr, dtype: DType): Kernel {
-    return { bind: (arena) => new InterpKernel(ir, dtype, arena) };
+    return {
+      bind: (arena) => new InterpKernel(ir, dtype, arena),
+      bindLines: (arena) => new InterpLineKernel(ir, dtype, arena),
+    };
   }
 }
 
-class InterpKernel implements BoundKernel {
-  private readonly ir: KernelIr;
-  private readonly arena: Arena;
-  private readonly bytes: number;
+/** Operations over blocks of registers; how a slot's part is found is up to the kinds of kernels. */
+abstract class InterpBody {
+  protected readonly ir: KernelIr;
+  protected readonly arena: Arena;
+  protected readonly bytes: number;
   private readonly tiny: number;
-  private readonly pointers: Float64Array;
+  protected readonly pointers: Float64Array;
   private readonly uniforms: TypedArray;
-  private readonly partials: Float64Array;
+  protected readonly partials: Float64Array;
   /** Operations of the reductions. */
-  private readonly reducers: readonly OpCode[];
-  private readonly registers: readonly TypedArray[];
+  protected readonly reducers: readonly OpCode[];
+  protected readonly registers: readonly TypedArray[];
 
   constructor(ir: KernelIr, dtype: DType, arena: Arena) {
     const array = (length: number): TypedArray =>
@@ -50,7 +56,8 @@ class InterpKernel implements BoundKernel {
     this.tiny = flushThreshold(dtype);
     this.pointers = new Float64Array(ir.slots.length);
     this.uniforms = array(ir.uniformCount);
-    this.partials = new Float64Array(ir.reductions.length * LANES);
+    const sums = ir.lines?.sums.length ?? 0;
+    this.partials = new Float64Array((ir.reductions.length + sums) * LANES);
     this.reducers = ir.reductions.map((id) => ir.nodes[id]!.op);
     this.registers = ir.nodes.map(() => array(BLOCK));
   }
@@ -63,40 +70,27 @@ class InterpKernel implements BoundKernel {
     this.uniforms[index] = value;
   }
 
-  run(ranges: ArrayLike<number>, count: number): void {
-    for (let r = 0; r < count; r++) this.range(ranges[2 * r]!, ranges[2 * r + 1]!);
+  /** Where in the arena a slot has its numbers for the elements from `from` on. */
+  protected abstract start(slot: number, from: number): number;
+
+  protected load(out: TypedArray, slot: number, from: number, count: number): void {
+    const { elements } = this.arena;
+    const at = this.start(slot, from);
+    for (let i = 0; i < count; i++) out[i] = elements[at + i]!;
   }
 
-  reduce(begin: number, end: number, totals: Float64Array): void {
-    totals.fill(0);
-    for (let from = begin; from < end; from += REDUCTION_BLOCK) {
-      this.partials.fill(0);
-      this.range(from, Math.min(end, from + REDUCTION_BLOCK));
-      for (let r = 0; r < totals.length; r++) {
-        totals[r] = withLanes(this.reducers[r]!, totals[r]!, this.partials, r * LANES);
-      }
-    }
-  }
-
-  private range(begin: number, end: number): void {
-    for (let from = begin; from < end; from += BLOCK) this.block(from, Math.min(BLOCK, end - from));
-  }
-
-  private block(from: number, count: number): void {
+  protected block(from: number, count: number): void {
     const { nodes, outputs, reductions } = this.ir;
     const { elements } = this.arena;
-    const slotStart = (slot: number) => this.pointers[slot]! / this.bytes + from;
     nodes.forEach(({ op, args, index }, id) => {
       const out = this.registers[id]!;
-      if (op === Op.load) {
-        const at = slotStart(index);
-        for (let i = 0; i < count; i++) out[i] = elements[at + i]!;
-      } else if (op === Op.uniform) out.fill(this.uniforms[index]!, 0, count);
+      if (op === Op.load) this.load(out, index, from, count);
+      else if (op === Op.uniform) out.fill(this.uniforms[index]!, 0, count);
       else if (opInfo(op).class !== "reduce") this.operate(op, out, args, count);
     });
     outputs.forEach((id, slot) => {
       if (id < 0) return;
-      const at = slotStart(slot);
+      const at = this.start(slot, from);
       const value = this.registers[id]!;
       for (let i = 0; i < count; i++) elements[at + i] = value[i]!;
     });
@@ -162,7 +156,7 @@ class InterpKernel implements BoundKernel {
   }
 
   /** Element i goes into lane i mod 8; a block is a whole number of turns. */
-  private accumulate(id: number, reduction: number, count: number): void {
+  protected accumulate(id: number, reduction: number, count: number): void {
     const { op, args } = this.ir.nodes[id]!;
     const a = this.registers[args[0]!]!;
     const b = op === Op.dot ? this.registers[args[1]!]! : undefined;
@@ -177,5 +171,107 @@ class InterpKernel implements BoundKernel {
     for (let i = 0; i < count; i++) {
       this.partials[start + (i % LANES)]! += b ? a[i]! * b[i]! : a[i]!;
     }
+  }
+}
+
+class InterpKernel extends InterpBody implements BoundKernel {
+  run(ranges: ArrayLike<number>, count: number): void {
+    for (let r = 0; r < count; r++) this.range(ranges[2 * r]!, ranges[2 * r + 1]!);
+  }
+
+  reduce(begin: number, end: number, totals: Float64Array): void {
+    totals.fill(0);
+    for (let from = begin; from < end; from += REDUCTION_BLOCK) {
+      this.partials.fill(0);
+      this.range(from, Math.min(end, from + REDUCTION_BLOCK));
+      for (let r = 0; r < totals.length; r++) {
+        totals[r] = withLanes(this.reducers[r]!, totals[r]!, this.partials, r * LANES);
+      }
+    }
+  }
+
+  private range(begin: number, end: number): void {
+    for (let from = begin; from < end; from += BLOCK) this.block(from, Math.min(BLOCK, end - from));
+  }
+
+  protected start(slot: number, from: number): number {
+    return this.pointers[slot]! / this.bytes + from;
+  }
+}
+
+/** Runs line by line; `from` counts the elements of the line at hand. */
+class InterpLineKernel extends InterpBody implements BoundLineKernel {
+  private readonly lines: LinesIr = this.ir.lines!;
+  private grid!: Grid;
+  private matrix = 0;
+  /** The line at hand, counted over all matrices, and the block that it is in. */
+  private line = 0;
+  private blockAt = 0;
+  /** Sums of columns, by block. */
+  private columns = new Float64Array(0);
+
+  run(grid: Grid, totals: Float64Array): void {
+    this.grid = grid;
+    const { height, lines, perMatrix, blocks, chunk, width } = grid;
+    const sums = this.lines.sums.length;
+    this.columns = new Float64Array(sums * blocks * width);
+    totals.fill(0);
+    for (let b = 0; b < blocks; b++) {
+      if (b % chunk === 0) this.partials.fill(0);
+      this.blockAt = b;
+      this.matrix = Math.floor(b / perMatrix);
+      const first = (b % perMatrix) * lines;
+      const end = Math.min(height, first + lines);
+      for (let l = first; l < end; l++) this.runLine(this.matrix * height + l);
+      if ((b + 1) % chunk !== 0 && b + 1 < blocks) continue;
+      for (let r = 0; r < totals.length; r++) {
+        totals[r] = withLanes(this.reducers[r]!, totals[r]!, this.partials, r * LANES);
+      }
+    }
+    this.lines.sums.forEach(({ slot }, k) => {
+      if (this.lines.along[slot] !== "column") return;
+      const at = this.pointers[slot]! / this.bytes;
+      addBlocks(grid, this.columns, k * blocks * width, this.arena.elements, at);
+    });
+  }
+
+  private runLine(line: number): void {
+    const { width } = this.grid;
+    const { elements } = this.arena;
+    const own = this.ir.reductions.length * LANES;
+    this.line = line;
+    this.partials.fill(0, own);
+    for (let from = 0; from < width; from += BLOCK) {
+      const count = Math.min(BLOCK, width - from);
+      this.block(from, count);
+      this.lines.sums.forEach(({ id, slot }, k) => {
+        if (this.lines.along[slot] === "column") this.addColumns(id, k, from, count);
+        else this.accumulate(id, this.ir.reductions.length + k, count);
+      });
+    }
+    this.lines.sums.forEach(({ slot }, k) => {
+      if (this.lines.along[slot] === "column") return;
+      const sum = withLanes(Op.sum, 0, this.partials, own + k * LANES);
+      elements[this.pointers[slot]! / this.bytes + line] = sum;
+    });
+  }
+
+  private addColumns(id: number, k: number, from: number, count: number): void {
+    const { blocks, width } = this.grid;
+    const value = this.registers[this.ir.nodes[id]!.args[0]!]!;
+    const at = (k * blocks + this.blockAt) * width + from;
+    for (let i = 0; i < count; i++) this.columns[at + i]! += value[i]!;
+  }
+
+  protected override load(out: TypedArray, slot: number, from: number, count: number): void {
+    const along = this.lines.along[slot]!;
+    if (along === "element" || along === "column") return super.load(out, slot, from, count);
+    const at = along === "line" ? this.line : this.matrix;
+    out.fill(this.arena.elements[this.pointers[slot]! / this.bytes + at]!, 0, count);
+  }
+
+  protected start(slot: number, from: number): number {
+    const line = this.lines.along[slot] === "column" ? this.matrix : this.line;
+    return this.pointers[slot]! / this.bytes + line * this.grid.width + from;
   }
 }

@@ -19,6 +19,7 @@ export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
     downhill.asgd,
     downhill.rprop,
     downhill.muon,
+    downhill.adafactor,
   ].map((rule) => [rule.name.toLowerCase(), rule as unknown as Rule<HyperDefaults>]),
 );
 

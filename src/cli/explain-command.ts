@@ -11,6 +11,7 @@ export interface ExplainFlags {
   readonly hyper: Readonly<Record<string, OptionValue>>;
   readonly dtype: DType;
   readonly t: string;
+  readonly vector: boolean;
   readonly json: boolean;
 }
 
@@ -19,7 +20,7 @@ export function explainCommand(rule: string | undefined, flags: ExplainFlags): v
   if (!Number.isSafeInteger(t) || t < 1) {
     throw new UsageError(`--t: got ${JSON.stringify(flags.t)}, expected a whole number from 1 on.`);
   }
-  const options = { hyper: flags.hyper, dtype: flags.dtype, t };
+  const options = { hyper: flags.hyper, dtype: flags.dtype, t, vector: flags.vector };
   if (rule === undefined) return printList(flags.json);
   const explained = explain(rule, options);
   print(flags.json ? JSON.stringify(explained) : explanationText(explained, options));
@@ -29,8 +30,8 @@ function printList(json: boolean): void {
   const rules = ruleList();
   if (json) return print(JSON.stringify(rules.map(({ ir: _, wasm: __, ...rest }) => rest)));
   for (const { name, bytes, state, hyper } of rules) {
-    print(`${name.padEnd(8)} ${bytes} bytes per parameter; state: ${state.join(", ") || "none"}`);
-    print(`         ${showOptions(hyper)}`);
+    print(`${name.padEnd(9)} ${bytes} bytes per parameter; state: ${state.join(", ") || "none"}`);
+    print(`          ${showOptions(hyper)}`);
   }
   print("\nMore with: downhill explain <name>, e.g. downhill explain adam --amsgrad");
 }

@@ -22,6 +22,8 @@ export interface ExplainOptions {
   readonly dtype: DType;
   /** Which step of a parameter is shown, from 1; the first may differ from the others. */
   readonly t: number;
+  /** For a parameter without rows and columns; by default for one that has them. */
+  readonly vector?: boolean;
 }
 
 /** What is known of a rule with certain hyperparameters. */
@@ -33,8 +35,10 @@ export interface Explanation {
   readonly state: readonly string[];
   readonly reads: readonly string[];
   readonly writes: readonly string[];
-  /** Bytes per parameter and step. */
+  /** Bytes per parameter and step; what rows and columns have counts for nothing. */
   readonly bytes: number;
+  /** How often kernels run over the parameters. */
+  readonly passes: number;
   readonly ir: string;
   /** Values of the uniforms in this step. */
   readonly uniforms: readonly number[];
@@ -46,12 +50,14 @@ export function explain(name: string, options: ExplainOptions): Explanation {
   const rule = findRule(name);
   checkHyper(rule, options.hyper);
   const hyper = checkOptions(rule, options.hyper as OptimizerOptions<HyperDefaults>).defaults;
-  const { plan, uniforms } = tracePlan(rule, hyper, options.t);
+  const { plan, uniforms } = tracePlan(rule, hyper, options);
   const { program } = plan;
   const slotNames = ["p", "g", ...rule.stateNames];
   const named = (mask: number) => slotNames.filter((_, slot) => (mask >> slot) & 1);
   const loads = loadMask(plan);
-  const passes = named(loads).length + named(plan.storeMask).length;
+  const accesses = plan.inLines
+    ? plan.accesses
+    : named(loads).length + named(plan.storeMask).length;
   return {
     name: rule.name,
     formula: rule.formula,
@@ -59,7 +65,8 @@ export function explain(name: string, options: ExplainOptions): Explanation {
     state: named(plan.usedMask & ~3),
     reads: named(loads),
     writes: named(plan.storeMask),
-    bytes: passes * (options.dtype === "float32" ? 4 : 8),
+    bytes: accesses * (options.dtype === "float32" ? 4 : 8),
+    passes: plan.inLines ? plan.stages.filter(({ domain }) => domain === "tensor").length : 1,
     ir: printProgram(program),
     uniforms,
     wasm: plan.stages.map(({ kernel }) => wasmText(lower(kernel, options.dtype, true), true)),
@@ -69,13 +76,13 @@ export function explain(name: string, options: ExplainOptions): Explanation {
 function tracePlan(
   rule: Rule,
   hyper: Hyper<HyperDefaults>,
-  t: number,
+  { t, dtype, vector = false }: ExplainOptions,
 ): { plan: Plan; uniforms: number[] } {
-  const trace = new Trace(rule.name, rule.slots);
+  const trace = new Trace(rule.name, rule.slots, rule.slotRanks);
   // What a rule remembers in numbers comes from the steps before.
   let numbers = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
   for (let step = rule.numberLetters.length > 0 ? 1 : t; step <= t; step++) {
-    trace.begin(step === 1 ? -1 : 0, rule.matrices ? [1024, 1024] : null);
+    trace.begin(step === 1 ? -1 : 0, rule.matrices ? [1024, 1024] : null, !vector, dtype);
     const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
     const outputs: Record<string, unknown> = rule.step(tensors as unknown as RuleTensors<string>, {
       ...hyper,
@@ -98,14 +105,15 @@ function loadMask({ program }: Plan): number {
 
 /** The explanation as text. */
 export function explanationText(explained: Explanation, { dtype, t }: ExplainOptions): string {
-  const { name, formula, hyper, state, reads, writes, bytes, ir, uniforms, wasm } = explained;
+  const { name, formula, hyper, state, reads, writes, bytes, passes, ir, uniforms, wasm } =
+    explained;
   const section = (title: string, body: string) => `${title}\n${body.replaceAll(/^(?=.)/gm, "  ")}`;
   return [
     section(`${name}: the formula`, formula),
     section("Hyperparameters", showOptions(hyper)),
     section("State", state.length > 0 ? state.join(", ") : "none"),
     section(
-      `Memory traffic: ${bytes} bytes per parameter and step (${dtype})`,
+      `Memory traffic: ${bytes} bytes per parameter and step (${dtype}${passes > 1 ? `, ${passes} passes` : ""})`,
       `reads ${reads.join(", ")}; writes ${writes.join(", ")}`,
     ),
     section(`Intermediate representation (step ${t})`, ir),

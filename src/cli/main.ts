@@ -116,6 +116,7 @@ function addExplain(program: Command): void {
         .default("float32"),
     )
     .addOption(new Option("--t <step>", "which step of a parameter to show").default("2"))
+    .addOption(new Option("--vector", "for a parameter without rows and columns"))
     .addOption(new Option("--json", "print as one line of JSON"))
     .addHelpText(
       "after",
@@ -132,6 +133,7 @@ Examples:
       hyper: hyperFrom(flags),
       dtype: flags["dtype"] as "float32" | "float64",
       t: flags["t"] as string,
+      vector: flags["vector"] === true,
       json: flags["json"] === true,
     });
   });

@@ -9,7 +9,7 @@
  *     foreach.add(params, grads);
  */
 import * as words from "../ir/words.ts";
-import type { Tensor } from "../ir/trace.ts";
+import type { Tensor } from "../ir/expr.ts";
 import type { TensorList } from "./lists.ts";
 import { readTensors, run, sumOver, type Operation, type Summation } from "./run.ts";
 

@@ -42,6 +42,14 @@ export const Op = {
   maxAbs: 21,
   /** An operation on a whole matrix that the host runs between two kernels, see {@link HostOperation}. */
   host: 22,
+  /** Sum of each row, in float64 and a fixed order: of a tensor, or of what columns have. */
+  rowSum: 23,
+  /** Sum of each column, as {@link rowSum}. */
+  columnSum: 24,
+  /** Number of rows of each matrix of the tensor at hand. */
+  rows: 25,
+  /** Number of columns. */
+  columns: 26,
 } as const;
 
 export type OpCode = (typeof Op)[keyof typeof Op];
@@ -95,6 +103,10 @@ export const opTable: readonly OpInfo[] = /* @__PURE__ */ [
   info("fma", 3, "arithmetic"),
   info("maxAbs", 1, "reduce"),
   info("host", 1, "host"),
+  info("rowSum", 1, "reduce"),
+  info("columnSum", 1, "reduce"),
+  info("rows", 0, "leaf"),
+  info("columns", 0, "leaf"),
 ];
 
 export function opInfo(op: OpCode): OpInfo {

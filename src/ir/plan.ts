@@ -6,16 +6,34 @@
  * own with temporaries in between, as frameworks run eager code; it exists to be compared with. Both
  * are cut from the same program by the same function, so they agree bit for bit.
  */
+import { cutLines } from "./cut-lines.ts";
+import { cutUnfused } from "./cut-unfused.ts";
 import { Op, opInfo, type HostOperation } from "./op.ts";
 import type { Node, Program } from "./program.ts";
 import { printProgram } from "./print.ts";
+import { isHost, type Domain, type Rank } from "./rank.ts";
 
 /** What a backend compiles: a program over its own slots and uniforms. */
 export interface KernelIr extends Pick<Program, "slots" | "nodes" | "outputs"> {
   /** Number of uniforms; a kernel's uniform nodes count from 0. */
   readonly uniformCount: number;
-  /** Ids of the reduction nodes whose partial sums the kernel delivers. */
+  /** Ids of the reduction nodes to one number whose partial sums the kernel delivers. */
   readonly reductions: readonly number[];
+  /** For kernels that run along the lines of a matrix. */
+  readonly lines?: LinesIr;
+}
+
+/**
+ * How a kernel runs along lines: where each slot has its numbers, and what else it sums up.
+ *
+ * The lines of a tensor are its rows. Those of what rows (or columns) have are one per matrix, as long as
+ * it has rows (or columns); the numbers of matrices are one line.
+ */
+export interface LinesIr {
+  /** Per slot: a number for each element; per line; per column, the same in each line; per matrix. */
+  readonly along: readonly ("element" | "line" | "column" | "matrix")[];
+  /** Sums along each line, or over all lines of a matrix: the reduction's id and the slot it goes to. */
+  readonly sums: readonly { readonly id: number; readonly slot: number }[];
 }
 
 /** One kernel and where its inputs come from. */
@@ -29,6 +47,8 @@ export interface Stage {
   readonly reductions: readonly number[];
   /** Ids of the scalar values that the host can compute before this kernel. */
   readonly scalars: readonly number[];
+  /** What the kernel runs over. */
+  readonly domain: Domain;
   /** What the host runs after this kernel, in place. */
   readonly hostCalls: readonly HostCall[];
 }
@@ -46,6 +66,10 @@ export interface Plan {
   readonly stages: readonly Stage[];
   /** Number of temporaries as large as the tensors. */
   readonly temporaries: number;
+  /** How many numbers each temporary has, also those of rows, columns and matrices. */
+  readonly temporaryRanks: readonly Domain[];
+  /** Whether its kernels run along lines, over one parameter at a time. */
+  readonly inLines: boolean;
   /** Whether tensors must be run one by one, because a value belongs to one tensor. */
   readonly perTensor: boolean;
   /** Slots that are stored, as a bit mask over the program's slots. */
@@ -58,18 +82,26 @@ export interface Plan {
 
 /** The key under which a kernel is cached: equal keys are equal kernels. */
 export function kernelKey(kernel: KernelIr): string {
-  return `${printProgram(kernel)}\nreduce ${kernel.reductions.join(" ")}`;
+  const { reductions, lines } = kernel;
+  return `${printProgram(kernel)}\nreduce ${reductions.join(" ")}\n${JSON.stringify(lines)}`;
 }
 
 /** How often a kernel reads or writes memory for each element: once for each slot and direction. */
-export function accessesOf(kernel: Pick<KernelIr, "nodes" | "outputs">): number {
-  const loads = new Set(kernel.nodes.flatMap(({ op, index }) => (op === Op.load ? [index] : [])));
+export function accessesOf(kernel: Pick<KernelIr, "nodes" | "outputs" | "lines">): number {
+  const isElement = (slot: number) => (kernel.lines?.along[slot] ?? "element") === "element";
+  const loads = new Set(
+    kernel.nodes.flatMap(({ op, index }) => (op === Op.load && isElement(index) ? [index] : [])),
+  );
   return loads.size + kernel.outputs.filter((id) => id >= 0).length;
 }
 
 export function planOf(program: Program, fuse: boolean): Plan {
-  const cutter = new Cutter(program);
-  const temporaries = fuse ? cutFused(cutter) : cutUnfused(cutter);
+  const inLines = program.nodes.some(({ rank }) => !isHost(rank) && rank !== "tensor");
+  const cutter = new Cutter(program, inLines);
+  if (!fuse) cutUnfused(cutter);
+  else if (inLines) cutLines(cutter);
+  else cutFused(cutter);
+  const { stages, temporaryRanks } = cutter;
   let storeMask = 0;
   let usedMask = 0;
   program.outputs.forEach((id, slot) => {
@@ -78,30 +110,39 @@ export function planOf(program: Program, fuse: boolean): Plan {
   for (const node of program.nodes) if (node.op === Op.load) usedMask |= 1 << node.index;
   return {
     program,
-    stages: cutter.stages,
-    temporaries,
-    perTensor: program.nodes.some(({ op, rank }) => rank === "scalar" || op === Op.host),
+    stages,
+    temporaries: temporaryRanks.filter((rank) => rank === "tensor").length,
+    temporaryRanks,
+    inLines,
+    perTensor: inLines || program.nodes.some(({ op, rank }) => rank === "scalar" || op === Op.host),
     storeMask,
     usedMask: usedMask | storeMask,
-    accesses: cutter.stages.reduce((sum, { kernel }) => sum + accessesOf(kernel), 0),
+    accesses: stages.reduce(
+      (sum, { kernel, domain }) => sum + (domain === "tensor" ? accessesOf(kernel) : 0),
+      0,
+    ),
   };
 }
 
 /** A kernel's result: which value goes where (a slot, or ~k for temporary k). */
-interface Store {
+export interface Store {
   readonly target: number;
   readonly id: number;
 }
 
 /** Cuts kernels out of a program and keeps the order in which scalars become known. */
-class Cutter {
+export class Cutter {
   readonly program: Program;
   readonly stages: Stage[] = [];
+  readonly temporaryRanks: Domain[] = [];
+  private readonly inLines: boolean;
+  private readonly free: number[] = [];
   private readonly scalarsDone = new Set<number>();
   private readonly reduced = new Set<number>();
 
-  constructor(program: Program) {
+  constructor(program: Program, inLines: boolean) {
     this.program = program;
+    this.inLines = inLines;
   }
 
   node(id: number): Node {
@@ -109,16 +150,36 @@ class Cutter {
   }
 
   /** Adds a kernel that brings a host operation's operand into a temporary, and the call. */
-  cutHost(id: number, temporary: number, held: ReadonlyMap<number, number>): void {
+  cutHost(id: number, target: number, held: ReadonlyMap<number, number>): void {
     const { operation, args } = this.node(id);
     const [operand, ...numbers] = args;
     const uniforms = numbers.map((number) => this.node(number).index);
-    const call = { operation: operation!, temporary, uniforms };
-    this.cut([{ target: ~temporary, id: operand! }], [], held, [call]);
+    const call = { operation: operation!, temporary: ~target, uniforms };
+    this.cut("tensor", [{ target, id: operand! }], [], held, [call]);
+  }
+
+  /** What a kernel that computes a value runs over: of a reduction what it reads. */
+  domainOf(id: number): Domain {
+    const { op, args, rank } = this.node(id);
+    const from = opInfo(op).class === "reduce" ? this.node(args[0]!).rank : rank;
+    return isHost(from) ? "tensor" : from;
+  }
+
+  /** ~k for a temporary k that is free. */
+  temporary(rank: Domain): number {
+    const again = this.free.findIndex((k) => this.temporaryRanks[k] === rank);
+    if (again < 0) return ~(this.temporaryRanks.push(rank) - 1);
+    return ~this.free.splice(again, 1)[0]!;
+  }
+
+  /** Gives a temporary back. */
+  release(target: number): void {
+    this.free.unshift(~target);
   }
 
   /** Adds a kernel; values in `held` are read from where they are, all others are computed in it. */
   cut(
+    domain: Domain,
     stores: readonly Store[],
     reductions: readonly number[],
     held: ReadonlyMap<number, number>,
@@ -139,8 +200,8 @@ class Cutter {
       const node = this.node(id);
       const where = held.get(id);
       let at: number;
-      if (where !== undefined) at = add(load(indexIn(pointers, where)));
-      else if (node.op === Op.load) at = add(load(indexIn(pointers, node.index)));
+      if (where !== undefined) at = add(load(indexIn(pointers, where), node.rank));
+      else if (node.op === Op.load) at = add(load(indexIn(pointers, node.index), node.rank));
       else if (node.op === Op.uniform) at = add(uniform(indexIn(uniforms, node.index)));
       else if (node.rank === "scalar" && !reductions.includes(id)) {
         at = add(uniform(indexIn(uniforms, ~id)));
@@ -154,19 +215,33 @@ class Cutter {
     const placed = stores.map(({ target, id }) => ({ target, at: place(id) }));
     const reducers = reductions.map(place);
     for (const { target } of placed) indexIn(pointers, target);
-    const outputs = pointers.map((target) => placed.find((s) => s.target === target)?.at ?? -1);
+    const isSum = (at: number) => opInfo(nodes[at]!.op).class === "reduce";
+    const outputs = pointers.map(
+      (target) => placed.find((s) => s.target === target && !isSum(s.at))?.at ?? -1,
+    );
     const slots = pointers.map((target) =>
       target < 0 ? `t.${~target}` : this.program.slots[target]!,
     );
+    const kernel = { slots, nodes, outputs, uniformCount: uniforms.length, reductions: reducers };
+    const sums = placed
+      .filter(({ at }) => isSum(at))
+      .map(({ target, at }) => ({ id: at, slot: pointers.indexOf(target) }));
+    const along = pointers.map((target) => alongLines(domain, this.rankAt(target)));
     this.stages.push({
-      kernel: { slots, nodes, outputs, uniformCount: uniforms.length, reductions: reducers },
+      kernel: this.inLines ? { ...kernel, lines: { along, sums } } : kernel,
       pointers,
       uniforms,
       reductions,
       scalars: this.scalarsReady(),
+      domain,
       hostCalls,
     });
     for (const id of reductions) this.reduced.add(id);
+  }
+
+  /** How many numbers a slot or a temporary has. */
+  private rankAt(target: number): Domain {
+    return target < 0 ? this.temporaryRanks[~target]! : this.program.slotRanks[target]!;
   }
 
   /** Scalars that the host can compute now and has not yet. */
@@ -184,7 +259,14 @@ class Cutter {
   }
 }
 
-const load = (index: number): Node => leafNode(Op.load, index, "tensor");
+/** Where the numbers of a rank lie for a kernel over another, see {@link LinesIr}. */
+function alongLines(domain: Domain, rank: Domain): LinesIr["along"][number] {
+  if (rank === domain) return "element";
+  if (domain !== "tensor") return "line";
+  return rank === "row" ? "line" : (rank as "column" | "matrix");
+}
+
+const load = (index: number, rank: Rank): Node => leafNode(Op.load, index, rank);
 const uniform = (index: number): Node => leafNode(Op.uniform, index, "number");
 const leafNode = (op: Node["op"], index: number, rank: Node["rank"]): Node => ({
   op,
@@ -194,15 +276,12 @@ const leafNode = (op: Node["op"], index: number, rank: Node["rank"]): Node => ({
   isMask: false,
 });
 
-function storesOf(program: Program): Store[] {
+export function storesOf(program: Program): Store[] {
   return program.outputs.flatMap((id, slot) => (id >= 0 ? [{ target: slot, id }] : []));
 }
 
-/**
- * One kernel per wave of reductions, one for each operation of the host, and one that stores. Returns
- * the number of temporaries.
- */
-function cutFused(cutter: Cutter): number {
+/** One kernel per wave of reductions, one for each operation of the host, and one that stores. */
+function cutFused(cutter: Cutter): void {
   const { nodes } = cutter.program;
   const waves: number[] = [];
   const splits: { readonly reductions: number[]; readonly hosts: number[] }[] = [];
@@ -218,97 +297,14 @@ function cutFused(cutter: Cutter): number {
   });
   const held = new Map<number, number>();
   for (const { reductions, hosts } of splits) {
-    if (reductions.length > 0) cutter.cut([], reductions, held);
+    if (reductions.length > 0) cutter.cut("tensor", [], reductions, held);
     const before = new Map(held);
     for (const id of hosts) {
-      cutter.cutHost(id, held.size, before);
-      held.set(id, ~held.size);
+      const target = cutter.temporary("tensor");
+      cutter.cutHost(id, target, before);
+      held.set(id, target);
     }
   }
   const stores = storesOf(cutter.program);
-  if (stores.length > 0) cutter.cut(stores, [], held);
-  return held.size;
-}
-
-/**
- * One kernel per operation on tensors. A result goes straight into its slot where the slot's old
- * value is done with, else into a temporary, from where the last kernels copy it. Returns the number
- * of temporaries.
- */
-function cutUnfused(cutter: Cutter): number {
-  const { program } = cutter;
-  const steps = program.nodes.flatMap((_, id) => (isStep(program, id) ? [id] : []));
-  const reads = steps.map((id) => readsOf(program, id));
-  const stores = storesOf(program);
-  const free: number[] = [];
-  const held = new Map<number, number>();
-  // What is no step of its own is stored last: numbers.
-  const late = stores.filter(({ id }) => program.nodes[id]!.rank === "number");
-  let temporaries = 0;
-  steps.forEach((id, position) => {
-    const readLater = (wanted: (read: Reads) => boolean) => reads.slice(position + 1).some(wanted);
-    const before = new Map(held);
-    for (const value of reads[position]!.values) {
-      const place = held.get(value);
-      const kept = late.some((store) => store.id === value);
-      if (
-        place !== undefined &&
-        place < 0 &&
-        !kept &&
-        !readLater((read) => read.values.has(value))
-      ) {
-        free.push(~place);
-        held.delete(value);
-      }
-    }
-    if (opInfo(program.nodes[id]!.op).class === "reduce") return cutter.cut([], [id], before);
-    const wanted = stores.filter((store) => store.id === id);
-    if (program.nodes[id]!.op === Op.host) {
-      const temporary = free.pop() ?? temporaries++;
-      held.set(id, ~temporary);
-      late.push(...wanted);
-      return cutter.cutHost(id, temporary, before);
-    }
-    const direct = wanted.find(({ target }) => !readLater((read) => read.slots.has(target)));
-    const target = direct?.target ?? ~(free.pop() ?? temporaries++);
-    held.set(id, target);
-    late.push(...wanted.filter((store) => store !== direct));
-    return cutter.cut([{ target, id }], [], before);
-  });
-  for (const store of late) cutter.cut([store], [], held);
-  return temporaries;
-}
-
-/**
- * Whether a value is a kernel of its own. Comparisons join the `where` that they decide, a flush
- * joins the operation before it, and a load counts where another slot takes it over.
- */
-function isStep(program: Program, id: number): boolean {
-  const { op, rank } = program.nodes[id]!;
-  const cls = opInfo(op).class;
-  if (cls === "reduce" || cls === "host") return true;
-  if (op === Op.load) return program.outputs.includes(id);
-  if (cls === "leaf" || cls === "compare" || rank !== "tensor") return false;
-  return !program.nodes.some((other) => other.op === Op.flush && other.args[0] === id);
-}
-
-interface Reads {
-  /** Ids of other steps. */
-  readonly values: Set<number>;
-  readonly slots: Set<number>;
-}
-
-/** What the kernel of one step reads from memory. */
-function readsOf(program: Program, step: number): Reads {
-  const reads: Reads = { values: new Set(), slots: new Set() };
-  const visit = (id: number): void => {
-    const node = program.nodes[id]!;
-    if (node.rank !== "tensor") return;
-    if (id !== step && isStep(program, id)) reads.values.add(id);
-    else if (node.op === Op.load) reads.slots.add(node.index);
-    else node.args.forEach(visit);
-  };
-  program.nodes[step]!.args.forEach(visit);
-  if (program.nodes[step]!.op === Op.load) reads.slots.add(program.nodes[step]!.index);
-  return reads;
+  if (stores.length > 0) cutter.cut("tensor", stores, [], held);
 }

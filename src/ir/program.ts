@@ -7,11 +7,9 @@
  */
 import { Prose, RuleError } from "../errors.ts";
 import { Op, opInfo, type HostOperation, type OpCode } from "./op.ts";
+import { join, type Rank, type SlotRank } from "./rank.ts";
 import { MAX_NUMBERS, TAPE_STRIDE, type Trace } from "./trace.ts";
 import { verify } from "./verify.ts";
-
-/** How many numbers a value has: one known to the host, one per tensor, one per element. */
-export type Rank = "number" | "scalar" | "tensor";
 
 /** One value of a program. */
 export interface Node {
@@ -32,6 +30,7 @@ export interface Program {
   /** Who it belongs to, for messages. */
   readonly subject: string;
   readonly slots: readonly string[];
+  readonly slotRanks: readonly SlotRank[];
   readonly nodes: readonly Node[];
   /** Per slot the id of its new value; for an untouched slot that of its load, or -1. */
   readonly outputs: readonly number[];
@@ -63,20 +62,20 @@ export function programOf(trace: Trace, options: PassOptions): Program {
 }
 
 function decode(trace: Trace): Program {
-  const { slots, tape } = trace;
-  const nodes: Node[] = slots.map((_, index) => leaf(Op.load, index, "tensor"));
+  const { slots, slotRanks, tape } = trace;
+  const nodes: Node[] = slotRanks.map((rank, index) => leaf(Op.load, index, rank));
   const end = trace.operationsEnd;
   for (let at = 0; at < end; at += TAPE_STRIDE) {
     const op = tape[at] as OpCode;
     const operands = [tape[at + 1]!, tape[at + 2]!, tape[at + 3]!];
     if (op === Op.uniform) nodes.push(leaf(op, operands[0]!, "number"));
-    else if (op === Op.size) nodes.push(leaf(op, 0, "scalar"));
+    else if (opInfo(op).class === "leaf") nodes.push(leaf(op, 0, "scalar"));
     else if (op === Op.host) nodes.push(hostNode(trace, operands, nodes));
     else nodes.push(nodeOf(op, operands.slice(0, opInfo(op).arity), nodes));
   }
   const outputs = slots.map((_, slot) => tape[end + slot]!);
   const results = [...tape.subarray(end + slots.length, trace.length)];
-  return { subject: trace.subject, slots, nodes, outputs, results };
+  return { subject: trace.subject, slots, slotRanks, nodes, outputs, results };
 }
 
 /** Its operands are a tensor and the numbers that were recorded with it. */
@@ -91,13 +90,18 @@ function leaf(op: OpCode, index: number, rank: Rank): Node {
   return { op, args: [], index, rank, isMask: false };
 }
 
-const rankOrder: readonly Rank[] = ["number", "scalar", "tensor"];
-
 function nodeOf(op: OpCode, args: readonly number[], nodes: readonly Node[]): Node {
   const cls = opInfo(op).class;
-  const widest = Math.max(...args.map((id) => rankOrder.indexOf(nodes[id]!.rank)));
-  const rank = cls === "reduce" ? "scalar" : rankOrder[widest]!;
+  const joined = join(args.map((id) => nodes[id]!.rank));
+  const rank = cls === "reduce" ? reducedRank(op, joined) : joined;
   return { op, args, index: 0, rank, isMask: cls === "compare" };
+}
+
+/** What is left of a value: of a tensor its rows, columns or one number; of those its matrices. */
+function reducedRank(op: OpCode, rank: Rank): Rank {
+  if (op !== Op.rowSum && op !== Op.columnSum) return "scalar";
+  if (rank !== "tensor") return "matrix";
+  return op === Op.rowSum ? "row" : "column";
 }
 
 /**

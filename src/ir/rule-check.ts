@@ -20,6 +20,8 @@ const specKeys = [
   "hyper",
   "domain",
   "state",
+  "rows",
+  "columns",
   "numbers",
   "counted",
   "sparse",

@@ -7,7 +7,8 @@
 import { validatorOf } from "./hyper.ts";
 import { FLUSH_PERIOD } from "./op.ts";
 import { checkNames, checkSpec } from "./rule-check.ts";
-import type { Tensor } from "./trace.ts";
+import type { PerColumn, PerRow, Tensor } from "./expr.ts";
+import type { SlotRank } from "./rank.ts";
 
 /**
  * Defaults of hyperparameters: numbers, switches, pairs such as Adam's betas, triples, and names of
@@ -43,12 +44,29 @@ export type Interval = `${"[" | "("}${number | "-inf"}, ${number | "inf"}${"]" |
 export type Choices = readonly (string | null)[];
 
 /** What a rule's `step` gets: the parameter, its gradient and its state. */
-export type RuleTensors<S extends string> = Record<"p" | "g" | S, Tensor>;
+export type RuleTensors<
+  S extends string,
+  R extends string = never,
+  C extends string = never,
+> = Record<"p" | "g" | S, Tensor> & Record<R, PerRow> & Record<C, PerColumn>;
 /** What it gives back: the new parameter and the new state, every slot and every number of it. */
-export type RuleOutputs<S extends string, N extends string = never> = Record<"p" | S, Tensor> &
-  Record<N, number>;
+export type RuleOutputs<
+  S extends string,
+  N extends string = never,
+  R extends string = never,
+  C extends string = never,
+> = Record<"p" | S, Tensor> & Record<N, number> & Record<R, PerRow> & Record<C, PerColumn>;
 
-export interface RuleSpec<H extends HyperDefaults, S extends string, N extends string = never> {
+/** Names of state, or a map from the rule's letters to names in state dicts. */
+type Names<S extends string> = readonly S[] | Readonly<Record<S, string>>;
+
+export interface RuleSpec<
+  H extends HyperDefaults,
+  S extends string,
+  N extends string = never,
+  R extends string = never,
+  C extends string = never,
+> {
   /** Name of the optimizer, e.g. `"Adam"`. */
   readonly name: string;
   /**
@@ -66,13 +84,20 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
     readonly [K in keyof H]?: H[K] extends string | null ? Choices : Interval;
   };
   /** Names of the state tensors, or a map from the rule's letters to names in state dicts. */
-  readonly state?: readonly S[] | Readonly<Record<S, string>>;
+  readonly state?: Names<S>;
+  /**
+   * State with one number per row of a matrix, as `state`. Parameters of fewer than two dimensions have
+   * none: ask `isMatrix(p)`, and return it as it is.
+   */
+  readonly rows?: Names<R>;
+  /** State with one number per column of a matrix, as `rows`. */
+  readonly columns?: Names<C>;
   /**
    * Names of the numbers that a rule remembers for each parameter, such as a running product, or a map
    * from the rule's letters to names in state dicts. `step` gets them with the hyperparameters, 0 where
    * t = 1, and returns them anew.
    */
-  readonly numbers?: readonly N[] | Readonly<Record<N, string>>;
+  readonly numbers?: Names<N>;
   /** Whether state dicts hold a count of steps (default true). */
   readonly counted?: boolean;
   /** Set where gradients may consist of some rows alone (by default they may not). */
@@ -91,9 +116,9 @@ export interface RuleSpec<H extends HyperDefaults, S extends string, N extends s
    * again while nothing that it looks at has changed.
    */
   readonly step: (
-    tensors: RuleTensors<S>,
+    tensors: RuleTensors<S, R, C>,
     hyper: Hyper<H> & { readonly t: number } & Readonly<Record<N, number>>,
-  ) => NoInfer<RuleOutputs<S, N>>;
+  ) => NoInfer<RuleOutputs<S, N, R, C>>;
 }
 
 /**
@@ -124,6 +149,8 @@ export interface RuleInfo {
   readonly hyperNames: readonly string[];
   /** `p`, `g`, then the state, by the rule's own letters. */
   readonly slots: readonly string[];
+  /** How many numbers each of them has. */
+  readonly slotRanks: readonly SlotRank[];
   /** Names of the state tensors in state dicts, in the order of the slots. */
   readonly stateNames: readonly string[];
   /** The numbers that it remembers, by the rule's own letters, and their names in state dicts. */
@@ -172,10 +199,18 @@ export function rule<
   const H extends HyperDefaults,
   S extends string = never,
   N extends string = never,
->(spec: RuleSpec<H, S, N>): Rule<Hyper<H>> {
+  R extends string = never,
+  C extends string = never,
+>(spec: RuleSpec<H, S, N, R, C>): Rule<Hyper<H>> {
   checkSpec(spec);
   const hyper = frozenCopy(spec.hyper);
-  const state = lettersOf(spec.state);
+  const tensors = lettersOf(spec.state);
+  const rows = lettersOf(spec.rows);
+  const columns = lettersOf(spec.columns);
+  const state: Letters = {
+    letters: [...tensors.letters, ...rows.letters, ...columns.letters],
+    names: [...tensors.names, ...rows.names, ...columns.names],
+  };
   const numbers = lettersOf(spec.numbers);
   const hyperNames = Object.keys(spec.hyper);
   checkNames(spec.name, hyperNames, state, numbers);
@@ -185,6 +220,11 @@ export function rule<
     hyper: hyper as unknown as Hyper<H>,
     hyperNames,
     slots: ["p", "g", ...state.letters],
+    slotRanks: [
+      ...["p", "g", ...tensors.letters].map(() => "tensor" as const),
+      ...rows.letters.map(() => "row" as const),
+      ...columns.letters.map(() => "column" as const),
+    ],
     stateNames: state.names,
     numberLetters: numbers.letters,
     numberNames: numbers.names,

@@ -1,5 +1,5 @@
 /**
- * The tape onto which a rule writes itself, and the stand-ins it is written with.
+ * The tape onto which a rule writes itself.
  *
  * A rule runs again in every step, because its numbers change. Its tensors are then stand-ins that
  * hold nothing but the id of a value: each operation appends four integers to the tape, each number
@@ -8,7 +8,9 @@
  * the stand-ins are reused, so a trace allocates next to nothing.
  */
 import { Prose, RuleError, show } from "../errors.ts";
+import { Expr, StateTensor, type Mask, type Operand } from "./expr.ts";
 import { Op, type HostOperation, type OpCode } from "./op.ts";
+import type { SlotRank } from "./rank.ts";
 
 /** Integers per operation on the tape: code and three operands. */
 export const TAPE_STRIDE = 4;
@@ -18,84 +20,14 @@ export const MAX_NUMBERS = 16;
 /** Rows and columns. */
 export type Shape = readonly [rows: number, columns: number];
 
-/** A traced value that may stand wherever the rule's mathematics has a number or a tensor. */
-export type Operand = Expr | number;
-
-type Joined<K, O> = K extends "tensor" ? "tensor" : O extends Expr<"tensor"> ? "tensor" : "scalar";
-
-/**
- * A traced value: a tensor (one number per element) or a scalar (one number per tensor, the result
- * of a reduction). Only the four infix operators are methods; everything that has a name in a paper
- * is a free function (`sqrt`, `lerp`, `norm`, ...). Numbers are not traced: write `1 - b1` as usual.
- */
-export class Expr<K extends "tensor" | "scalar" = "tensor" | "scalar"> {
-  declare readonly kind: K;
-  /** @internal */ readonly trace: Trace;
-  /** @internal */ readonly id: number;
-  /** @internal */ readonly parity: number;
-
-  /** @internal */
-  constructor(trace: Trace, id: number, parity: number) {
-    this.trace = trace;
-    this.id = id;
-    this.parity = parity;
-  }
-
-  /** this + other */
-  add<const O extends Operand>(other: O): Expr<Joined<K, O>> {
-    return this.trace.binary(Op.add, this, other) as Expr<Joined<K, O>>;
-  }
-  /** this - other */
-  sub<const O extends Operand>(other: O): Expr<Joined<K, O>> {
-    return this.trace.binary(Op.sub, this, other) as Expr<Joined<K, O>>;
-  }
-  /** this · other */
-  mul<const O extends Operand>(other: O): Expr<Joined<K, O>> {
-    return this.trace.binary(Op.mul, this, other) as Expr<Joined<K, O>>;
-  }
-  /** this / other */
-  div<const O extends Operand>(other: O): Expr<Joined<K, O>> {
-    return this.trace.binary(Op.div, this, other) as Expr<Joined<K, O>>;
-  }
-
-  /** A tensor has no value while its rule is traced, so JavaScript's own operators cannot work. */
-  [Symbol.toPrimitive](): never {
-    throw new RuleError("NOT_A_NUMBER", {
-      subject: `${this.trace.subject}: a tensor`,
-      got: new Prose("one of JavaScript's operators (such as * or <) on it"),
-      expected: "a method or a function of Downhill",
-      advice:
-        "Write a.mul(b) for a * b, sub(1, a) for 1 - a, where(gt(a, b), x, y) for a > b ? x : y.",
-    });
-  }
-}
-
-/** One number per element. */
-export type Tensor = Expr<"tensor">;
-/** One number per tensor: the result of a reduction. */
-export type Scalar = Expr<"scalar">;
-
-/** The result of a comparison, for `where`. */
-export class Mask<K extends "tensor" | "scalar" = "tensor" | "scalar"> {
-  /** @internal */ readonly value: Expr<K>;
-  /** @internal */
-  constructor(value: Expr<K>) {
-    this.value = value;
-  }
-}
-
-/** A tensor of a rule's state; rules see it as a {@link Tensor} and ask `isFresh`. */
-export class StateTensor extends Expr<"tensor"> {
-  /** True until the first step that writes it (for the parameter at hand); it then holds zeros. */
-  fresh = false;
-}
-
 /** One tracing after another, over the same slots and into the same memory. */
 export class Trace {
   /** Who is traced, for messages. */
   readonly subject: string;
   /** Names of the slots: `p`, `g`, then the state. */
   readonly slots: readonly string[];
+  /** How many numbers each slot has. */
+  readonly slotRanks: readonly SlotRank[];
   tape = new Int32Array(64 * TAPE_STRIDE);
   /** Integers of the tape in use. */
   length = 0;
@@ -116,10 +48,20 @@ export class Trace {
   /** Integers that the run before left on the tape, and whether this one has written the same so far. */
   private lengthBefore = 0;
   private same = false;
+  /** Whether the parameter at hand has rows and columns, and the type of its elements. */
+  private isMatrixNow = false;
+  private type: "float32" | "float64" = "float32";
+  private asked = false;
 
-  constructor(subject: string, slots: readonly string[]) {
+  /** @param slotRanks by default all are tensors. */
+  constructor(
+    subject: string,
+    slots: readonly string[],
+    slotRanks: readonly SlotRank[] = slots.map(() => "tensor"),
+  ) {
     this.subject = subject;
     this.slots = slots;
+    this.slotRanks = slotRanks;
     for (const parity of [0, 1] as const) {
       const create = (_: string, id: number) =>
         id < 2 ? new Expr(this, id, parity) : new StateTensor(this, id, parity);
@@ -132,8 +74,16 @@ export class Trace {
    *
    * @param freshMask bit i says that state slot i has never been written.
    * @param shape of the parameters at hand, for rules that may ask for it.
+   * @param isMatrix whether they have two dimensions or more.
    */
-  begin(freshMask: number, shape: Shape | null = null): void {
+  begin(
+    freshMask: number,
+    shape: Shape | null = null,
+    isMatrix = shape !== null,
+    dtype = this.type,
+  ): void {
+    this.isMatrixNow = isMatrix;
+    this.type = dtype;
     this.parity ^= 1;
     this.shape = shape;
     this.lengthBefore = this.length;
@@ -150,6 +100,33 @@ export class Trace {
   /** The stand-in of a slot in the run that {@link begin} has started. */
   slot(index: number): Expr<"tensor"> {
     return this.pools[this.parity as 0 | 1][index] as Expr<"tensor">;
+  }
+
+  /** Type of the elements of the parameter at hand. */
+  get dtype(): "float32" | "float64" {
+    return this.type;
+  }
+
+  /** Whether the parameter at hand is a matrix, or several. */
+  get isMatrix(): boolean {
+    this.asked = true;
+    return this.isMatrixNow;
+  }
+
+  /** Whether any run has asked whether its parameter is a matrix: what it does may depend on it. */
+  get asksForm(): boolean {
+    return this.asked;
+  }
+
+  /** @throws {RuleError} unless the parameter at hand has rows and columns. */
+  requireMatrix(what: string): void {
+    if (this.isMatrix) return;
+    throw new RuleError("NOT_A_MATRIX", {
+      subject: `${this.subject}: ${what}`,
+      got: new Prose("a parameter of fewer than two dimensions"),
+      expected: "one with rows and columns",
+      advice: "Ask first: if (isMatrix(p)).",
+    });
   }
 
   unary(op: OpCode, a: Operand): Expr {
@@ -211,7 +188,8 @@ export class Trace {
       }
       const value = outputs?.[this.slots[index]!];
       if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value, outputs);
-      this.push(this.operand(value));
+      // What does not change may be what the parameter does not have: rows of a vector.
+      this.push(value === this.slot(index) ? index : this.operand(value));
     }
     if (result) this.push(this.operand(result));
   }
@@ -233,6 +211,9 @@ export class Trace {
     if (typeof x === "number") return this.uniform(x);
     if (!(x instanceof Expr)) this.notAnOperand(x);
     if (x.trace !== this || x.parity !== this.parity || x.id >= this.next) this.foreign();
+    if (x.id < this.slots.length && this.slotRanks[x.id] !== "tensor" && !this.isMatrix) {
+      this.requireMatrix(`state ${show(this.slots[x.id])}`);
+    }
     return x.id;
   }
 

@@ -5,8 +5,9 @@
  * (a mask where a number belongs, a scalar where a tensor belongs), and gets its own words back.
  */
 import { Prose, RuleError } from "../errors.ts";
-import { opInfo } from "./op.ts";
+import { Op, opInfo, type OpCode } from "./op.ts";
 import type { Node, Program } from "./program.ts";
+import { describeRank, isHost, type Rank } from "./rank.ts";
 
 export function verify(program: Program): void {
   program.nodes.forEach((node, id) => verifyNode(program, node, id));
@@ -15,10 +16,11 @@ export function verify(program: Program): void {
     const node = program.nodes[id];
     if (!node)
       fail(program, `slot ${program.slots[slot]}`, `value %${id}`, "a value of the program");
-    if (node.isMask) fail(program, program.slots[slot]!, "a comparison", "a tensor");
+    const wanted = program.slotRanks[slot]!;
+    if (node.isMask) fail(program, program.slots[slot]!, "a comparison", describeRank(wanted));
     // The gradient may become a number: rules cannot write it, and a step can set it to zero.
-    if (node.rank !== "tensor" && slot !== 1)
-      fail(program, program.slots[slot]!, "one number", "a tensor");
+    if (node.rank !== wanted && slot !== 1)
+      fail(program, program.slots[slot]!, describeRank(node.rank), describeRank(wanted));
   });
   for (const id of program.results) {
     if (program.nodes[id]?.rank !== "scalar")
@@ -44,20 +46,32 @@ function verifyNode(program: Program, node: Node, id: number): void {
         wantsMask ? "a comparison" : "a number",
       );
     }
-    if ((cls === "reduce" || (cls === "host" && position === 0)) && operand.rank !== "tensor") {
-      fail(program, name, "one number", "a tensor");
+    const allowed = operandRanks(node.op, position);
+    if (allowed && !allowed.includes(operand.rank)) {
+      fail(program, name, describeRank(operand.rank), allowed.map(describeRank).join(" or "));
     }
-    if (wantsMask && node.rank === "tensor" && operand.rank !== "tensor") {
+    if (wantsMask && !isHost(node.rank) && operand.rank !== node.rank) {
+      const [is, should] = [operand.rank, node.rank].map((rank) =>
+        isHost(rank) ? "scalars" : rank === "tensor" ? "tensors" : `one number per ${rank}`,
+      );
       const advice = "Choose between scalars, and multiply: g.mul(where(gt(norm(g), 1), c, 1)).";
       fail(
         program,
         name,
-        "a comparison of scalars",
-        "one of tensors, to choose tensors by",
+        `a comparison of ${is}`,
+        `one of ${should}, to choose ${should} by`,
         advice,
       );
     }
   });
+}
+
+/** What an operand has to be where an operation does not take any. */
+function operandRanks(op: OpCode, position: number): readonly Rank[] | undefined {
+  if (op === Op.rowSum) return ["tensor", "column"];
+  if (op === Op.columnSum) return ["tensor", "row"];
+  const { class: cls } = opInfo(op);
+  return cls === "reduce" || (cls === "host" && position === 0) ? ["tensor"] : undefined;
 }
 
 function fail(

@@ -7,12 +7,19 @@
  */
 import { Prose, RuleError } from "../errors.ts";
 import { Op, type OpCode } from "./op.ts";
-import { Expr, Mask, type Operand, type Scalar, StateTensor, type Tensor } from "./trace.ts";
+import {
+  Expr,
+  type Joined,
+  type Kind,
+  Mask,
+  type Operand,
+  type Scalar,
+  StateTensor,
+  type Tensor,
+} from "./expr.ts";
 
-/** Tensor if any operand is one, else scalar. */
-type Widest<O> = Expr<Extract<O, Expr<"tensor">> extends never ? "scalar" : "tensor">;
-
-function traceOf(word: string, a: unknown, b?: unknown) {
+/** @internal The trace that a word's operands belong to. */
+export function traceOf(word: string, a: unknown, b?: unknown) {
   if (a instanceof Expr) return a.trace;
   if (b instanceof Expr) return b.trace;
   throw new RuleError("NOT_AN_OPERAND", {
@@ -28,7 +35,7 @@ function unary<O extends Expr>(word: string, op: OpCode, x: O): O {
 }
 
 function binary<A extends Operand, B extends Operand>(word: string, op: OpCode, a: A, b: B) {
-  return traceOf(word, a, b).binary(op, a, b) as Widest<A | B>;
+  return traceOf(word, a, b).binary(op, a, b) as Joined<A | B>;
 }
 
 /** a + b, with a number on either side. */
@@ -67,29 +74,29 @@ export const sq = <O extends Expr>(x: O): O => traceOf("sq", x).binary(Op.mul, x
  * 2^29 it differs from a true fused multiply-add); in float64 product and sum are rounded each.
  */
 export const fma = <A extends Expr, B extends Operand, C extends Operand>(a: A, b: B, c: C) =>
-  traceOf("fma", a).fma(a, b, c) as Widest<A | B | C>;
+  traceOf("fma", a).fma(a, b, c) as Joined<A | B | C>;
 
 /** min(max(x, low), high) */
 export const clamp = <O extends Expr>(x: O, low: number, high: number): O =>
-  min(max(x, low), high) as O;
+  min(max(x, low), high) as Expr as O;
 
 /**
  * From a to b by the share w: a + w·(b - a), or b - (b - a)·(1 - w) from w = 1/2 on, so that both
  * ends are exact. It is `torch.lerp`; `lerp(m, g, 1 - b1)` is PyTorch's form of a moving average.
  */
-export function lerp<A extends Expr, B extends Expr>(a: A, b: B, w: number): Widest<A | B> {
+export function lerp<A extends Expr, B extends Expr>(a: A, b: B, w: number): Joined<A | B> {
   const difference = b.sub(a);
-  return (w < 0.5 ? a.add(difference.mul(w)) : b.sub(difference.mul(1 - w))) as Widest<A | B>;
+  return (w < 0.5 ? a.add(difference.mul(w)) : b.sub(difference.mul(1 - w))) as Joined<A | B>;
 }
 
 /** An exponential moving average: b·average + (1 - b)·x. */
-export function ema<A extends Expr, B extends Expr>(average: A, x: B, b: number): Widest<A | B> {
-  return average.mul(b).add(x.mul(1 - b)) as Widest<A | B>;
+export function ema<A extends Expr, B extends Expr>(average: A, x: B, b: number): Joined<A | B> {
+  return average.mul(b).add(x.mul(1 - b)) as Joined<A | B>;
 }
 
 /** The same of squares, b·average + ((1 - b)·x)·x: its order keeps large x from overflowing. */
-export function emaSq<A extends Expr, B extends Expr>(average: A, x: B, b: number): Widest<A | B> {
-  return average.mul(b).add(x.mul(1 - b).mul(x)) as Widest<A | B>;
+export function emaSq<A extends Expr, B extends Expr>(average: A, x: B, b: number): Joined<A | B> {
+  return average.mul(b).add(x.mul(1 - b).mul(x)) as Joined<A | B>;
 }
 
 function compare<A extends Operand, B extends Operand>(word: string, op: OpCode, a: A, b: B) {
@@ -108,7 +115,7 @@ export const le = <A extends Operand, B extends Operand>(a: A, b: B) => compare(
 export const eq = <A extends Operand, B extends Operand>(a: A, b: B) => compare("eq", Op.eq, a, b);
 
 /** a where the condition holds, b elsewhere. */
-export function where<K extends "tensor" | "scalar", A extends Operand, B extends Operand>(
+export function where<K extends Kind, A extends Operand, B extends Operand>(
   condition: Mask<K>,
   a: A,
   b: B,
@@ -121,7 +128,7 @@ export function where<K extends "tensor" | "scalar", A extends Operand, B extend
       advice: "A condition over plain numbers is an ordinary if.",
     });
   }
-  return condition.value.trace.select(condition, a, b) as Widest<A | B | Expr<K>>;
+  return condition.value.trace.select(condition, a, b) as Joined<A | B | Expr<K>>;
 }
 
 /** Sum of all elements of the tensor, in float64 and a fixed order. */
@@ -138,6 +145,9 @@ export const mean = (x: Tensor): Scalar => sum(x).div(sizeOf(x));
 /** Number of elements of the tensor at hand. */
 export const sizeOf = (x: Tensor): Scalar => traceOf("sizeOf", x).leaf(Op.size) as Scalar;
 
+/** The distance from 1 to the next larger number in the type of the tensor at hand. */
+export const machineEpsilon = (x: Expr): number =>
+  traceOf("machineEpsilon", x).dtype === "float32" ? 2 ** -23 : 2 ** -52;
 /** Number of rows of the parameter at hand; for rules with `matrices: true`. */
 export const rowsOf = (x: Tensor): number => traceOf("rowsOf", x).matrix("rowsOf")[0];
 /** Number of columns of the parameter at hand; for rules with `matrices: true`. */
@@ -147,7 +157,7 @@ export const columnsOf = (x: Tensor): number => traceOf("columnsOf", x).matrix("
  * Whether a state tensor has never been written for the parameter at hand; it then holds zeros. For
  * rules whose first step differs, such as momentum buffers that begin as a copy of the gradient.
  */
-export const isFresh = (state: Tensor): boolean => state instanceof StateTensor && state.fresh;
+export const isFresh = (state: Expr): boolean => state instanceof StateTensor && state.fresh;
 
 /**
  * base^exponent for a whole exponent ≥ 0, by repeated squaring. Unlike `**` its bits do not depend on

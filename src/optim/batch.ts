@@ -14,6 +14,9 @@ export class Batch extends Ranges {
   written = 0;
   /** Whether their gradients consist of rows. */
   sparse = false;
+  /** Whether they have rows and columns, and whether that matters to the rule. */
+  isMatrix = false;
+  private byForm = false;
   /** What the rule remembers besides tensors, and what it will remember once the step is taken. */
   numbers: number[] = [];
   /** Rows and columns of each parameter, for rules that look at them. */
@@ -44,13 +47,18 @@ export class Batch extends Ranges {
     this.takesAll = takesAll;
   }
 
-  /** @param byShape whether only parameters of one shape, a matrix's, may go together. */
-  restart(entry: Entry, byShape: boolean): void {
+  /**
+   * @param byShape whether only parameters of one shape, a matrix's, may go together.
+   * @param byForm whether the rule does something else for matrices.
+   */
+  restart(entry: Entry, byShape: boolean, byForm: boolean): void {
     this.arena = entry.arena;
     this.group = entry.group;
     this.steps = entry.steps;
     this.written = entry.written;
     this.sparse = this.isSparse(entry);
+    this.isMatrix = entry.matrix !== null;
+    this.byForm = byForm;
     this.numbers = [...entry.numbers];
     this.shape = byShape ? (entry.parameter.shape as Shape) : null;
     this.taken = 0;
@@ -67,6 +75,7 @@ export class Batch extends Ranges {
       entry.steps === this.steps &&
       entry.written === this.written &&
       this.isSparse(entry) === this.sparse &&
+      (!this.byForm || this.isMatrix === (entry.matrix !== null)) &&
       this.remembers(entry) &&
       this.hasShape(entry)
     );

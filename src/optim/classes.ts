@@ -6,6 +6,7 @@ import { muon } from "../rules/muon.ts";
 import { nadam } from "../rules/nadam.ts";
 import { asgd } from "../rules/asgd.ts";
 import { adamax } from "../rules/adamax.ts";
+import { adafactor } from "../rules/adafactor.ts";
 import { adagrad } from "../rules/adagrad.ts";
 import { adadelta } from "../rules/adadelta.ts";
 import { rmsprop } from "../rules/rmsprop.ts";
@@ -174,3 +175,18 @@ export class Rprop extends /* @__PURE__ */ optimizerClass(rprop) {}
  * https://arxiv.org/abs/1412.6980.
  */
 export class SparseAdam extends /* @__PURE__ */ optimizerClass(sparseAdam) {}
+
+/**
+ * Adam's second moment of a matrix from its rows and columns alone, and steps relative to the parameter.
+ *
+ *     R ← R + t^β·(row means of g² - R),   C ← C + t^β·(column means of g² - C),   V = R·C / mean(R)
+ *     U = g / √max(V, ε₁²),   p ← p - max(ε₂, RMS(p))·min(lr, 1/√t) · U / max(1, RMS(U)/d)
+ *
+ * Options and defaults: `lr` 1e-2 (the most that a relative step may be), `beta2Decay` β -0.8, `eps`
+ * [ε₁ `null`: the machine epsilon of the parameter's type, ε₂ 1e-3], `d` 1, `weightDecay` 0 (decoupled),
+ * `maximize` false. State: `step`, and `row_var` and `col_var`, one number per row and per column, or
+ * `variance` for fewer than two dimensions; of more, the first count matrices. 24 bytes per float32
+ * parameter and step. As `torch.optim.Adafactor`; Shazeer and Stern (2018),
+ * https://arxiv.org/abs/1804.04235.
+ */
+export class Adafactor extends /* @__PURE__ */ optimizerClass(adafactor) {}

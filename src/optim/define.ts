@@ -38,6 +38,8 @@ export function defineOptimizer<
   const H extends HyperDefaults,
   S extends string = never,
   N extends string = never,
->(spec: RuleSpec<H, S, N>): OptimizerClass<Hyper<H>> {
+  R extends string = never,
+  C extends string = never,
+>(spec: RuleSpec<H, S, N, R, C>): OptimizerClass<Hyper<H>> {
   return optimizerClass(rule(spec));
 }

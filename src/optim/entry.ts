@@ -1,7 +1,10 @@
 /** What an optimizer remembers of each parameter and of each arena. */
 import type { BoundPlan } from "../backend/bound-plan.ts";
+import { matrixPlace, type MatrixPlace } from "../backend/grid.ts";
+import type { LinePlan } from "../backend/line-plan.ts";
 import { ParameterError, Prose } from "../errors.ts";
 import type { Plan } from "../ir/plan.ts";
+import type { Domain, SlotRank } from "../ir/rank.ts";
 import { ALIGNMENT, type Arena, type Region } from "../memory/arena.ts";
 import { bytesOf, type TypedArray } from "../memory/dtype.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
@@ -18,6 +21,8 @@ export interface Member {
 export interface Entry extends Member {
   readonly home: Home;
   readonly arena: ArenaState;
+  /** Its rows and columns; `null` for fewer than two dimensions. */
+  readonly matrix: MatrixPlace | null;
   /** Which batch it was in last time: most often it is in that one again. */
   batch: number;
   /** What kind of gradient it had when the batches were last put together. */
@@ -42,34 +47,37 @@ export class ArenaState {
   readonly entries: Entry[] = [];
   /** Per slot the byte offset at which the arena's first element would lie; it may be negative. */
   readonly regions: number[];
-  readonly bound = new Map<Plan, BoundPlan>();
+  readonly bound = new Map<Plan, BoundPlan | LinePlan>();
+  private readonly slotRanks: readonly SlotRank[];
   private readonly present: boolean[];
   private readonly held: Region[] = [];
-  private spare: { readonly elements: number; readonly regions: number[] } = {
-    elements: 0,
-    regions: [],
+  private readonly spare = new Map<string, { elements: number; regions: number[] }>();
+  /** Which elements regions reach to. Rows and columns have regions of their own, without gaps. */
+  private readonly extents: Readonly<Record<SlotRank, { first: number; end: number }>> = {
+    tensor: { first: Infinity, end: 0 },
+    row: { first: 0, end: 0 },
+    column: { first: 0, end: 0 },
   };
   private shared: Region = { at: 0, bytes: 0 };
-  private first = Infinity;
-  private end = 0;
 
-  constructor(optimizer: object, arena: Arena, home: Home, slots: number) {
+  constructor(optimizer: object, arena: Arena, home: Home, slotRanks: readonly SlotRank[]) {
     this.arena = arena;
     arena.holdFor(optimizer, this.held);
-    this.regions = Array.from({ length: slots }, () => 0);
-    this.present = Array.from({ length: slots }, (_, slot) => slot < 2);
+    this.slotRanks = slotRanks;
+    this.regions = slotRanks.map(() => 0);
+    this.present = slotRanks.map((_, slot) => slot < 2);
     this.regions[0] = home.dataRegion;
     this.regions[1] = home.gradRegion;
   }
 
   /** The first element that regions reach to. */
   get start(): number {
-    return this.first;
+    return this.extents.tensor.first;
   }
 
   /** Number of elements in each region. */
   get span(): number {
-    return this.end - this.first;
+    return this.extents.tensor.end - this.extents.tensor.first;
   }
 
   /** Whether there is memory for a slot. */
@@ -81,42 +89,63 @@ export class ArenaState {
   require(slot: number): void {
     if (this.present[slot]) return;
     const bytes = bytesOf(this.arena.dtype);
-    this.regions[slot] = this.allocate(this.span * bytes) - this.first * bytes;
+    const { first, end } = this.extents[this.slotRanks[slot]!];
+    this.regions[slot] = this.allocate((end - first) * bytes) - first * bytes;
     this.present[slot] = true;
   }
 
   /**
    * Lets the regions reach to one more parameter; state that is there moves along.
    *
+   * @returns where its rows and columns are; `null` for fewer than two dimensions.
    * @throws {BackendError} `OUT_OF_MEMORY`; what is there stays valid.
    */
-  cover({ offset }: Home, size: number): void {
+  cover({ home, size, shape }: Parameter): MatrixPlace | null {
+    const { row, column } = this.extents;
+    const { offset } = home!;
+    const place = matrixPlace(shape, { tensor: offset, row: row.end, column: column.end });
+    this.extend("tensor", offset, offset + size);
+    if (place) {
+      this.extend("row", 0, row.end + place.sizes.row);
+      this.extend("column", 0, column.end + place.sizes.column);
+    }
+    return place;
+  }
+
+  private extend(rank: SlotRank, from: number, to: number): void {
     const bytes = bytesOf(this.arena.dtype);
-    const tensor = ALIGNMENT / bytes;
-    const first = Math.min(this.first, offset);
-    const end = Math.max(this.end, offset + Math.ceil(size / tensor) * tensor);
-    if (first === this.first && end === this.end) return;
+    const line = ALIGNMENT / bytes;
+    const extent = this.extents[rank];
+    const first = Math.min(extent.first, from);
+    const end = Math.max(extent.end, Math.ceil(to / line) * line);
+    if (first === extent.first && end === extent.end) return;
     for (let slot = 2; slot < this.regions.length; slot++) {
-      if (!this.present[slot]) continue;
+      if (!this.present[slot] || this.slotRanks[slot] !== rank) continue;
       const from = this.regions[slot]!;
       const to = this.allocate((end - first) * bytes) - first * bytes;
       const memory = new Uint8Array(this.arena.buffer);
-      const [begin, stop] = [this.first * bytes, this.end * bytes];
+      const [begin, stop] = [extent.first * bytes, extent.end * bytes];
       memory.copyWithin(to + begin, from + begin, from + stop);
       this.regions[slot] = to;
     }
-    this.first = first;
-    this.end = end;
+    extent.first = first;
+    extent.end = end;
   }
 
   /**
    * Temporaries for the elements from `first` on: the byte offset in each at which the arena's first
    * element would lie. All plans use the same ones, because never two of them run at once.
    */
-  temporaries(count: number, first: number, elements: number): number[] {
+  temporaries(
+    count: number,
+    first: number,
+    elements: number,
+    kind: Domain | "sums" = "tensor",
+  ): number[] {
     const bytes = bytesOf(this.arena.dtype);
-    if (this.spare.elements !== elements) this.spare = { elements, regions: [] };
-    const { regions } = this.spare;
+    let spare = this.spare.get(kind);
+    if (spare?.elements !== elements) this.spare.set(kind, (spare = { elements, regions: [] }));
+    const { regions } = spare;
     while (regions.length < count) regions.push(this.allocate(elements * bytes));
     return regions.slice(0, count).map((at) => at - first * bytes);
   }
@@ -134,9 +163,18 @@ export class ArenaState {
     return at;
   }
 
+  /** How many numbers a parameter has in a slot; -1 for rows and columns that it does not have. */
+  sizeOf(slot: number, { parameter, matrix }: Pick<Entry, "parameter" | "matrix">): number {
+    const rank = this.slotRanks[slot]!;
+    return rank === "tensor" ? parameter.size : (matrix?.sizes[rank] ?? -1);
+  }
+
   /** A view of one parameter's part of a slot. */
-  view(slot: number, { offset }: Home, size: number): TypedArray {
-    return this.arena.view(this.regions[slot]! + offset * bytesOf(this.arena.dtype), size);
+  view(slot: number, entry: Entry): TypedArray {
+    const rank = this.slotRanks[slot]!;
+    const offset = rank === "tensor" ? entry.home.offset : entry.matrix!.offsets[rank];
+    const at = this.regions[slot]! + offset * bytesOf(this.arena.dtype);
+    return this.arena.view(at, this.sizeOf(slot, entry));
   }
 }
 

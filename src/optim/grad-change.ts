@@ -5,7 +5,7 @@
  * their own: they are remembered here, group by group, and the step's kernel does them on its way. One
  * scale and one limit are enough for any sequence of them, because c·clamp(x, ±v) = clamp(c·x, ±|c|·v).
  */
-import type { Tensor } from "../ir/trace.ts";
+import type { Tensor } from "../ir/expr.ts";
 import { clamp } from "../ir/words.ts";
 
 /** Up to here a number is finite in either type of gradients. */

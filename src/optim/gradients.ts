@@ -9,7 +9,8 @@
 import type { Backend, BoundKernel } from "../backend/backend.ts";
 import { planOf, type KernelIr } from "../ir/plan.ts";
 import { programOf } from "../ir/program.ts";
-import { Trace, type Scalar, type Tensor } from "../ir/trace.ts";
+import type { Scalar, Tensor } from "../ir/expr.ts";
+import { Trace } from "../ir/trace.ts";
 import { maxAbs } from "../ir/words.ts";
 import { gradientChanges } from "../memory/parameter.ts";
 import type { ArenaState } from "./entry.ts";

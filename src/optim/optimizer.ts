@@ -3,6 +3,7 @@
  *
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
+import type { MatrixPlace } from "../backend/grid.ts";
 import { selectBackend } from "../backend/select.ts";
 import { BackendError, ParameterError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
@@ -259,18 +260,16 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
     if (this.rule.matrices) checkMatrices(this.rule.name, parameters);
     adopt(parameters, countRegions(this.rule, groups, this.stepper.fuses));
     this.stepper.startOver();
-    for (const parameter of parameters) {
-      this.arenaOf(parameter.home!).cover(parameter.home!, parameter.size);
-    }
+    const places = parameters.map((p) => this.arenaOf(p.home!).cover(p)).values();
     for (const group of groups) {
-      for (const parameter of group.params) this.enter(parameter, this.groups.length);
+      for (const p of group.params) this.enter(p, this.groups.length, places.next().value!);
       this.groups.push(group);
     }
     this.shownGroups = Object.freeze([...this.groups]) as unknown as ParamGroups<H>;
     for (const arena of this.arenas) arena.entries.sort((a, b) => a.home.offset - b.home.offset);
   }
 
-  private enter(parameter: Parameter, group: number): void {
+  private enter(parameter: Parameter, group: number, matrix: MatrixPlace | null): void {
     const home = parameter.home!;
     const arena = this.arenaOf(home);
     const key = keyOf(parameter, this.entries.length);
@@ -280,6 +279,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
       group,
       home,
       arena,
+      matrix,
       batch: 0,
       had: 0,
       steps: 0,
@@ -294,7 +294,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   private arenaOf(home: Home): ArenaState {
     let state = this.arenas.find((known) => known.arena === home.arena);
     if (!state) {
-      state = new ArenaState(this, home.arena, home, this.rule.slots.length);
+      state = new ArenaState(this, home.arena, home, this.rule.slotRanks);
       this.arenas.push(state);
     }
     return state;

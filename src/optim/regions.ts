@@ -1,9 +1,13 @@
 /** How many regions of a tensor's size a rule needs: for data, gradient, state and temporaries. */
+import { matrixPlace } from "../backend/grid.ts";
+import { columnSumBytes, mostColumnSums } from "../backend/line-plan.ts";
 import { planOf } from "../ir/plan.ts";
 import { programOf } from "../ir/program.ts";
+import type { Domain } from "../ir/rank.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import { Trace, type Shape } from "../ir/trace.ts";
 import type { RegionCount } from "../memory/adopt.ts";
+import { bytesOf } from "../memory/dtype.ts";
 import type { Parameter } from "../memory/parameter.ts";
 import type { ParamGroup } from "./options.ts";
 
@@ -18,34 +22,42 @@ const MATRIX_ROOM = 4;
  */
 export function countRegions(rule: Rule, groups: readonly Group[], fuse: boolean): RegionCount {
   const slots = rule.slots.length;
+  // As many temporaries as slots are enough for most rules; a step that finds too few fails whole.
+  const most = fuse ? slots : 2 * slots;
+  const hasLines = rule.slotRanks.some((rank) => rank !== "tensor");
   return {
-    // As many temporaries as slots are enough for most rules; a step that finds too few fails whole.
-    most: (fuse ? slots : 2 * slots) + (rule.matrices ? 1 + MATRIX_ROOM : 0),
-    exactly: (parameter) =>
-      regionsOf(
-        rule,
-        groups.find(({ params }) => params.includes(parameter))!,
-        parameter,
-        fuse,
-      ),
+    // What rows and columns need may be as much as tensors do where there is but one of them.
+    most: (hasLines ? 2 * most : most) + (rule.matrices ? 1 + MATRIX_ROOM : 0),
+    exactly: (parameter) => {
+      const group = groups.find(({ params }) => params.includes(parameter))!;
+      return regionsOf(rule, group, fuse, parameter);
+    },
   };
 }
 
 /** What the rule touches in a first step and in a later one. */
-function regionsOf(rule: Rule, group: Group, { shape }: Parameter, fuse: boolean): number {
-  const trace = new Trace(rule.name, rule.slots);
+function regionsOf(rule: Rule, group: Group, fuse: boolean, parameter: Parameter): number {
+  const { shape, dtype, size } = parameter;
+  const place = matrixPlace(shape, { tensor: 0, row: 0, column: 0 });
+  /** Which part of a tensor something has as many elements as. */
+  const share = (rank: Domain) => (rank === "tensor" ? 1 : (place?.sizes[rank] ?? 0) / size);
+  const trace = new Trace(rule.name, rule.slots, rule.slotRanks);
   let used = 3; // data and gradient, whether the rule looks at them or not
   let temporaries = 0;
   for (const t of [1, 2]) {
-    trace.begin(t === 1 ? -1 : 0, rule.matrices ? (shape as Shape) : null);
+    const fixed = rule.matrices ? (shape as Shape) : null;
+    trace.begin(t === 1 ? -1 : 0, fixed, place !== null, dtype);
     const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
     const remembered = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
     const numbers = { ...group, ...remembered, t: rule.counted ? t : NaN };
     trace.finish(rule.step(tensors as never, numbers as never));
     const plan = planOf(programOf(trace, { flush: false }), fuse);
     used |= plan.usedMask;
-    temporaries = Math.max(temporaries, plan.temporaries);
+    const needed = plan.temporaryRanks.reduce((sum, rank) => sum + share(rank), 0);
+    const sums = place && plan.inLines ? mostColumnSums(plan) * columnSumBytes([place]) : 0;
+    temporaries = Math.max(temporaries, needed + sums / (size * bytesOf(dtype)));
   }
   const scratch = rule.matrices ? MATRIX_ROOM : 0;
-  return rule.slots.filter((_, slot) => (used >> slot) & 1).length + temporaries + scratch;
+  const state = rule.slotRanks.filter((_, slot) => (used >> slot) & 1);
+  return Math.ceil(state.reduce((sum, rank) => sum + share(rank), 0) + temporaries + scratch);
 }

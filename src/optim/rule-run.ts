@@ -33,7 +33,7 @@ export class RuleRun {
 
   constructor(rule: Rule, options: PlanCacheOptions) {
     this.rule = rule;
-    this.trace = new Trace(rule.name, rule.slots);
+    this.trace = new Trace(rule.name, rule.slots, rule.slotRanks);
     this.plans = new PlanCache(options);
     const { clock, numbers } = this;
     const readTime = (): number => {
@@ -43,6 +43,11 @@ export class RuleRun {
     Object.defineProperty(numbers, "t", { get: readTime, enumerable: true });
     // A property that has held something else keeps its numbers by reference and copies none.
     for (const name of [...rule.hyperNames, ...rule.numberLetters]) numbers[name] = undefined;
+  }
+
+  /** Whether the rule has asked which parameters are matrices. */
+  get asksForm(): boolean {
+    return this.trace.asksForm;
   }
 
   /**
@@ -97,7 +102,8 @@ export class RuleRun {
   /** Lets the rule write itself onto the trace. */
   private run(batch: Batch, group: Group): object {
     const { rule, trace, tensors, numbers } = this;
-    trace.begin(batch.sparse ? 0 : ~batch.written, batch.shape);
+    const { dtype } = batch.arena.arena;
+    trace.begin(batch.sparse ? 0 : ~batch.written, batch.shape, batch.isMatrix, dtype);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
     const { gradScale, gradLimit } = batch;
     if (gradScale !== undefined || gradLimit !== undefined) {

@@ -65,7 +65,7 @@ export function stateOf(rule: RuleInfo, entry: Entry): ParameterState {
   rule.numberNames.forEach((name, i) => (state[name] = entry.numbers[i]!));
   rule.stateNames.forEach((name, slot) => {
     if (!((entry.written >> slot) & 1)) return;
-    state[name] = entry.arena.view(slot + 2, entry.home, entry.parameter.size);
+    state[name] = entry.arena.view(slot + 2, entry);
   });
   return state;
 }
@@ -200,14 +200,16 @@ function checkParameters(
 
 function checkParameterState(
   rule: RuleInfo,
-  { key, parameter }: Entry,
+  entry: Entry,
   state: ParameterState,
   cast: boolean,
 ): void {
+  const { key, parameter } = entry;
   const where = `state of ${JSON.stringify(key)}`;
   if (!isObject(state)) throw refusal(rule, where, state, "an object");
   const counts = [...(rule.counted ? ["step"] : []), ...rule.numberNames];
-  const known = [...counts, ...rule.stateNames];
+  const sizeOf = (slot: number) => entry.arena.sizeOf(slot + 2, entry);
+  const known = [...counts, ...rule.stateNames.filter((_, slot) => sizeOf(slot) >= 0)];
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);
     if (slot === "step") {
@@ -221,9 +223,10 @@ function checkParameterState(
     }
     const dtype = dtypeOf(value);
     const isType = cast ? dtype !== null : dtype === parameter.dtype;
-    if (!isType || (value as TypedArray).length !== parameter.size) {
+    const size = sizeOf(rule.stateNames.indexOf(slot));
+    if (!isType || (value as TypedArray).length !== size) {
       const wanted = parameter.dtype === "float32" ? "Float32Array" : "Float64Array";
-      const expected = `a ${wanted} of ${parameter.size} elements`;
+      const expected = `a ${wanted} of ${size} elements`;
       throw refusal(
         rule,
         `${where}: ${slot}`,
@@ -270,8 +273,8 @@ function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined
   entry.written = 0;
   rule.stateNames.forEach((name, slot) => {
     const region = slot + 2;
-    if (!entry.arena.has(region)) return;
-    const view = entry.arena.view(region, entry.home, entry.parameter.size);
+    if (!entry.arena.has(region) || entry.arena.sizeOf(region, entry) < 0) return;
+    const view = entry.arena.view(region, entry);
     const has = saved !== undefined && Object.hasOwn(saved, name);
     if (has) view.set(saved[name] as TypedArray);
     else view.fill(0);

@@ -9,8 +9,10 @@
 import type { Backend } from "../backend/backend.ts";
 import { BoundPlan } from "../backend/bound-plan.ts";
 import { hostWork } from "../backend/matrix/operation.ts";
+import { columnSumBytes, LinePlan, mostColumnSums, roomFor } from "../backend/line-plan.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Plan } from "../ir/plan.ts";
+import type { Domain } from "../ir/rank.ts";
 import { flushesAt } from "../ir/rule.ts";
 import type { Shape } from "../ir/trace.ts";
 import { bytesOf } from "../memory/dtype.ts";
@@ -34,6 +36,8 @@ export class Stepper {
   private changesSeen = 0;
   /** How many threads the last step used. */
   threads = 1;
+  /** Whether the rule does something else for matrices: it has state of rows, or it has asked. */
+  private byForm: boolean;
   /** Whether a step ended in the middle, so that part of the numbers is new and part is not. */
   torn = false;
 
@@ -41,6 +45,7 @@ export class Stepper {
     this.rule = rule;
     this.options = options;
     this.backend = backend;
+    this.byForm = rule.slotRanks.some((rank) => rank !== "tensor");
     this.ruleRun = new RuleRun(rule, { flush: options.flushSubnormals, fuse: options.compile });
   }
 
@@ -57,17 +62,18 @@ export class Stepper {
     change: GradChange,
     changed: boolean,
   ): void {
-    if (!this.isRepetition(arenas)) {
-      this.startOver();
-      for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
-      this.gathered = true;
-      this.changesSeen = gradientChanges.count;
+    if (!this.isRepetition(arenas)) this.regather(arenas);
+    for (let i = 0; i < this.batchCount; i++) {
+      checkKind(this.rule, this.batches[i]!, groups[this.batches[i]!.group]!);
     }
-    const { batches, batchCount } = this;
-    for (let i = 0; i < batchCount; i++) {
-      checkKind(this.rule, batches[i]!, groups[batches[i]!.group]!);
+    const { batches, ruleRun } = this;
+    ruleRun.update(batches, this.batchCount, groups, gradScale, change, zeroGrad, changed);
+    if (ruleRun.asksForm && !this.byForm) {
+      this.byForm = true;
+      this.regather(arenas);
+      ruleRun.update(batches, this.batchCount, groups, gradScale, change, zeroGrad, changed);
     }
-    this.ruleRun.update(batches, batchCount, groups, gradScale, change, zeroGrad, changed);
+    const { batchCount } = this;
     let bytes = 0;
     for (let i = 0; i < batchCount; i++) bytes += this.choosePlan(batches[i]!);
     this.threads = this.backend.threadsFor?.(bytes, this.options.threads, this) ?? 1;
@@ -104,6 +110,13 @@ export class Stepper {
       }
       batch.taken = 0;
     }
+  }
+
+  private regather(arenas: readonly ArenaState[]): void {
+    this.startOver();
+    for (let i = 0; i < arenas.length; i++) this.gather(arenas[i]!);
+    this.gathered = true;
+    this.changesSeen = gradientChanges.count;
   }
 
   /** Settles, and forgets the batches: entries have come, or their counts are about to change. */
@@ -154,7 +167,7 @@ export class Stepper {
     }
     const batch = (batches[at] ??= new Batch(this.rule.takesAll ?? false));
     if (at === batchCount) {
-      batch.restart(entry, this.rule.matrices);
+      batch.restart(entry, this.rule.matrices, this.byForm);
       this.batchCount++;
     }
     entry.batch = at;
@@ -183,6 +196,8 @@ export class Stepper {
     for (let slot = 2; slot < this.rule.slots.length; slot++) {
       if ((plan.usedMask >> slot) & 1) arena.require(slot);
     }
+    const allocate = (bytes: number) => arena.allocate(bytes);
+    if (plan.inLines) return this.bindLines(arena, plan, allocate);
     const largest = arena.entries.reduce(
       (size, { parameter }) => Math.max(size, parameter.size),
       0,
@@ -190,7 +205,6 @@ export class Stepper {
     const temporaries = this.byRange(plan)
       ? arena.temporaries(plan.temporaries, 0, largest)
       : arena.temporaries(plan.temporaries, arena.start, arena.span);
-    const allocate = (bytes: number) => arena.allocate(bytes);
     const matrices = {
       shapes: this.rule.matrices
         ? arena.entries.map((entry) => entry.parameter.shape as Shape)
@@ -211,6 +225,29 @@ export class Stepper {
     arena.bound.set(plan, bound);
   }
 
+  private bindLines(arena: ArenaState, plan: Plan, allocate: (bytes: number) => number): void {
+    const places = arena.entries.flatMap(({ matrix }) => matrix ?? []);
+    const counts = new Map<Domain, number>();
+    const temporaries = plan.temporaryRanks.map((rank) => {
+      const count = (counts.get(rank) ?? 0) + 1;
+      counts.set(rank, count);
+      return arena.temporaries(count, 0, roomFor(rank, places), rank).at(-1)!;
+    });
+    const elements = columnSumBytes(places) / bytesOf(arena.arena.dtype);
+    const sums = arena.temporaries(mostColumnSums(plan), 0, elements, "sums");
+    const bound = new LinePlan(
+      plan,
+      this.backend,
+      arena.arena,
+      temporaries,
+      sums,
+      places,
+      allocate,
+    );
+    bound.place(arena.regions);
+    arena.bound.set(plan, bound);
+  }
+
   /** Whether a range runs through all kernels before the next one starts. */
   private byRange(plan: Plan): boolean {
     return plan.perTensor || !this.options.foreach;
@@ -221,8 +258,11 @@ export class Stepper {
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms, batch.version);
     const { ranges, rangeCount, shape } = batch;
-    if (this.byRange(batch.plan)) bound.runRangeByRange(ranges, rangeCount, threads, shape);
-    else bound.runKernelByKernel(ranges, rangeCount, threads);
+    if (bound instanceof LinePlan) {
+      for (let i = 0; i < batch.entryCount; i++) bound.run(batch.entries[i]!.matrix!, threads);
+    } else if (this.byRange(batch.plan)) {
+      bound.runRangeByRange(ranges, rangeCount, threads, shape);
+    } else bound.runKernelByKernel(ranges, rangeCount, threads);
   }
 
   private commit(batch: Batch, zeroGrad: boolean): void {

@@ -10,7 +10,7 @@
  * its first values soon, as a correction of bias would.
  */
 import { OptionError } from "../errors.ts";
-import type { Tensor } from "../ir/trace.ts";
+import type { Tensor } from "../ir/expr.ts";
 import { lerp } from "../ir/words.ts";
 
 /**

@@ -57,30 +57,32 @@ describe("explain", () => {
     const { status, stdout } = downhill("explain");
     expect(status).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
-      "SGD      12 bytes per parameter; state: none
-               lr=0.001, momentum=0, dampening=0, weightDecay=0, nesterov=false, maximize=false
-      RMSprop  20 bytes per parameter; state: square_avg
-               lr=0.01, alpha=0.99, eps=1e-8, weightDecay=0, momentum=0, centered=false, maximize=false
-      Adam     28 bytes per parameter; state: exp_avg, exp_avg_sq
-               lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, amsgrad=false, maximize=false, decoupledWeightDecay=false
-      AdamW    28 bytes per parameter; state: exp_avg, exp_avg_sq
-               lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0.01, amsgrad=false, maximize=false
-      Adagrad  20 bytes per parameter; state: sum
-               lr=0.01, lrDecay=0, weightDecay=0, initialAccumulatorValue=0, eps=1e-10, maximize=false
-      Adadelta 28 bytes per parameter; state: square_avg, acc_delta
-               lr=1, rho=0.9, eps=0.000001, weightDecay=0, maximize=false
-      Adamax   28 bytes per parameter; state: exp_avg, exp_inf
-               lr=0.002, betas=0.9,0.999, eps=1e-8, weightDecay=0, maximize=false
-      NAdam    28 bytes per parameter; state: exp_avg, exp_avg_sq
-               lr=0.002, betas=0.9,0.999, eps=1e-8, weightDecay=0, momentumDecay=0.004, decoupledWeightDecay=false, maximize=false
-      RAdam    28 bytes per parameter; state: exp_avg, exp_avg_sq
-               lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, decoupledWeightDecay=false, maximize=false
-      ASGD     16 bytes per parameter; state: ax
-               lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000, weightDecay=0, maximize=false
-      Rprop    28 bytes per parameter; state: prev, step_size
-               lr=0.01, etas=0.5,1.2, stepSizes=0.000001,50, maximize=false
-      Muon     20 bytes per parameter; state: momentum_buffer
-               lr=0.001, weightDecay=0.1, momentum=0.95, nesterov=true, nsCoefficients=3.4445,-4.775,2.0315, eps=1e-7, nsSteps=5, adjustLrFn=null
+      "SGD       12 bytes per parameter; state: none
+                lr=0.001, momentum=0, dampening=0, weightDecay=0, nesterov=false, maximize=false
+      RMSprop   20 bytes per parameter; state: square_avg
+                lr=0.01, alpha=0.99, eps=1e-8, weightDecay=0, momentum=0, centered=false, maximize=false
+      Adam      28 bytes per parameter; state: exp_avg, exp_avg_sq
+                lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, amsgrad=false, maximize=false, decoupledWeightDecay=false
+      AdamW     28 bytes per parameter; state: exp_avg, exp_avg_sq
+                lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0.01, amsgrad=false, maximize=false
+      Adagrad   20 bytes per parameter; state: sum
+                lr=0.01, lrDecay=0, weightDecay=0, initialAccumulatorValue=0, eps=1e-10, maximize=false
+      Adadelta  28 bytes per parameter; state: square_avg, acc_delta
+                lr=1, rho=0.9, eps=0.000001, weightDecay=0, maximize=false
+      Adamax    28 bytes per parameter; state: exp_avg, exp_inf
+                lr=0.002, betas=0.9,0.999, eps=1e-8, weightDecay=0, maximize=false
+      NAdam     28 bytes per parameter; state: exp_avg, exp_avg_sq
+                lr=0.002, betas=0.9,0.999, eps=1e-8, weightDecay=0, momentumDecay=0.004, decoupledWeightDecay=false, maximize=false
+      RAdam     28 bytes per parameter; state: exp_avg, exp_avg_sq
+                lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, decoupledWeightDecay=false, maximize=false
+      ASGD      16 bytes per parameter; state: ax
+                lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000, weightDecay=0, maximize=false
+      Rprop     28 bytes per parameter; state: prev, step_size
+                lr=0.01, etas=0.5,1.2, stepSizes=0.000001,50, maximize=false
+      Muon      20 bytes per parameter; state: momentum_buffer
+                lr=0.001, weightDecay=0.1, momentum=0.95, nesterov=true, nsCoefficients=3.4445,-4.775,2.0315, eps=1e-7, nsSteps=5, adjustLrFn=null
+      Adafactor 24 bytes per parameter; state: row_var, col_var
+                lr=0.01, beta2Decay=-0.8, eps=null,0.001, d=1, weightDecay=0, maximize=false
 
       More with: downhill explain <name>, e.g. downhill explain adam --amsgrad
       "
@@ -364,7 +366,7 @@ describe("compare", () => {
 });
 
 const names =
-  "sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, radam, asgd, rprop, muon";
+  "sgd, rmsprop, adam, adamw, adagrad, adadelta, adamax, nadam, radam, asgd, rprop, muon, adafactor";
 
 describe("wrong use ends with code 2 and says what to do", () => {
   const hint = "(--help shows what there is)";

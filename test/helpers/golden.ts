@@ -10,6 +10,7 @@ import type {
 } from "../../src/index.ts";
 import {
   Adadelta,
+  Adafactor,
   Adagrad,
   Adam,
   Adamax,
@@ -50,6 +51,7 @@ export const optimizers = {
   RAdam,
   ASGD,
   Rprop,
+  Adafactor,
 };
 /** Those with gradients of rows as well, by the name of their file. */
 export const recorded = {

@@ -1,22 +1,30 @@
 /** The rules with a few sets of options each, and a rule of one's own that reduces and averages. */
 import {
+  abs,
   Adadelta,
+  Adafactor,
   Adagrad,
   Adam,
   Adamax,
   AdamW,
   ASGD,
+  columnMean,
+  columnSum,
   defineOptimizer,
   dot,
   ema,
   emaSq,
   gt,
+  isMatrix,
+  max,
   Muon,
   NAdam,
   norm,
   parameter,
   RAdam,
   RMSprop,
+  rowMean,
+  rowSum,
   Rprop,
   SGD,
   sq,
@@ -41,6 +49,29 @@ export const Normed = defineOptimizer({
     const along = where(gt(dot(g, mean), 0), 1, 0.5);
     const step = mean.mul(size.mul(along).mul(lr / (1 - b ** t)));
     return { p: p.sub(step.div(sqrt(spread).add(sq(size)))), m: mean, s: spread };
+  },
+});
+
+/** Momentum freed of the means of its rows and columns, over a spread of both; vectors just descend. */
+export const Balanced = defineOptimizer({
+  name: "Balanced",
+  hyper: { lr: 1e-2, b: 0.9 },
+  domain: { lr: "[0, inf)", b: "[0, 1)" },
+  state: { m: "average" },
+  rows: { r: "row_spread" },
+  columns: { c: "column_spread" },
+  step({ p, g, m, r, c }, { lr, b }) {
+    if (!isMatrix(p)) return { p: p.sub(g.mul(lr)), m, r, c };
+    const average = ema(m, g.sub(rowMean(g)).sub(columnMean(g)), b);
+    const rows = ema(r, rowMean(sq(average)), b);
+    const columns = max(c, columnSum(abs(average)));
+    const balance = rowMean(columns);
+    const along = where(gt(columnMean(rows), balance), 1, 0.5);
+    const spread = sqrt(rows.mul(columns))
+      .add(balance)
+      .add(norm(average).div(norm(p).add(1)));
+    const step = average.div(spread.add(1e-6)).mul(along.mul(lr));
+    return { p: p.sub(step.sub(rowSum(step).mul(0.1))), m: average, r: rows, c: columns };
   },
 });
 
@@ -86,6 +117,11 @@ const table: readonly (readonly [Maker, readonly Options[]])[] = [
       { momentum: 0.3, nsCoefficients: [1.5, -0.5, 0], nsSteps: 3, eps: 0.1 },
     ],
   ],
+  [
+    Adafactor,
+    [{}, { lr: 0.1, beta2Decay: -0.5, d: 2, eps: [1e-8, 0.01], weightDecay: 0.1, maximize: true }],
+  ],
+  [Balanced, [{}]],
   [Normed, [{}]],
 ];
 
@@ -118,14 +154,18 @@ export function noise(seed: number): () => number {
   };
 }
 
-/** Matrices of the given sizes, as square as can be, filled with noise and without gradients. */
+/**
+ * Parameters of the given shapes, or matrices of the given sizes, as square as can be; filled with noise
+ * and without gradients.
+ */
 export function noisyParameters(
-  sizes: readonly number[],
+  sizes: readonly (number | readonly number[])[],
   dtype: "float32" | "float64" = "float32",
 ): Parameter[] {
   const next = noise(sizes.length + 1);
-  return sizes.map((size, index) => {
-    const shape = shapeOf(size, index % 2 === 1);
+  return sizes.map((given, index) => {
+    const shape = typeof given === "number" ? shapeOf(given, index % 2 === 1) : given;
+    const size = shape.reduce((product, n) => product * n, 1);
     return parameter(Array.from({ length: size }, next), { name: `w${index}`, shape, dtype });
   });
 }

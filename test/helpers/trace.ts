@@ -9,6 +9,8 @@ export interface TraceOptions {
   /** Whether the state has never been written. */
   readonly fresh?: boolean;
   readonly t?: number;
+  /** Whether the parameter has rows and columns. */
+  readonly matrix?: boolean;
 }
 
 type Step = (tensors: never, numbers: never) => Readonly<Record<string, unknown>>;
@@ -18,9 +20,9 @@ export function record(
   trace: Trace,
   { step, numberLetters = [] }: { readonly step: Step; readonly numberLetters?: readonly string[] },
   hyper: object,
-  { fresh = false, t = 1 }: TraceOptions = {},
+  { fresh = false, t = 1, matrix = true }: TraceOptions = {},
 ): Trace {
-  trace.begin(fresh ? -1 : 0, [32, 32]);
+  trace.begin(fresh ? -1 : 0, matrix ? [32, 32] : null);
   const tensors = Object.fromEntries(trace.slots.map((slot, index) => [slot, trace.slot(index)]));
   const numbers = Object.fromEntries(numberLetters.map((letter) => [letter, 0.5]));
   trace.finish(step(tensors as never, { ...hyper, ...numbers, t } as never));
@@ -29,7 +31,7 @@ export function record(
 
 export function programFor(made: Rule, hyper: object, options: TraceOptions = {}): Program {
   const trace = record(
-    new Trace(made.name, made.slots),
+    new Trace(made.name, made.slots, made.slotRanks),
     made,
     { ...made.hyper, ...hyper },
     options,

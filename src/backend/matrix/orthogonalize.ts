@@ -1,5 +1,5 @@
 /** The word for what Muon does: the nearest orthogonal matrix, about. */
-import type { Expr, Tensor } from "../../ir/trace.ts";
+import type { Expr, Tensor } from "../../ir/expr.ts";
 import { max, norm } from "../../ir/words.ts";
 import { newtonSchulz } from "./newton-schulz.ts";
 

@@ -4,25 +4,26 @@
  * Compiling is synchronous, because a step is: a kernel is below a kilobyte and takes some tens of
  * microseconds.
  */
-import type { OpCode } from "../../ir/op.ts";
 import { accessesOf, kernelKey, type KernelIr } from "../../ir/plan.ts";
 import type { Arena } from "../../memory/arena.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
 import {
-  LANES,
   REDUCTION_BLOCK,
-  withLanes,
   type Backend,
   type BoundKernel,
+  type BoundLineKernel,
   type Kernel,
 } from "../backend.ts";
+import type { Grid } from "../grid.ts";
 import type { Job } from "../threads/board.ts";
 import { QUIET_BYTES, sharedPool, type Pool } from "../threads/pool.ts";
 import type { Run } from "../threads/worker.ts";
 import { assemble } from "./assemble.ts";
 import { Code, type Instance } from "./code.ts";
 import type { WasmFunction } from "./instructions.ts";
-import { jobLayout, lower, type JobLayout } from "./lower.ts";
+import { JobBlock } from "./job-block.ts";
+import { WasmLineKernel } from "./line-kernel.ts";
+import { lower } from "./lower.ts";
 
 const empty: WasmFunction = { address: "i32", params: [], locals: [], body: [] };
 
@@ -94,30 +95,37 @@ class WasmKernel implements Kernel {
     this.code = new Code((wide) => lower(ir, dtype, simd, wide));
   }
 
+  bindLines(
+    arena: Arena,
+    allocate: (bytes: number) => number,
+    grids: readonly Grid[],
+    sums: readonly number[],
+  ): BoundLineKernel {
+    return new WasmLineKernel(
+      this.ir,
+      this.code.on(arena),
+      arena,
+      allocate,
+      grids,
+      sums,
+      this.pool,
+    );
+  }
+
   bind(arena: Arena, allocate: (bytes: number) => number, largest: number): BoundKernel {
     const blocks = Math.ceil(largest / REDUCTION_BLOCK);
     return new WasmBoundKernel(this.ir, this.code.on(arena), arena, allocate, blocks, this.pool);
   }
 }
 
-class WasmBoundKernel implements BoundKernel {
-  private readonly arena: Arena;
-  private readonly layout: JobLayout;
+class WasmBoundKernel extends JobBlock implements BoundKernel {
   private readonly pool: Pool;
   private readonly code: Run;
-  /** The kernel's job block. */
-  private readonly at: number;
   private readonly bytesPerElement: number;
-  /** Operations of the reductions. */
-  private readonly reducers: readonly OpCode[];
   /** For several threads; `null` where they cannot reach the memory. */
   private readonly job: Job | null;
   private readonly blocks: number;
   private readonly range: [number, number] = [0, 0];
-  /** One word each, in a wide memory two. */
-  private pointers!: Uint32Array;
-  private uniforms!: Float32Array | Float64Array;
-  private lanes!: Float64Array;
 
   /** @param blocks into how many blocks a reduction may fall. */
   constructor(
@@ -128,43 +136,22 @@ class WasmBoundKernel implements BoundKernel {
     blocks: number,
     pool: Pool,
   ) {
-    this.code = run;
-    this.arena = arena;
-    this.pool = pool;
-    this.layout = jobLayout(ir, arena.dtype, arena.wide);
-    this.bytesPerElement = accessesOf(ir) * bytesOf(arena.dtype);
-    this.reducers = ir.reductions.map((id) => ir.nodes[id]!.op);
-    // Threads write the lanes of their blocks side by side, but never into one cache line.
     const reduces = ir.reductions.length > 0;
-    const stride = reduces ? Math.ceil(this.layout.bytes / 128) * 128 : 0;
-    this.at = allocate(reduces ? stride * Math.max(1, blocks) : this.layout.bytes);
+    super(ir, arena, allocate, reduces ? blocks : 0);
+    this.code = run;
+    this.pool = pool;
+    this.bytesPerElement = accessesOf(ir) * bytesOf(arena.dtype);
     this.job = arena.shared
       ? {
           kernel: { module, memory: arena.memory as WebAssembly.Memory },
           run,
           block: this.at,
-          stride,
+          stride: this.stride,
           chunk: reduces ? REDUCTION_BLOCK : 0,
           bytesPerElement: this.bytesPerElement,
         }
       : null;
     this.blocks = reduces ? blocks : 0;
-    this.look();
-  }
-
-  setPointer(index: number, byteOffset: number): void {
-    if (this.pointers.length === 0) this.look();
-    // It may be negative: words wrap around, as sums of addresses do.
-    if (!this.arena.wide) this.pointers[index] = byteOffset;
-    else {
-      this.pointers[2 * index] = byteOffset;
-      this.pointers[2 * index + 1] = Math.floor(byteOffset / 2 ** 32);
-    }
-  }
-
-  setUniform(index: number, value: number): void {
-    if (this.pointers.length === 0) this.look();
-    this.uniforms[index] = value;
   }
 
   run(ranges: ArrayLike<number>, count: number, threads: number): void {
@@ -181,32 +168,18 @@ class WasmBoundKernel implements BoundKernel {
     totals.fill(0);
     const mayShare = threads > 1 && count <= this.blocks && this.isLarge(this.range, 1);
     if (mayShare && this.reduceTogether(count, totals, threads)) return;
-    if (this.pointers.length === 0) this.look();
     for (let from = begin; from < end; from += REDUCTION_BLOCK) {
       this.code(this.at, from, Math.min(end, from + REDUCTION_BLOCK));
-      this.take(this.lanes, 0, totals);
+      this.take(totals);
     }
   }
 
   /** A job block for each block of elements, so that each keeps its lanes until all are there. */
   private reduceTogether(count: number, totals: Float64Array, threads: number): boolean {
-    const { stride } = this.job!;
-    const bytes = new Uint8Array(this.arena.buffer, this.at, count * stride);
-    for (let b = 1; b < count; b++) bytes.copyWithin(b * stride, 0, this.layout.lanes);
+    this.copyBlock(count);
     if (!this.pool.share(this.job!, this.range, 1, threads)) return false;
-    const lanes = new Float64Array(this.arena.buffer, this.at, (count * stride) / 8);
-    for (let b = 0; b < count; b++) {
-      const first = (b * stride + this.layout.lanes) / 8;
-      this.take(lanes, first, totals);
-    }
+    this.takeAll(count, totals);
     return true;
-  }
-
-  /** Takes the lanes of one block, from `first` on, into the totals. */
-  private take(lanes: Float64Array, first: number, totals: Float64Array): void {
-    for (let r = 0; r < totals.length; r++) {
-      totals[r] = withLanes(this.reducers[r]!, totals[r]!, lanes, first + r * LANES);
-    }
   }
 
   /** Whether there is enough to do for more than one thread. */
@@ -218,19 +191,5 @@ class WasmBoundKernel implements BoundKernel {
       elements += ranges[2 * r + 1]! - ranges[2 * r]!;
     }
     return elements >= enough;
-  }
-
-  /** Views the job block; an unshared memory detaches views when it grows. */
-  private look(): void {
-    const { buffer, dtype } = this.arena;
-    const { uniforms, lanes, bytes } = this.layout;
-    const at = this.at + uniforms;
-    const count = (lanes - uniforms) / (dtype === "float32" ? 4 : 8);
-    this.pointers = new Uint32Array(buffer, this.at, uniforms / 4);
-    this.uniforms =
-      dtype === "float32"
-        ? new Float32Array(buffer, at, count)
-        : new Float64Array(buffer, at, count);
-    this.lanes = new Float64Array(buffer, this.at + lanes, (bytes - lanes) / 8);
   }
 }

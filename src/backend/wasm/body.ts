@@ -53,11 +53,17 @@ export class Body {
   hoistUniform(index: number, offset: number): void {
     this.writer.get("job");
     if (this.width === "scalar") this.emit("load", this.alignment(), offset);
-    else {
-      const bits = this.dtype === "float32" ? 32 : 64;
-      this.writer.emit(`v128.load${bits}_splat`, this.alignment(), offset);
-    }
+    else this.splat(offset);
     this.writer.set(this.local(`u.${index}`), this.type(false));
+  }
+
+  /** Loads the one number of a slot that holds for a whole line, from its address. */
+  hoistSlot(slot: number): void {
+    const name = this.kernel.slots[slot]!;
+    this.writer.get(addressOf(name));
+    if (this.width === "scalar") this.emit("load", this.alignment(), 0);
+    else this.splat(0);
+    this.writer.set(this.local(name), this.type(false));
   }
 
   /** Puts the constants that the kernel needs into locals. */
@@ -96,7 +102,7 @@ export class Body {
   /** Computes a value into its local and says which one that is. */
   keep(id: number): string {
     const name = this.nameOf(id);
-    if (this.known.has(id) || this.kernel.nodes[id]!.op === Op.uniform) return name;
+    if (this.known.has(id) || this.isHoisted(id)) return name;
     this.compute(id);
     this.writer.set(name, this.type(this.kernel.nodes[id]!.isMask));
     this.known.add(id);
@@ -105,12 +111,25 @@ export class Body {
 
   /** Leaves a value on the stack; one that is used again goes into its local as well. */
   private value(id: number): void {
-    const { op, isMask } = this.kernel.nodes[id]!;
-    if (op === Op.uniform || this.known.has(id)) return this.writer.get(this.nameOf(id));
+    const { isMask } = this.kernel.nodes[id]!;
+    if (this.isHoisted(id) || this.known.has(id)) return this.writer.get(this.nameOf(id));
     this.compute(id);
     if (this.uses[id]! <= 1) return;
     this.writer.tee(this.nameOf(id), this.type(isMask));
     this.known.add(id);
+  }
+
+  /** Whether a value stands in its local before the loop begins. */
+  private isHoisted(id: number): boolean {
+    const { op, index } = this.kernel.nodes[id]!;
+    if (op === Op.uniform) return true;
+    const along = this.kernel.lines?.along[index];
+    return op === Op.load && (along === "line" || along === "matrix");
+  }
+
+  private splat(offset: number): void {
+    const bits = this.dtype === "float32" ? 32 : 64;
+    this.writer.emit(`v128.load${bits}_splat`, this.alignment(), offset);
   }
 
   private compute(id: number): void {

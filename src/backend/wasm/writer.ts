@@ -48,7 +48,7 @@ export class FunctionWriter {
 
   /** An instruction on addresses, e.g. `add`. */
   onAddress(
-    operation: "add" | "sub" | "mul" | "and" | "shl" | "const" | "load" | "lt_u" | "ge_u",
+    operation: "add" | "sub" | "mul" | "div_u" | "and" | "shl" | "const" | "load" | "lt_u" | "ge_u",
     ...immediates: number[]
   ): void {
     this.emit(`${this.address}.${operation}`, ...immediates);

@@ -1,6 +1,7 @@
 // What Downhill promises of its steps beside their speed at one size, each held against a figure: that
 // many tensors cost what one costs, that small steps are cheap and that steps stay so.
 
+import type { BoundPlan } from "../../backend/bound-plan.ts";
 import { parameter } from "../../index.ts";
 import { sharedPool } from "../../backend/threads/pool.ts";
 import { benchedOptimizers } from "./contender.ts";
@@ -206,9 +207,9 @@ function adamStep(workload: Workload, bare: boolean): Contender {
       giveGradients(params, workload);
       made.step();
       const [arena] = made.arenas;
-      const [kernel] = arena!.bound.values();
+      const kernel = [...arena!.bound.values()][0] as BoundPlan;
       const range = [arena!.start, arena!.start + workload.parameters];
-      const act = bare ? () => kernel!.runKernelByKernel(range, 1) : () => made.step();
+      const act = bare ? () => kernel.runKernelByKernel(range, 1) : () => made.step();
       return Promise.resolve<Runner>({
         run: (steps) => Promise.resolve(timed(act, steps)),
         close: () => Promise.resolve(made.dispose()),

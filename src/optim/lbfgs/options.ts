@@ -85,6 +85,7 @@ export const info: RuleInfo = {
   formula: "",
   hyperNames,
   slots: [],
+  slotRanks: [],
   stateNames: [],
   numberLetters: [],
   numberNames: [],
