@@ -432,7 +432,9 @@ describe("gradients of all members are one vector", () => {
 
 test("as all optimizers, it forgets gradients, prints itself and lets threads go", () => {
   const { optimizer, params, take } = setUp();
-  const any: OptimizerLike = optimizer;
+  const composite: CompositeOptimizer = optimizer;
+  const any: OptimizerLike = composite;
+  expectTypeOf(optimizer.paramGroups[0]!.lr).toEqualTypeOf<number>();
   take(1);
   any.zeroGrad({ setToNull: false });
   expect(params.every((p) => p.grad!.every((g) => g === 0))).toBe(true);

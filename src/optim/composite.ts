@@ -27,7 +27,8 @@ import { Stepping } from "./stepping.ts";
 export type Members = Readonly<Record<string, Optimizer>>;
 
 /** The groups of any member. */
-type AnyGroup<M extends Members> = M[keyof M]["paramGroups"][number];
+type AnyGroup<M extends Members> =
+  M extends Readonly<Record<string, infer O extends Optimizer>> ? O["paramGroups"][number] : never;
 type HyperOf<O> = O extends Optimizer<infer H> ? H : never;
 
 /**
