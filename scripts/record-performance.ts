@@ -19,11 +19,7 @@ const runs: readonly (readonly [into: string, ...options: string[]])[] = [
   ["size-33554432", "--size", "33554432", "--rows", some],
   ["size-100000000", "--size", "100000000", "--rows", some],
   ["rules", "--optimizers", "all", "--rounds", "9"],
-  [
-    "rules-size-33554432",
-    ...["--optimizers", "all", "--size", "33554432"],
-    ...["--rows", "fused-1,fused", "--rounds", "7"],
-  ],
+  ["rules-33554432", "--optimizers", "all", "--size", "33554432", "--rows", "fused-1,fused"],
   ["matrices-2000x32x32", "--optimizers", "muon", "--matrices", "2000x32x32"],
   ["matrices-1x1024x1024", "--optimizers", "muon", "--matrices", "1x1024x1024"],
   ["", "--checks"],

@@ -10,7 +10,7 @@ import { benchFigure, sweepFigure } from "./chart.ts";
 import { runChecks } from "./checks.ts";
 import { benchedOptimizers, isWritten } from "./contender.ts";
 import type { BenchedOptimizer, Contender, Workload } from "./contender.ts";
-import { plans } from "./downhill.ts";
+import { adamBeside, plans } from "./downhill.ts";
 import { observe } from "./machine.ts";
 import { compare } from "./measure.ts";
 import { findNative, type Bandwidth } from "./native/index.ts";
@@ -18,7 +18,7 @@ import { findNodePeers } from "./node-peers.ts";
 import { findPyTorch } from "./pytorch.ts";
 import { markdownChecks, markdownSweep, terminalChecks, terminalSweep } from "./sweep-report.ts";
 import { sweep, sweeps, sweptRows, withBandwidth, type Sweep, type SweepKind } from "./sweep.ts";
-import { checkOptimizers } from "./subject.ts";
+import { checkOptimizers, subjectOf } from "./subject.ts";
 import { handWritten } from "./typescript.ts";
 import { flat, matrices, perceptron } from "./workload.ts";
 
@@ -118,9 +118,12 @@ async function findTable(
 ): Promise<Findings> {
   const { rounds } = options;
   const workload = workloadOf(options);
+  const areRules =
+    !optimizers.every(isWritten) && optimizers.every((name) => subjectOf(name).isElementwise);
   const comparisons = [];
   for (const optimizer of optimizers) {
-    const comparison = await compare(rows, optimizer, workload, rounds, say);
+    const beside = areRules && optimizer !== "adam" ? adamBeside(rows) : [];
+    const comparison = await compare([...rows, ...beside], optimizer, workload, rounds, say);
     comparisons.push(await withBandwidth(comparison, workload, rows, bandwidth));
   }
   const record: Bench = { setting: look(), workload, comparisons };

@@ -1,7 +1,7 @@
 // The benchmark's results for people: tables in the terminal and in Markdown, and what they say.
 
 import type { Comparison, Measured } from "./measure.ts";
-import { isWritten, type Workload } from "./contender.ts";
+import type { Workload } from "./contender.ts";
 import { fastestOf } from "./fastest.ts";
 import { describe, type Setting } from "./machine.ts";
 import { againstAdam, ruleCells } from "./rules-report.ts";
@@ -46,7 +46,7 @@ function tableOf({ optimizer, rows }: Comparison): Cells {
 export function terminalReport(bench: Bench): string {
   const parts = bench.comparisons.map((comparison) => {
     const without = comparison.missing.map(({ label, reason }) => `without ${label}: ${reason}`);
-    const said = sayings(comparison, bench.comparisons);
+    const said = sayings(comparison);
     return [terminalTable(tableOf(comparison)), ...without, ...said].join("\n");
   });
   const rules = isOfRules(bench) ? [terminalTable(ruleCells(bench.comparisons))] : [];
@@ -60,7 +60,7 @@ export function markdownReport(bench: Bench): string {
       markdownTable(tableOf(comparison)),
       "",
       ...comparison.missing.map(({ label, reason }) => `- without ${label}: \`${reason}\``),
-      ...sayings(comparison, bench.comparisons).map((text) => `- ${text}`),
+      ...sayings(comparison).map((text) => `- ${text}`),
     ].join("\n"),
   );
   const where = `${workload.title}: ${workload.sizes.length} tensors, ${workload.parameters} parameters.`;
@@ -69,10 +69,9 @@ export function markdownReport(bench: Bench): string {
   return [where, how, ...rules, ...parts, ...remarks(bench)].join("\n\n") + "\n";
 }
 
-/** Whether rules are compared with one another, beside Adam. */
+/** Whether rules were measured beside Adam. */
 function isOfRules({ comparisons }: Bench): boolean {
-  const names = comparisons.map(({ optimizer }) => optimizer);
-  return names.includes("adam") && !names.every(isWritten);
+  return comparisons.some(({ rows }) => rows.some(({ key }) => key.startsWith("adam-")));
 }
 
 /** The same in short, for the README: a column for each optimizer, a line for each row that all have. */
@@ -109,10 +108,7 @@ const LIBRARIES = [
 ] as const;
 
 /** How the fused step stands to the others, in sentences. */
-export function sayings(
-  comparison: Comparison,
-  all: readonly Comparison[] = [comparison],
-): string[] {
+export function sayings(comparison: Comparison): string[] {
   const { optimizer, rows, bandwidth } = comparison;
   const byKey = (key: string) => rows.find((row) => row.key === key);
   const fused = fusedOf({ rows });
@@ -139,8 +135,8 @@ export function sayings(
     const ratio = figure(native.ms.median / row.ms.median);
     said.push(`${optimizer}, ${row.label}: ${ratio} of the speed of ${native.label}`);
   }
-  const ratio = againstAdam(comparison, all, fused.key);
-  if (ratio !== undefined && optimizer !== "adam") {
+  const ratio = againstAdam(comparison, fused.key);
+  if (ratio !== undefined) {
     said.push(`${optimizer}, ${fused.label}: ${figure(ratio)} of Adam's bytes per second`);
   }
   if (bandwidth && fused.threads === bandwidth.threads) {

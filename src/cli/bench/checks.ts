@@ -7,62 +7,16 @@ import { sharedPool } from "../../backend/threads/pool.ts";
 import { benchedOptimizers } from "./contender.ts";
 import type { BenchedOptimizer, Contender, Runner, Workload } from "./contender.ts";
 import { plans } from "./downhill.ts";
+import { usualSizes, type Check, type CheckContext, type CheckSizes } from "./check.ts";
 import { cacheSizes } from "./machine.ts";
 import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";
 import { compare, type Measured } from "./measure.ts";
 import type { Bandwidth } from "./native/index.ts";
 import { summarize } from "./statistics.ts";
-import { elementwiseSubjects, subjectOf } from "./subject.ts";
+import { everyRule } from "./rule-check.ts";
+import { subjectOf } from "./subject.ts";
 import { timed } from "./values.ts";
 import { evenly, flat, perceptron } from "./workload.ts";
-
-/** One promise and what was measured. */
-export interface Check {
-  readonly title: string;
-  readonly measured: number;
-  /** What the figure may be at most, or at least. */
-  readonly limit: number;
-  readonly atLeast: boolean;
-  /** For people: `1.02 times`, `0.31 us`. */
-  readonly unit: string;
-}
-
-export function isMet({ measured, limit, atLeast }: Check): boolean {
-  return atLeast ? measured >= limit : measured <= limit;
-}
-
-/** How much is measured. */
-export interface CheckSizes {
-  /** Layers of the perceptron whose tensors are compared with one. */
-  readonly layers: number;
-  /** Bytes of the largest working set. */
-  readonly mostBytes: number;
-  /** Rounds of each comparison. */
-  readonly rounds: number;
-  /** Parameters whose gradient is zero. */
-  readonly still: number;
-  /** Parameters over which rules are compared: many, so that all of them wait for the memory. */
-  readonly large: number;
-  /** Which rules are compared with Adam. */
-  readonly rules: readonly BenchedOptimizer[];
-}
-
-export const usualSizes: CheckSizes = {
-  layers: 2000,
-  mostBytes: 1.6e9,
-  rounds: 15,
-  still: 65_536,
-  large: 33_554_432,
-  rules: elementwiseSubjects().filter((name) => name !== "adam"),
-};
-
-interface Context {
-  readonly threads: number;
-  readonly peers: readonly Contender[];
-  readonly bandwidth: Bandwidth | null;
-  readonly sizes: CheckSizes;
-  readonly say: (what: string) => void;
-}
 
 /** A row of the table as this file measures it: whatever its workload is called. */
 function on(row: Contender, workload: Workload, key: string): Contender {
@@ -76,7 +30,7 @@ function medianOf(rows: readonly Measured[], key: string): number {
 }
 
 /** 4,000 tensors against one of the same size, three times over: memory is not laid out alike twice. */
-async function manyTensors({ threads, sizes, say }: Context): Promise<Check[]> {
+async function manyTensors({ threads, sizes, say }: CheckContext): Promise<Check[]> {
   const checks: Check[] = [];
   const many = perceptron(sizes.layers, 32);
   const count = many.sizes.length.toLocaleString("en-US");
@@ -128,7 +82,7 @@ async function flatCost({
   sizes: { mostBytes, rounds },
   bandwidth,
   say,
-}: Context): Promise<Check[]> {
+}: CheckContext): Promise<Check[]> {
   const checks: Check[] = [];
   const row = plans(1).find(({ key }) => key === "fused-1")!;
   for (const optimizer of ["sgd", "adam"] as const) {
@@ -169,7 +123,7 @@ async function alike(
 }
 
 /** A step of 10,000 parameters, and its kernel alone. */
-async function smallStep({ sizes, say }: Context): Promise<Check[]> {
+async function smallStep({ sizes, say }: CheckContext): Promise<Check[]> {
   say("adam: 10,000 parameters");
   const workload = flat(10_000);
   const jobs = sharedPool().jobs;
@@ -219,7 +173,7 @@ function adamStep(workload: Workload, bare: boolean): Contender {
 }
 
 /** Twenty parameters, in one tensor and in five, beside PyTorch. */
-async function tinySteps({ peers, sizes, say }: Context): Promise<Check[]> {
+async function tinySteps({ peers, sizes, say }: CheckContext): Promise<Check[]> {
   const checks: Check[] = [];
   const ours = plans(1).find(({ key }) => key === "fused-1")!;
   const torch = peers.filter(({ family }) => family === "pytorch");
@@ -249,35 +203,8 @@ async function tinySteps({ peers, sizes, say }: Context): Promise<Check[]> {
   return checks;
 }
 
-/** Every rule that is one kernel moves as many bytes in a second as Adam, on all threads. */
-async function everyRule({ threads, sizes, say }: Context): Promise<Check[]> {
-  const checks: Check[] = [];
-  const row = plans(threads).at(-1)!;
-  const workload = flat(sizes.large);
-  const fused = (name: BenchedOptimizer, key: string): Contender => ({
-    ...row,
-    key,
-    prepare: () => row.prepare(name, workload),
-  });
-  for (const optimizer of sizes.rules) {
-    say(`${optimizer}: against Adam`);
-    const pair = [fused("adam", "adam"), fused(optimizer, "other")];
-    const { rows } = await compare(pair, optimizer, workload, Math.ceil(sizes.rounds / 2));
-    const rate = (name: BenchedOptimizer, key: string) =>
-      subjectOf(name).traffic / medianOf(rows, key);
-    checks.push({
-      title: `${optimizer}, ${workload.parameters} parameters, ${row.threads} threads: bytes per second against Adam's`,
-      measured: rate(optimizer, "other") / rate("adam", "adam"),
-      limit: 0.9,
-      atLeast: true,
-      unit: "times",
-    });
-  }
-  return checks;
-}
-
 /** Where gradients are zero for long, state decays; it must not decay into what processors are slow at. */
-function zeroGradients({ sizes, say }: Context): Check[] {
+function zeroGradients({ sizes, say }: CheckContext): Check[] {
   return benchedOptimizers.map((optimizer) => {
     say(`${optimizer}: 1,500 steps of zero gradient`);
     // Means: a slow step among seven would not show in a median.

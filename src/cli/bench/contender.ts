@@ -48,6 +48,8 @@ export interface Contender {
   readonly family: Family;
   /** Threads it computes on. */
   readonly threads: number;
+  /** What it steps, where that is another optimizer than the other rows'. */
+  readonly instead?: BenchedOptimizer;
   /**
    * Sets up parameters and gradients for a workload.
    *

@@ -23,6 +23,21 @@ export function plans(threads: number): readonly Contender[] {
   return [...rows, fused(threads)];
 }
 
+/**
+ * The fused ones of some rows for Adam, to be measured in turn with another rule's: from minute to minute
+ * a machine that is shared differs more than rules do.
+ */
+export function adamBeside(rows: readonly Contender[]): readonly Contender[] {
+  return rows
+    .filter(({ key }) => key === "fused-1" || key === "fused")
+    .map((row) => ({
+      ...row,
+      key: `adam-${row.key}`,
+      label: row.label.replace("fused", "fused, Adam"),
+      instead: "adam",
+    }));
+}
+
 /** The default plan, on the memory that the C limit of as many threads runs on as well. */
 function fused(threads: number): Contender {
   return {

@@ -48,8 +48,10 @@ const WARM_MS = 1500;
  */
 const ROW_MS = 2000;
 const TURNS = 5;
+/** Rows of steps longer than this take fewer turns, but two. */
+const LONG_MS = 1000;
 /** A row whose steps are longer than this is left out. */
-const STEP_MS = 3000;
+const STEP_MS = 15_000;
 
 interface Ready {
   readonly contender: Contender;
@@ -75,7 +77,7 @@ export async function compare(
   try {
     for (const contender of contenders) {
       onProgress(`${optimizer}: ${contender.label}, warming up`);
-      const runner = await contender.prepare(optimizer, workload);
+      const runner = await contender.prepare(contender.instead ?? optimizer, workload);
       if (typeof runner === "string") drop(contender, runner);
       else ready.push({ contender, runner, steps: 1, every: 1, turns: [] });
     }
@@ -112,7 +114,8 @@ async function warmUp(row: Ready, rounds: number): Promise<void> {
     if (median > STEP_MS) {
       throw new Error(`not measured: a step takes ${(median / 1000).toFixed(1)} s`);
     }
-    row.every = Math.max(1, Math.floor(Math.min(rounds / TURNS, (rounds * median) / ROW_MS)));
+    const turns = median > LONG_MS ? 2 : TURNS;
+    row.every = Math.max(1, Math.floor(Math.min(rounds / turns, (rounds * median) / ROW_MS)));
     if (row.steps > 3 && Math.abs(median - before) < 0.05 * before) return;
     before = median;
   }
@@ -123,7 +126,7 @@ async function takeTurn(row: Ready): Promise<void> {
 }
 
 function resultOf(row: Ready, optimizer: BenchedOptimizer, { parameters }: Workload): Measured {
-  const { key, label, family, threads } = row.contender;
+  const { key, label, family, threads, instead = optimizer } = row.contender;
   const ms = summarize(row.turns);
   return {
     key,
@@ -132,7 +135,7 @@ function resultOf(row: Ready, optimizer: BenchedOptimizer, { parameters }: Workl
     threads,
     ms,
     nanosecondsPerParameter: (ms.median * 1e6) / parameters,
-    gigabytesPerSecond: (subjectOf(optimizer).bytes * parameters) / (ms.median * 1e6),
+    gigabytesPerSecond: (subjectOf(instead).bytes * parameters) / (ms.median * 1e6),
     steps: row.steps * row.turns.length,
     steady: agrees(row.turns),
   };

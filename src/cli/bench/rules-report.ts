@@ -12,15 +12,11 @@ function rateOf(optimizer: string, row: Measured): number {
   return subjectOf(optimizer).traffic / row.nanosecondsPerParameter;
 }
 
-/** How the row stands to Adam's of the same name, if both were measured. */
-export function againstAdam(
-  { optimizer, rows }: Comparison,
-  all: readonly Comparison[],
-  key: string,
-): number | undefined {
-  const adam = all.find((other) => other.optimizer === "adam");
-  const [own, its] = [rows.find((row) => row.key === key), adam && fusedOf(adam, key)];
-  return own && its && rateOf(optimizer, own) / rateOf("adam", its);
+/** How a fused row stands to Adam's on as many threads, which took turns with it. */
+export function againstAdam({ optimizer, rows }: Comparison, key: string): number | undefined {
+  const byKey = (name: string) => rows.find((row) => row.key === name);
+  const [own, adam] = [byKey(key), byKey(`adam-${key}`)];
+  return own && adam && rateOf(optimizer, own) / rateOf("adam", adam);
 }
 
 /** A line for each optimizer: bytes, and for one thread and for all of them the rate and its share of Adam's. */
@@ -49,7 +45,7 @@ export function ruleCells(comparisons: readonly Comparison[]): Cells {
         String(subjectOf(optimizer).traffic),
         ...keys.flatMap((key) => [
           figure(rateOf(optimizer, fusedOf(comparison, key)!)),
-          show(againstAdam(comparison, comparisons, key)),
+          show(againstAdam(comparison, key)),
         ]),
         torch ? `${figure(torch.ms.median / fastest)} times as long` : "",
       ];

@@ -1,6 +1,6 @@
 // What sweeps and checks found, as tables.
 
-import { isMet, type Check } from "./checks.ts";
+import { isMet, type Check } from "./check.ts";
 import { describe, type Setting } from "./machine.ts";
 import type { Sweep } from "./sweep.ts";
 import { figure, markdownTable, terminalTable, type Cells } from "./table.ts";
