@@ -165,6 +165,43 @@ describe("an error in the middle takes back the iteration in which it happens", 
     }
   });
 
+  test("parameters whose memory is sent away are missed, and come to no harm", () => {
+    for (const options of both) {
+      const task = logistic(options);
+      let calls = 0;
+      const closure = () => {
+        const loss = task.closure();
+        const { data } = task.all[2]!;
+        if (++calls === 3) structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
+        return loss;
+      };
+      const before = task.all[0]!.data.slice();
+      expect(() => task.optimizer.step(closure)).toThrow('parameter "bias": got no values');
+      expect(task.all[0]!.data).not.toEqual(before);
+      expect(task.optimizer.stateDict().state["weight"]).toMatchObject({
+        n_iter: 2,
+        func_evals: 3,
+      });
+    }
+  });
+
+  test("steps within steps are refused", () => {
+    const { optimizer, closure } = logistic();
+    expect(() => optimizer.step(() => optimizer.step(closure))).toThrow("in the middle of a step");
+    optimizer.step(closure);
+  });
+
+  test("what a closure sets in the group counts from the next step on", () => {
+    const { optimizer, closure, calls } = logistic({ maxIter: 6 });
+    const [group] = optimizer.paramGroups;
+    optimizer.step(() => {
+      Object.assign(group, { maxIter: 1, lr: -1 });
+      return closure();
+    });
+    expect(calls()).toBe(6);
+    expect(() => optimizer.step(closure)).toThrow("paramGroups[0].lr: got -1");
+  });
+
   test("a gradient that is not finite is called by its name", () => {
     const task = logistic();
     expect(() => task.optimizer.step(failing(task, 1, "gradient"))).toThrow(
@@ -478,11 +515,9 @@ describe("stepAsync", () => {
     for (let step = 0; step < 2; step++) {
       const loss = now.optimizer.step(now.closure);
       const awaited = later.optimizer.stepAsync(() => Promise.resolve().then(later.closure));
-      expect(() => later.optimizer.step(later.closure)).toThrow("Await stepAsync() first.");
-      expect(() => later.optimizer.stateDict()).toThrow("Await stepAsync() first.");
-      await expect(later.optimizer.stepAsync(later.closure)).rejects.toThrow(
-        "one step after another",
-      );
+      expect(() => later.optimizer.step(later.closure)).toThrow("in the middle of a step");
+      expect(() => later.optimizer.stateDict()).toThrow("in the middle of a step");
+      await expect(later.optimizer.stepAsync(later.closure)).rejects.toThrow("one after it");
       expect(await awaited).toBe(loss);
     }
     expect(imprint(later.optimizer, later.all)).toEqual(imprint(now.optimizer, now.all));

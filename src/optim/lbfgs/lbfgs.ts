@@ -7,6 +7,7 @@ import { checkDistinct, keyOf, type Member } from "../entry.ts";
 import { Hookable, type StepCall } from "../hooks.ts";
 import type { StepOptions } from "../options.ts";
 import type { StateDict } from "../state-dict.ts";
+import { refuseSwapped } from "../swapped.ts";
 import { Minimizer, type Steps } from "./minimizer.ts";
 import {
   info,
@@ -143,7 +144,7 @@ export class LBFGS extends Hookable {
   /** A copy of the state; see {@link StateDict}. */
   stateDict(): StateDict {
     return this.saveHooked(() => {
-      this.refuseIfBusy();
+      this.refuseUnlessReady();
       return saveState(this.minimizer, this.vectors, this.members, this.paramGroups[0]);
     });
   }
@@ -156,7 +157,7 @@ export class LBFGS extends Hookable {
    */
   loadStateDict(stateDict: StateDict): void {
     const dict = this.beforeLoad(stateDict);
-    this.refuseIfBusy();
+    this.refuseUnlessReady();
     loadState(this.minimizer, this.vectors, this.members, this.paramGroups[0], dict);
     this.afterLoad();
   }
@@ -174,20 +175,21 @@ export class LBFGS extends Hookable {
   private begin(closure: unknown, options: StepOptions | undefined): Steps {
     checkClosure("LBFGS", closure);
     if (options !== undefined) refuseOptions(options);
-    this.refuseIfBusy();
+    this.refuseUnlessReady();
     const [group] = this.paramGroups;
     info.validate(group as never, 0);
     this.busy = true;
-    return this.minimizer.step(group);
+    return this.minimizer.step({ ...group }); // a closure that changes it does so for the next step
   }
 
-  private refuseIfBusy(): void {
+  private refuseUnlessReady(): void {
+    refuseSwapped("LBFGS", this.members);
     if (!this.busy) return;
     throw new OptionError("BUSY", {
       subject: "LBFGS",
       got: new Prose("a call in the middle of a step"),
-      expected: "one step after another",
-      advice: "Await stepAsync() first.",
+      expected: "one after it",
+      advice: "Await what stepAsync() returns, and call nothing of this in a closure.",
     });
   }
 }

@@ -72,6 +72,7 @@ export class Minimizer {
     const first = this.here.f;
     if (this.here.steepest <= toleranceGrad) return first;
     for (let count = 1; ; count++) {
+      vectors.readData(this.x);
       this.turn(hyper);
       if (!(this.last.slope <= -toleranceChange)) break;
       yield* this.move(hyper, count === maxIter, maxEval - (this.evaluations - evaluations));
@@ -97,7 +98,6 @@ export class Minimizer {
 
   /** Moves the parameters along the direction. If that fails, they are where they were. */
   private *move(hyper: LBFGSHyper, isLast: boolean, evaluationsLeft: number): Part {
-    this.vectors.readData(this.x);
     try {
       if (hyper.lineSearchFn !== null) yield* this.search(hyper, evaluationsLeft);
       else {
@@ -108,9 +108,9 @@ export class Minimizer {
         yield* this.evaluate(this.here);
       }
     } catch (error) {
-      this.vectors.writeData(this.x);
       this.length = 0;
       this.iterations--;
+      this.vectors.writeData(this.x);
       throw error;
     }
   }

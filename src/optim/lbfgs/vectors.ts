@@ -116,13 +116,13 @@ export class Vectors {
     this.run("difference", a, b, c);
   }
 
-  /** a ← the parameters */
+  /** a ← the parameters. @throws {ParameterError} `DETACHED`; a has not changed then. */
   readData(a: Vector): void {
+    this.parameters.forEach(requireValues);
     let at = a.at / bytesOf(this.dtype);
-    for (const parameter of this.parameters) {
-      requireValues(parameter);
-      this.arena.elements.set(parameter.data, at);
-      at += parameter.size;
+    for (const { data, size } of this.parameters) {
+      this.arena.elements.set(data, at);
+      at += size;
     }
   }
 
@@ -138,8 +138,9 @@ export class Vectors {
     }
   }
 
-  /** The parameters ← a */
+  /** The parameters ← a. @throws {ParameterError} `DETACHED`; no parameter has changed then. */
   writeData(a: Vector): void {
+    this.parameters.forEach(requireValues);
     const parts = this.partsOf(a);
     for (let i = 0; i < parts.length; i++) this.parameters[i]!.data.set(parts[i]!);
   }
