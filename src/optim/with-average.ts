@@ -51,7 +51,9 @@ export function withAverage({ sparse, ...inner }: Rule, plan: AveragePlan): Rule
     const averaged = { ...outputs, [AVERAGE]: next, [N_AVERAGED]: isDue ? n + 1 : n };
     return (inner.counted ? averaged : { ...averaged, [STEPS]: t }) as never;
   };
-  return { ...inner, slots, stateNames, numberLetters, numberNames, optionalNumbers: own, step };
+  const slotRanks = [...inner.slotRanks, "tensor"] as const;
+  const names = { slots, slotRanks, stateNames, numberLetters, numberNames };
+  return { ...inner, ...names, optionalNumbers: own, step };
 }
 
 function refuseRows(name: string): never {
