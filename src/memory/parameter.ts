@@ -121,6 +121,11 @@ export class Parameter<D extends DType = DType> {
     this.gradKind = DENSE + ++gradientChanges.count;
   }
 
+  /** @internal The gradient as a whole: one of rows becomes dense, with zeros elsewhere. */
+  wholeGrad(): TypedArray<D> | null {
+    return this.isSparse ? this.ensureGrad() : this.grad;
+  }
+
   /** @internal Whether the gradient consists of rows. */
   get isSparse(): boolean {
     return this.gradKind > DENSE;

@@ -114,6 +114,15 @@ describe("backward", () => {
     backward.dispose();
   });
 
+  test("adds to a gradient of rows, which becomes a whole one", () => {
+    const model = trainable({ a: np.array([1, 2, 3]) });
+    const backward = model.backward(({ a }) => a.mul(np.array([5, 7, 9])).sum());
+    model.tree.a.sparseGrad = { indices: [1], values: [100] };
+    backward();
+    expect(model.tree.a.grad).toEqual(new Float32Array([5, 107, 9]));
+    backward.dispose();
+  });
+
   test("frozen parameters are inputs without a gradient, until they are trained again", () => {
     const model = makeLine(w0, 0.25);
     const backward = model.backward((tree, a: np.Array, b: np.Array) =>
