@@ -12,6 +12,7 @@ import {
   AdamW,
   fromTorchStateDict,
   LBFGS,
+  Muon,
   NAdam,
   parameter,
   SGD,
@@ -411,6 +412,13 @@ describe("hyperparameters", () => {
       delete g["amsgrad"];
     });
     expect(set()).toMatchObject({ maximize: false, decoupledWeightDecay: false, amsgrad: false });
+  });
+
+  test("but one that is on by default is not guessed at", () => {
+    const optimizer = new Muon([parameter([[1]])]);
+    const exported = throughJson(toTorchStateDict(optimizer)) as unknown as Draft;
+    delete exported.param_groups[0]!["nesterov"];
+    expect(() => fromTorchStateDict(exported as never, optimizer)).toThrow("nesterov among them");
   });
 
   test("AdamW's weight decay is decoupled, there as here", () => {

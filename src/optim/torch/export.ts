@@ -17,10 +17,11 @@ import {
 } from "./layout.ts";
 
 /**
- * A copy of an optimizer's state in PyTorch's layout, for `load_state_dict`. `param_names` are there where
- * all parameters have names.
+ * An optimizer's state in PyTorch's layout, for `load_state_dict`. `param_names` are there where all
+ * parameters have names.
  *
- * @param source an optimizer, or what its `stateDict()` returned.
+ * @param source an optimizer, whose state is copied, or what its `stateDict()` returned, whose tensors
+ *   are then shared.
  * @throws {StateDictError} for that of an L-BFGS, whose history PyTorch keeps in another form.
  *
  * @example
@@ -77,7 +78,7 @@ function readSource(source: StateDict | { stateDict(): StateDict }): StateDict {
 function tensorsOf(saved: ParameterState, { shape }: ParameterInfo): Record<string, unknown> {
   const tensors = Object.entries(saved).map(([slot, value]) => [
     slot,
-    typeof value === "number" ? value : new TorchTensor(reduced(shape, slot), value.slice()),
+    typeof value === "number" ? value : new TorchTensor(reduced(shape, slot), value),
   ]);
   return Object.fromEntries(tensors) as Record<string, unknown>;
 }

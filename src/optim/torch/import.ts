@@ -144,7 +144,7 @@ function hyperOf(rule: Rule, group: TorchGroup, index: number): Record<string, u
   }
   for (const name of rule.hyperNames) {
     if (Object.hasOwn(hyper, name)) continue;
-    if (typeof rule.hyper[name] !== "boolean") {
+    if (rule.hyper[name] !== false) {
       throw refusal(rule, where, Object.keys(group), `${snakeCase(name)} among them`);
     }
     hyper[name] = false;
