@@ -181,7 +181,7 @@ describe("a gradient of rows", () => {
         "no values": "GradientError BAD_GRADIENT: parameter "w": sparseGrad: values: got undefined, expected a Float32Array, or nested arrays of numbers.",
         "of a frozen parameter": "GradientError FROZEN: parameter "f": got a gradient although requiresGrad is false, expected no gradient. Set requiresGrad to true first.",
         "of a number": "GradientError BAD_GRADIENT: parameter: sparseGrad: got rows of a single number, expected a parameter with a dimension at least.",
-        "one number": "GradientError BAD_GRADIENT: parameter "w": sparseGrad: values: got 3, expected a Float32Array, or nested arrays of numbers.",
+        "one number": "GradientError BAD_GRADIENT: parameter "w": sparseGrad: values: got shape [], expected shape [2, 2].",
         "too few values": "GradientError BAD_GRADIENT: parameter "w": sparseGrad: values: got Float32Array(3), expected 4 elements, shape [2, 2].",
         "too many values": "GradientError BAD_GRADIENT: parameter "w": sparseGrad: values: got shape [5], expected shape [2, 2].",
         "uneven values": "GradientError BAD_GRADIENT: parameter "w": sparseGrad: values: got [[1, 2], [3]], expected a Float32Array, or nested arrays of numbers.",

@@ -7,9 +7,10 @@
 import { GradientError, ParameterError, Prose, show } from "../errors.ts";
 import { inspectKey } from "../symbols.ts";
 import type { Arena } from "./arena.ts";
-import { bytesOf, dtypeOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
+import { bytesOf, viewOf, type DType, type TypedArray } from "./dtype.ts";
 import { TouchedRows, type CoalescedGradient, type SparseGradient } from "./rows.ts";
-import { flatten, type NestedNumbers } from "./shape.ts";
+import type { NestedNumbers } from "./shape.ts";
+import { acceptValues } from "./values.ts";
 
 /**
  * How often any parameter has got or lost its gradient, or has got one of other rows: while it stays the
@@ -119,11 +120,6 @@ export class Parameter<D extends DType = DType> {
     this.rows ??= new TouchedRows(this);
     this.rows.accept(gradient, this.gradMemory());
     this.gradKind = DENSE + ++gradientChanges.count;
-  }
-
-  /** @internal The gradient as a whole: one of rows becomes dense, with zeros elsewhere. */
-  wholeGrad(): TypedArray<D> | null {
-    return this.isSparse ? this.ensureGrad() : this.grad;
   }
 
   /** @internal Whether the gradient consists of rows. */
@@ -254,26 +250,9 @@ export class Parameter<D extends DType = DType> {
     values: unknown,
     error: (parts: ConstructorParameters<typeof GradientError>[1]) => Error,
   ): ArrayLike<number> {
-    const wanted = this.dtype === "float32" ? "Float32Array" : "Float64Array";
-    const fail = (got: unknown, expected: string, advice?: string) =>
-      error({ subject: this.label, got, expected, ...(advice ? { advice } : {}) });
-    const dtype = dtypeOf(values);
-    if (dtype !== null) {
-      const given = values as TypedArray;
-      if (dtype !== this.dtype)
-        throw fail(values, `a ${wanted}`, `Convert it: new ${wanted}(values).`);
-      if (given.length !== this.size)
-        throw fail(values, `${this.size} elements, shape [${this.shape.join(", ")}]`);
-      return given;
-    }
-    const nested = flatten(values);
-    if (nested === null) throw fail(values, `a ${wanted}, or nested arrays of numbers`);
-    const fits =
-      nested.shape.length === this.shape.length &&
-      nested.shape.every((n, i) => n === this.shape[i]);
-    if (fits || (nested.shape.length === 1 && nested.values.length === this.size))
-      return nested.values;
-    throw fail(new Prose(`shape [${nested.shape.join(", ")}]`), `shape [${this.shape.join(", ")}]`);
+    return acceptValues(values, this.dtype, this.shape, (got, expected, advice = "") => {
+      throw error({ subject: this.label, got, expected, advice });
+    });
   }
 
   private refuseIfFrozen(): void {

@@ -6,8 +6,9 @@
  * cost, and a step runs over them as over any tensor: as ranges.
  */
 import { GradientError, Prose } from "../errors.ts";
-import { dtypeOf, type DType, type TypedArray } from "./dtype.ts";
-import { flatten, type NestedNumbers } from "./shape.ts";
+import type { DType, TypedArray } from "./dtype.ts";
+import type { NestedNumbers } from "./shape.ts";
+import { acceptValues, type Refuse } from "./values.ts";
 
 /** Rows of a gradient: positions along the first dimension, and what stands there. */
 export interface SparseGradient<D extends DType = DType> {
@@ -131,30 +132,12 @@ export class TouchedRows {
 
   private acceptValues(values: unknown, count: number, memory: TypedArray): TypedArray {
     const { shape, dtype } = this.target;
-    const array = dtype === "float32" ? Float32Array : Float64Array;
-    const length = count * this.width;
-    const wanted = `shape [${[count, ...shape.slice(1)].join(", ")}]`;
-    const given = dtypeOf(values);
-    if (given !== null) {
-      const numbers = values as TypedArray;
-      if (given !== dtype) {
-        this.fail(": values", values, `a ${array.name}`, `Convert it: new ${array.name}(values).`);
-      }
-      if (numbers.length !== length) {
-        this.fail(": values", values, `${length} elements, ${wanted}`);
-      }
-      return numbers.buffer === memory.buffer ? numbers.slice() : numbers;
+    const refuse: Refuse = (got, expected, advice) => this.fail(": values", got, expected, advice);
+    const numbers = acceptValues(values, dtype, [count, ...shape.slice(1)], refuse);
+    if (Array.isArray(numbers)) {
+      return dtype === "float32" ? new Float32Array(numbers) : new Float64Array(numbers);
     }
-    const nested = Array.isArray(values) ? flatten(values) : null;
-    if (nested === null) {
-      this.fail(": values", values, `a ${array.name}, or nested arrays of numbers`);
-    }
-    const isFlat = nested.shape.length === 1 && nested.values.length === length;
-    const fits = nested.shape.length === shape.length && nested.shape[0] === count;
-    if (!isFlat && !(fits && nested.shape.every((n, i) => i === 0 || n === shape[i]))) {
-      this.fail(": values", new Prose(`shape [${nested.shape.join(", ")}]`), wanted);
-    }
-    return new array(nested.values);
+    return numbers.buffer === memory.buffer ? numbers.slice() : numbers;
   }
 
   /** Joins sorted rows that are neighbours; how many distinct ones there are. */

@@ -131,7 +131,7 @@ export class Vectors {
     let at = a.at / bytesOf(this.dtype);
     for (const parameter of this.parameters) {
       const { size } = parameter;
-      const grad = parameter.wholeGrad();
+      const grad = parameter.isSparse ? parameter.ensureGrad() : parameter.grad;
       if (grad) this.arena.elements.set(grad, at);
       else this.arena.elements.fill(0, at, at + size);
       at += size;
