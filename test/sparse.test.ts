@@ -8,6 +8,7 @@ import { WasmBackend } from "../src/backend/wasm/backend.ts";
 import {
   Adagrad,
   Adam,
+  clipGradNorm,
   defineOptimizer,
   LBFGS,
   norm,
@@ -263,6 +264,19 @@ describe.each(Object.entries(takers))("%s", (name, create) => {
     };
     expect(run(0.5, 1)).toBe(run(1, 0.5));
     expect(run(0.5, 1)).not.toBe(run(-0.5, 1));
+  });
+
+  test("is clipped by the norm of its rows", () => {
+    const run = (clip: boolean, factor: number) => {
+      const w = filled([9, 2]);
+      const optimizer = create([w]);
+      w.ensureGrad().fill(1e9);
+      w.sparseGrad = { indices: [4, 2], values: [3, 0, 0, 4].map((g) => g * factor) };
+      if (clip) expect(clipGradNorm(optimizer, 2.5 * (1 + 1e-6 / 5))).toBe(5);
+      optimizer.step();
+      return bits(w.data);
+    };
+    expect(run(true, 1)).toBe(run(false, 0.5));
   });
 
   test("gives the same bits on every backend and plan, over several parameters", () => {

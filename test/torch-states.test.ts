@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { findTorch } from "../src/cli/torch.ts";
 import {
+  Adafactor,
   Adam,
   AdamW,
   fromTorchStateDict,
@@ -249,6 +250,37 @@ describe("tensors", () => {
     const exported = toTorchStateDict(small()[0]).state["0"]!["exp_avg"] as TorchTensor;
     expect(exported.shape).toEqual([2, 3]);
     expect(exported.data).toBeInstanceOf(Float32Array);
+  });
+
+  test("of rows and columns have PyTorch's shapes, and no others", () => {
+    const make = () => {
+      const all = [
+        parameter({ shape: [2, 4, 3], name: "w" }),
+        parameter({ shape: [5], name: "b" }),
+      ];
+      return [new Adafactor(all), all] as const;
+    };
+    const [source, all] = make();
+    setNoisyGrads(all, 1);
+    source.step();
+    const exported = throughJson(toTorchStateDict(source)) as unknown as Draft;
+    const shapes = Object.entries(exported.state["0"]!).map(([slot, value]) => [
+      slot,
+      lengths(value),
+    ]);
+    expect(Object.fromEntries(shapes)).toEqual({
+      step: [],
+      row_var: [2, 4, 1],
+      col_var: [2, 1, 3],
+    });
+    expect(exported.param_groups[0]).toMatchObject({ beta2_decay: -0.8, eps: [null, 1e-3], d: 1 });
+    const [target] = make();
+    target.loadStateDict(fromTorchStateDict(exported as never, target));
+    expect(target.stateDict()).toEqual(source.stateDict());
+    exported.state["0"]!["row_var"] = [[[1, 2, 3, 4]], [[5, 6, 7, 8]]];
+    expect(() => fromTorchStateDict(exported as never, target)).toThrow(
+      'state of "w": row_var: got shape [2, 1, 4], expected shape [2, 4, 1]',
+    );
   });
 
   const forms: Record<string, (dict: TorchStateDict) => unknown> = {

@@ -6,7 +6,8 @@ import { Prose, StateDictError } from "../errors.ts";
 import { keyOf } from "./entry.ts";
 import type { LoadReport } from "./load.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { isObject, type GroupState, type ParameterState, type StateDict } from "./state-dict.ts";
+import { isObject } from "./state-check.ts";
+import type { GroupState, ParameterState, StateDict } from "./state-dict.ts";
 
 export const NAME = "CompositeOptimizer";
 

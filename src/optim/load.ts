@@ -9,13 +9,10 @@ import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { DType } from "../memory/dtype.ts";
 import type { Entry } from "./entry.ts";
 import type { ParamGroup } from "./options.ts";
+import { byGroup, checkHead, isObject, refusal } from "./state-check.ts";
 import {
-  byGroup,
-  checkHead,
   checkState,
   infoOf,
-  isObject,
-  refusal,
   stateOf,
   type GroupState,
   type ParameterInfo,

@@ -1,14 +1,8 @@
 /** State dicts of L-BFGS, with PyTorch's names. All of one is checked before any of it counts. */
 import { dtypeOf, type TypedArray } from "../../memory/dtype.ts";
 import type { Member } from "../entry.ts";
-import {
-  checkGroups,
-  checkHead,
-  infoOf,
-  refusal,
-  type ParameterState,
-  type StateDict,
-} from "../state-dict.ts";
+import { checkGroups, checkHead, refusal } from "../state-check.ts";
+import { infoOf, type ParameterState, type StateDict } from "../state-dict.ts";
 import type { Minimizer } from "./minimizer.ts";
 import { info, type LBFGSGroup } from "./options.ts";
 import type { Vector, Vectors } from "./vectors.ts";

@@ -1,12 +1,7 @@
 /** From our state dicts to PyTorch's. */
 import { Prose } from "../../errors.ts";
-import {
-  isObject,
-  refusal,
-  type ParameterInfo,
-  type ParameterState,
-  type StateDict,
-} from "../state-dict.ts";
+import { isObject, refusal } from "../state-check.ts";
+import type { ParameterInfo, ParameterState, StateDict } from "../state-dict.ts";
 import {
   FIXED,
   reduced,

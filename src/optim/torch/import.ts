@@ -10,14 +10,8 @@ import type { HyperDefaults, Rule } from "../../ir/rule.ts";
 import type { Parameter } from "../../memory/parameter.ts";
 import { keyOf } from "../entry.ts";
 import type { Optimizer } from "../optimizer.ts";
-import {
-  isObject,
-  refusal,
-  type GroupState,
-  type ParameterInfo,
-  type ParameterState,
-  type StateDict,
-} from "../state-dict.ts";
+import { isObject, refusal } from "../state-check.ts";
+import type { GroupState, ParameterInfo, ParameterState, StateDict } from "../state-dict.ts";
 import { camelCase, FIXED, snakeCase, type TorchGroup, type TorchStateDict } from "./layout.ts";
 import { scalarOf, SlotReader } from "./slots.ts";
 

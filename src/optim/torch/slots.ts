@@ -4,7 +4,8 @@ import type { Rule } from "../../ir/rule.ts";
 import { dtypeOf, type DType, type TypedArray } from "../../memory/dtype.ts";
 import type { Parameter } from "../../memory/parameter.ts";
 import { flatten } from "../../memory/shape.ts";
-import { isObject, refusal, type ParameterInfo, type ParameterState } from "../state-dict.ts";
+import { isObject, refusal } from "../state-check.ts";
+import type { ParameterInfo, ParameterState } from "../state-dict.ts";
 import { REDUCED, reduced, type TorchTensor } from "./layout.ts";
 
 /** Reads the state of one parameter, and what it says of its shape and type. */
