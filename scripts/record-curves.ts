@@ -5,13 +5,26 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import { comparedOptimizers, defaultExperiment } from "../src/cli/experiment.ts";
+import { defaultExperiment } from "../src/cli/experiment.ts";
 import { loadMnist } from "../src/cli/mnist.ts";
-import { loadRecordedCurves, recordedCurvesFile, recordTorchCurves } from "../src/cli/torch.ts";
+import { comparedOptimizers } from "../src/cli/optimizers.ts";
+import {
+  findTorch,
+  loadRecordedCurves,
+  recordedCurvesFile,
+  recordTorchCurves,
+  whyNotInTorch,
+} from "../src/cli/torch.ts";
+
+const version = findTorch()?.version ?? "";
+const [able, unable] = [true, false].map((wanted) =>
+  comparedOptimizers.filter((one) => (whyNotInTorch(one, version) === null) === wanted),
+);
+for (const one of unable!) print(`left out: ${whyNotInTorch(one, version)}`);
 
 const record = await recordTorchCurves(
   defaultExperiment,
-  comparedOptimizers,
+  able!,
   loadMnist(),
   ({ key, dtype, step, steps }) => {
     if (step === steps) print(`${key} in ${dtype}: ${steps} steps`);

@@ -57,17 +57,22 @@ def train(experiment, optimizer, name, weights, order, data, progress):
     dtype = getattr(torch, name)
     model = build(experiment, weights, dtype)
     options = {snake_case(key): value for key, value in optimizer["options"].items()}
+    if optimizer["torchClass"] == "NAdam" and torch.__version__.startswith("1."):
+        options["foreach"] = True  # its loop over tensors multiplies by mu twice, its lists do not
     update = getattr(torch.optim, optimizer["torchClass"])(model.parameters(), **options)
     (images, labels), (test_images, test_labels) = [(x.to(dtype), y) for x, y in data]
     batches = torch.from_numpy(order).view(-1, experiment["batchSize"])
     losses = []
     start = time.perf_counter()
     for step, batch in enumerate(batches, 1):
-        update.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(images[batch]), labels[batch])
-        loss.backward()
-        update.step()
-        losses.append(loss.item())
+
+        def evaluate():
+            update.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(images[batch]), labels[batch])
+            loss.backward()
+            return loss
+
+        losses.append(update.step(evaluate).item())
         if not math.isfinite(losses[-1]):
             raise SystemExit(f"{optimizer['key']} in {name} diverged: the loss of step {step} is "
                              f"{losses[-1]}. Use a smaller learning rate.")

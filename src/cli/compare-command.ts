@@ -5,14 +5,10 @@
 // rounding alone leads from it, and that is what ours is measured by.
 
 import type { PlanOptions } from "../index.ts";
-import {
-  comparedOptimizers,
-  stepsOf,
-  type ComparedOptimizer,
-  type Experiment,
-} from "./experiment.ts";
+import { stepsOf, type Experiment } from "./experiment.ts";
 import { loadMnist, type Mnist } from "./mnist.ts";
 import { createNetwork, type Network } from "./network.ts";
+import { chooseOptimizers, type ComparedOptimizer } from "./optimizers.ts";
 import {
   hasColor,
   isFancy,
@@ -30,14 +26,20 @@ import {
   type Curve,
 } from "./report/curves.ts";
 import { allFigure, comparisonFigure } from "./report/figure.ts";
-import { formatScientific } from "./report/format.ts";
 import { htmlReport } from "./report/html.ts";
 import { createProgress } from "./report/progress.ts";
 import { comparisonTable, terminalPlot } from "./report/terminal.ts";
-import { curveOf, loadRecordedCurves, recordTorchCurves, type TorchRecord } from "./torch.ts";
+import {
+  curveOf,
+  findTorch,
+  loadRecordedCurves,
+  recordTorchCurves,
+  whyNotInTorch,
+  type TorchRecord,
+} from "./torch.ts";
 import { checkedSteps, train, type TrainedRun } from "./training.ts";
-import { UsageError } from "./errors.ts";
 import { showOptions } from "./usage.ts";
+import { verdict } from "./verdict.ts";
 
 export interface CompareFlags {
   readonly optimizers: readonly string[];
@@ -67,7 +69,7 @@ interface NamedFigure {
 }
 
 export async function compareCommand(flags: CompareFlags): Promise<void> {
-  const optimizers = chosen(flags.optimizers);
+  const optimizers = chooseOptimizers(flags.optimizers);
   prepareFolder(flags.out);
   const mnist = loadMnist();
   checkedSteps(flags.experiment, mnist);
@@ -84,7 +86,9 @@ export async function compareCommand(flags: CompareFlags): Promise<void> {
   const figures = drawFigures(flags.experiment, results, torch);
   const files = figures.map(({ file, svg }) => writeOutput(flags.out, file, svg));
   const rows = results.map(({ row }) => row);
-  files.push(writeOutput(flags.out, "report.html", reportOf(flags, rows, figures, torch)));
+  const said = verdict(results, torch?.torch ?? null, flags.live);
+  const intro = [`${settingOf(flags.experiment)}.`, ...said].join("\n\n");
+  files.push(writeOutput(flags.out, "report.html", reportOf(flags, intro, rows, figures, torch)));
   if (flags.json) {
     return print(
       JSON.stringify({ experiment: flags.experiment, torch: torch?.torch ?? null, rows, files }),
@@ -95,21 +99,8 @@ export async function compareCommand(flags: CompareFlags): Promise<void> {
     print(`${terminalPlot(shown, { width: Math.min(100, terminalWidth()), color: hasColor() })}\n`);
   print(comparisonTable(rows, { plain: !isFancy(), color: hasColor(), width: terminalWidth() }));
   note(
-    `\n${verdict(rows, torch)}\n\nFigures and report:\n${files.map((file) => `  ${file}`).join("\n")}`,
+    `\n${said.join("\n\n")}\n\nFigures and report:\n${files.map((file) => `  ${file}`).join("\n")}`,
   );
-}
-
-function chosen(keys: readonly string[]): ComparedOptimizer[] {
-  const twice = keys.find((key, index) => keys.indexOf(key) !== index);
-  if (twice !== undefined) {
-    throw new UsageError(`--optimizers: got ${JSON.stringify(twice)} twice, expected each once.`);
-  }
-  return keys.map((key) => {
-    const optimizer = comparedOptimizers.find((known) => known.key === key.trim());
-    if (optimizer) return optimizer;
-    const names = comparedOptimizers.map((known) => known.key).join(", ");
-    throw new UsageError(`--optimizers: got ${JSON.stringify(key)}, expected some of ${names}.`);
-  });
 }
 
 async function torchCurves(
@@ -117,15 +108,14 @@ async function torchCurves(
   optimizers: readonly ComparedOptimizer[],
   mnist: Mnist,
 ): Promise<TorchRecord | null> {
-  if (!live) return loadRecordedCurves(experiment, optimizers);
-  const steps = 2 * optimizers.length * stepsOf(experiment, mnist.train.count);
+  if (!live) return loadRecordedCurves(experiment);
+  const version = findTorch()?.version ?? "";
+  const able = optimizers.filter((optimizer) => whyNotInTorch(optimizer, version) === null);
+  const steps = 2 * able.length * stepsOf(experiment, mnist.train.count);
   const progress = createProgress(process.stderr, { label: "PyTorch", total: steps });
   try {
-    return await recordTorchCurves(
-      experiment,
-      optimizers,
-      mnist,
-      ({ run, step, steps: each, loss }) => progress.update(run * each + step, { loss }),
+    return await recordTorchCurves(experiment, able, mnist, ({ run, step, steps: each, loss }) =>
+      progress.update(run * each + step, { loss }),
     );
   } finally {
     progress.stop();
@@ -193,7 +183,11 @@ function drawFigures(
     return {
       file: `${optimizer.key}.svg`,
       title: optimizer.label,
-      caption: `${showOptions(optimizer.options)}. Below: distance from PyTorch's float64 curve, step by step.`,
+      caption: [
+        `${showOptions(optimizer.options)}.`,
+        ...(torch64 ? ["Below: distance from PyTorch's float64 curve, step by step."] : []),
+        ...(optimizer.note ? [optimizer.note] : []),
+      ].join(" "),
       svg: comparisonFigure({
         title: torch64 ? title : optimizer.label,
         subtitle: `${showOptions(optimizer.options)}; ${setting}`,
@@ -223,13 +217,14 @@ function settingOf({ layers, activation, batchSize, epochs, seed }: Experiment):
 
 function reportOf(
   { experiment }: CompareFlags,
+  intro: string,
   rows: readonly ComparisonRow[],
   figures: readonly NamedFigure[],
   torch: TorchRecord | null,
 ): string {
   return htmlReport({
     title: "Downhill beside PyTorch",
-    intro: `${settingOf(experiment)}. ${verdict(rows, torch)}`,
+    intro,
     rows: [...rows],
     figures: figures.map(({ title, caption, svg }) => ({ title, caption, svg })),
     facts: [
@@ -239,18 +234,4 @@ function reportOf(
       ["Processor", `${process.platform} ${process.arch}`],
     ],
   });
-}
-
-/** What the distances say, in a sentence. */
-function verdict(rows: readonly ComparisonRow[], torch: TorchRecord | null): string {
-  if (!torch) {
-    return "No PyTorch curves for this experiment are recorded; --torch records them now.";
-  }
-  const ratios = rows.map((row) => (row.distance ?? 0) / (row.torchDistance || Number.EPSILON));
-  const worst = rows[ratios.indexOf(Math.max(...ratios))]!;
-  return (
-    `Distance from PyTorch ${torch.torch}'s float64 curve, in units of PyTorch's own float32 distance: ` +
-    rows.map((row, i) => `${row.label} ${ratios[i]!.toFixed(2)}`).join(", ") +
-    `. The largest is ${formatScientific(worst.distance ?? 0)} for ${worst.label}.`
-  );
 }

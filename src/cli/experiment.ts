@@ -36,18 +36,6 @@ export interface NamedWeights {
 /** The value of an optimizer's option. */
 export type OptionValue = number | boolean | string | null | readonly (number | null)[];
 
-/** One optimizer of the comparison. */
-export interface ComparedOptimizer {
-  /** Short name for files and the command line. */
-  readonly key: string;
-  /** Name for people. */
-  readonly label: string;
-  /** Class in `torch.optim`; Downhill's has the same name. */
-  readonly torchClass: string;
-  /** Options in camelCase; whatever is left out has PyTorch's default. */
-  readonly options: Readonly<Record<string, OptionValue>>;
-}
-
 /** The run that is recorded and compared: 3 passes over MNIST, 2,811 steps. */
 export const defaultExperiment: Experiment = {
   layers: [784, 128, 64, 10],
@@ -56,19 +44,6 @@ export const defaultExperiment: Experiment = {
   epochs: 3,
   seed: 1,
 };
-
-/** The four optimizers whose curves are compared. */
-export const comparedOptimizers: readonly ComparedOptimizer[] = [
-  { key: "sgd", label: "SGD", torchClass: "SGD", options: { lr: 0.05 } },
-  {
-    key: "momentum",
-    label: "SGD with momentum",
-    torchClass: "SGD",
-    options: { lr: 0.02, momentum: 0.9 },
-  },
-  { key: "rmsprop", label: "RMSprop", torchClass: "RMSprop", options: { lr: 1e-3 } },
-  { key: "adam", label: "Adam", torchClass: "Adam", options: { lr: 1e-3 } },
-];
 
 /**
  * The weights training starts from: `layers.0.weight` [out, in], `layers.0.bias` [out], and so on,

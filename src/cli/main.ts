@@ -20,6 +20,7 @@ import {
   planFrom,
   wholeNumberFrom,
 } from "./usage.ts";
+import { comparedOptimizers, defaultOptimizers } from "./optimizers.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
 import type { BenchOptions } from "./bench/bench-command.ts";
 import { version } from "./package.ts";
@@ -73,12 +74,13 @@ Examples:
 }
 
 function addCompare(program: Command): void {
+  const known = comparedOptimizers.map(({ key }) => key);
   const command = program
     .command("compare")
     .description("train with several optimizers from the same start, beside PyTorch's curves")
     .addOption(
-      new Option("--optimizers <names>", "some of sgd, momentum, rmsprop, adam").default(
-        "sgd,momentum,rmsprop,adam",
+      new Option("--optimizers <names>", `all, or some of ${known.join(",")}`).default(
+        defaultOptimizers.join(","),
       ),
     )
     .addOption(new Option("--torch", "record PyTorch's curves now (needs Python with torch)"))
@@ -89,6 +91,7 @@ function addCompare(program: Command): void {
       `
 Examples:
   $ downhill compare
+  $ downhill compare --optimizers all
   $ downhill compare --optimizers sgd,adam --epochs 1 --torch`,
     );
   addPlanOptions(addExperimentOptions(command));

@@ -15,10 +15,11 @@ import { createInterface } from "node:readline";
 import { isDeepStrictEqual } from "node:util";
 
 import { CodedError } from "./errors.ts";
-import { batchOrder, comparedOptimizers, initialWeights } from "./experiment.ts";
-import type { ComparedOptimizer, Experiment, OptionValue } from "./experiment.ts";
+import { batchOrder, initialWeights } from "./experiment.ts";
+import type { Experiment, OptionValue } from "./experiment.ts";
 import { trainingExamples } from "./mnist.ts";
 import type { Mnist } from "./mnist.ts";
+import type { ComparedOptimizer } from "./optimizers.ts";
 import { packageRoot } from "./package.ts";
 
 /** Element types PyTorch trains in: what its users see, and the truth both sides are held to. */
@@ -139,7 +140,8 @@ export async function recordTorchCurves(
     await runScript(installation.python, folder, onProgress);
     const record = parseRecord(await readFile(join(folder, "result.json"), "utf8"));
     const expected = { weights: sha256(weights), order: sha256(order) };
-    if (record === null || !belongs(record, experiment, optimizers, expected)) {
+    const fits = record !== null && belongs(record, experiment, expected);
+    if (!fits || !optimizers.every((optimizer) => hasCurves(record, optimizer))) {
       throw new TorchError(
         "TORCH_FAILED",
         `PyTorch ${installation.version} answered for another experiment than it was given. ` +
@@ -191,13 +193,26 @@ function parseProgress(line: string): TorchProgress | null {
     : null;
 }
 
+/** Why PyTorch's curve of an optimizer cannot be recorded with a version of it, or `null` if it can. */
+export function whyNotInTorch(optimizer: ComparedOptimizer, version: string): string | null {
+  const { label, torchSince, torchDiffers } = optimizer;
+  if (torchDiffers !== undefined) return torchDiffers;
+  if (torchSince === undefined || numbersOf(version) >= numbersOf(torchSince)) return null;
+  return `${label} is in PyTorch from ${torchSince} on, and this one is ${version}`;
+}
+
+/** `2.13.0+cpu` as a number that grows with versions. */
+function numbersOf(version: string): number {
+  const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
+  return 1000 * major + minor;
+}
+
 /**
  * The curves that ship with the package, or `null` if they belong to another experiment, to other
- * weights or batches, or lack one of the optimizers with exactly these options.
+ * weights or to other batches. Not every optimizer need be among them, see {@link hasCurves}.
  */
 export function loadRecordedCurves(
   experiment: Experiment,
-  optimizers: readonly ComparedOptimizer[] = comparedOptimizers,
   file: string = recordedCurvesFile(),
 ): TorchRecord | null {
   if (!existsSync(file)) return null;
@@ -207,7 +222,7 @@ export function loadRecordedCurves(
     weights: sha256(weightBytes(experiment)),
     order: sha256(orderBytes(experiment, trainingExamples)),
   };
-  return belongs(record, experiment, optimizers, expected) ? record : null;
+  return belongs(record, experiment, expected) ? record : null;
 }
 
 /** Where the recorded curves stand: `curves/mnist.json` in the package. */
@@ -230,21 +245,20 @@ export function curveOf(
   return curve ?? null;
 }
 
+/** Whether an optimizer's curves were recorded, with exactly these options. */
+export function hasCurves(record: TorchRecord, optimizer: ComparedOptimizer): boolean {
+  return (["float32", "float64"] as const).every((type) => curveOf(record, optimizer, type));
+}
+
 function belongs(
   record: TorchRecord,
   experiment: Experiment,
-  optimizers: readonly ComparedOptimizer[],
   expected: { weights: string; order: string },
 ): boolean {
   return (
     isDeepStrictEqual(record.experiment, { ...experiment }) &&
     record.weights === expected.weights &&
-    record.order === expected.order &&
-    optimizers.every(
-      (optimizer) =>
-        curveOf(record, optimizer, "float32") !== null &&
-        curveOf(record, optimizer, "float64") !== null,
-    )
+    record.order === expected.order
   );
 }
 

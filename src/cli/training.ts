@@ -3,16 +3,12 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 
-import {
-  Optimizer,
-  type HyperDefaults,
-  type OptimizerOptions,
-  type PlanOptions,
-} from "../index.ts";
-import { findRule } from "./catalog.ts";
-import { batchOrder, stepsOf, type ComparedOptimizer, type Experiment } from "./experiment.ts";
+import type { PlanOptions } from "../index.ts";
+import { createOptimizer } from "./create-optimizer.ts";
+import { batchOrder, stepsOf, type Experiment } from "./experiment.ts";
 import type { Mnist } from "./mnist.ts";
 import type { Network } from "./network.ts";
+import type { OptimizerChoice } from "./optimizers.ts";
 import { UsageError } from "./errors.ts";
 
 /** What a step tells: its loss, before the update, and the milliseconds of its two halves. */
@@ -40,7 +36,7 @@ export interface TrainedRun {
 
 export interface TrainingTask {
   readonly experiment: Experiment;
-  readonly optimizer: Pick<ComparedOptimizer, "torchClass" | "options">;
+  readonly optimizer: OptimizerChoice;
   readonly plan: PlanOptions;
   readonly mnist: Mnist;
   readonly network: Network;
@@ -53,7 +49,7 @@ const BREATH = 50;
 /** Trains from the experiment's initial weights, which the network is set back to. */
 export async function train(task: TrainingTask): Promise<TrainedRun> {
   const { experiment, mnist, network, onStep } = task;
-  const optimizer = createOptimizer(task);
+  const optimizer = createOptimizer(task.optimizer, network.parameters, task.plan);
   network.reset();
   const steps = checkedSteps(experiment, mnist);
   const order = batchOrder(experiment, mnist.train.count);
@@ -62,18 +58,26 @@ export async function train(task: TrainingTask): Promise<TrainedRun> {
   const started = performance.now();
   let [gradientMs, optimizerMs] = [0, 0];
   let breath = started;
-  for (let step = 1; step <= steps; step++) {
-    const batch = order.subarray((step - 1) * batchSize, step * batchSize);
+  let batch: Uint32Array;
+  let evaluating = 0;
+  const evaluate = (): number => {
     const before = performance.now();
     optimizer.zeroGrad();
     const loss = network.backward(mnist.train, batch);
-    const between = performance.now();
-    optimizer.step();
+    evaluating += performance.now() - before;
+    return loss;
+  };
+  for (let step = 1; step <= steps; step++) {
+    batch = order.subarray((step - 1) * batchSize, step * batchSize);
+    evaluating = 0;
+    const before = performance.now();
+    const loss = optimizer.step(evaluate);
     const after = performance.now();
+    const updating = after - before - evaluating;
     losses[step - 1] = loss;
-    gradientMs += between - before;
-    optimizerMs += after - between;
-    onStep({ step, loss, gradientMs: between - before, optimizerMs: after - between });
+    gradientMs += evaluating;
+    optimizerMs += updating;
+    onStep({ step, loss, gradientMs: evaluating, optimizerMs: updating });
     if (after - breath > BREATH) {
       await setImmediate();
       breath = after;
@@ -97,10 +101,4 @@ export function checkedSteps(experiment: Experiment, { train: { count } }: Mnist
   throw new UsageError(
     `--batch-size: got ${experiment.batchSize}, expected at most ${count}, the number of training examples.`,
   );
-}
-
-function createOptimizer({ optimizer, plan, network }: TrainingTask): Optimizer {
-  const rule = findRule(optimizer.torchClass);
-  const options = { ...optimizer.options, ...plan } as OptimizerOptions<HyperDefaults>;
-  return new Optimizer(rule, network.parameters, options);
 }

@@ -6,12 +6,19 @@ import { describe, expect, test } from "vitest";
 
 import {
   batchOrder,
-  comparedOptimizers,
   defaultExperiment,
   initialWeights,
   stepsOf,
 } from "../../src/cli/experiment.ts";
+import { catalog } from "../../src/cli/catalog.ts";
+import { createOptimizer } from "../../src/cli/create-optimizer.ts";
 import type { Experiment } from "../../src/cli/experiment.ts";
+import { parameter } from "../../src/index.ts";
+import {
+  chooseOptimizers,
+  comparedOptimizers,
+  defaultOptimizers,
+} from "../../src/cli/optimizers.ts";
 
 const small: Experiment = {
   layers: [5, 4, 3],
@@ -113,14 +120,46 @@ describe("batchOrder", () => {
   });
 });
 
-test("the compared optimizers have distinct keys and labels", () => {
-  expect(new Set(comparedOptimizers.map(({ key }) => key)).size).toBe(comparedOptimizers.length);
-  expect(comparedOptimizers.map(({ label }) => label)).toEqual([
-    "SGD",
-    "SGD with momentum",
-    "RMSprop",
-    "Adam",
-  ]);
+describe("the compared optimizers", () => {
+  test("have distinct keys and labels, the default ones first", () => {
+    expect(new Set(comparedOptimizers.map(({ key }) => key)).size).toBe(comparedOptimizers.length);
+    expect(comparedOptimizers.slice(0, 4).map(({ key }) => key)).toEqual(defaultOptimizers);
+    expect(comparedOptimizers.slice(0, 4).map(({ label }) => label)).toEqual([
+      "SGD",
+      "SGD with momentum",
+      "RMSprop",
+      "Adam",
+    ]);
+  });
+
+  test("are all that there are, with options that they have", () => {
+    const classes = Object.values(catalog).map(({ name }) => name);
+    const compared = new Set(comparedOptimizers.map(({ torchClass }) => torchClass));
+    expect([...compared].toSorted()).toEqual([...classes, "LBFGS"].toSorted());
+    for (const optimizer of comparedOptimizers) {
+      const w = parameter([1, 2], { name: "w" });
+      const trainer = createOptimizer(optimizer, [w], {});
+      let calls = 0;
+      const loss = trainer.step(() => {
+        calls++;
+        w.grad = w.data.map((x) => 2 * x);
+        return w.data[0]! ** 2 + w.data[1]! ** 2;
+      });
+      expect(loss).toBe(5);
+      expect(w.data[0]).toBeLessThan(1);
+      expect(calls > 1).toBe(optimizer.key === "lbfgs");
+    }
+  });
+
+  test("are chosen by name, or all", () => {
+    const keys = (names: string[]) => chooseOptimizers(names).map(({ key }) => key);
+    expect(keys(["adam", " SGD"])).toEqual(["adam", "sgd"]);
+    expect(keys(["all"])).toEqual(comparedOptimizers.map(({ key }) => key));
+    expect(() => chooseOptimizers(["sgd", "lion"])).toThrow(
+      '--optimizers: got "lion", expected all, or some of sgd, momentum, rmsprop, adam, adamw, ',
+    );
+    expect(() => chooseOptimizers(["adam", "Adam"])).toThrow('got "adam" twice');
+  });
 });
 
 function digestOfWeights(experiment: Experiment): string {

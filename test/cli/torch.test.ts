@@ -16,22 +16,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import {
-  batchOrder,
-  comparedOptimizers,
-  defaultExperiment,
-  initialWeights,
-} from "../../src/cli/experiment.ts";
-import type { ComparedOptimizer, Experiment } from "../../src/cli/experiment.ts";
+import { batchOrder, defaultExperiment, initialWeights } from "../../src/cli/experiment.ts";
+import type { Experiment } from "../../src/cli/experiment.ts";
+import { comparedOptimizers, type ComparedOptimizer } from "../../src/cli/optimizers.ts";
 import { loadMnist, trainingExamples } from "../../src/cli/mnist.ts";
 import type { Mnist } from "../../src/cli/mnist.ts";
 import {
   curveOf,
   findTorch,
+  hasCurves,
   loadRecordedCurves,
   recordedCurvesFile,
   recordTorchCurves,
   TorchError,
+  whyNotInTorch,
 } from "../../src/cli/torch.ts";
 import type { TorchProgress, TorchRecord } from "../../src/cli/torch.ts";
 
@@ -134,6 +132,21 @@ describe("what goes wrong", () => {
   });
 });
 
+test("which version of PyTorch has which optimizer", () => {
+  const some = { key: "x", label: "X", torchClass: "X", options: {} };
+  const since = { ...some, torchSince: "2.9" };
+  const versions = ["1.13.0a0", "2.8.1", "2.9.0+cpu", "2.13.0", "3.0"];
+  expect(versions.map((version) => whyNotInTorch(since, version))).toEqual([
+    "X is in PyTorch from 2.9 on, and this one is 1.13.0a0",
+    "X is in PyTorch from 2.9 on, and this one is 2.8.1",
+    null,
+    null,
+    null,
+  ]);
+  expect(whyNotInTorch(some, "1.13")).toBeNull();
+  expect(whyNotInTorch({ ...some, torchDiffers: "because" }, "2.13")).toBe("because");
+});
+
 describe("the recorded curves", () => {
   test("cover the default experiment and stay small", () => {
     const record = loadRecordedCurves(defaultExperiment)!;
@@ -162,13 +175,14 @@ describe("the recorded curves", () => {
     ["another class", { torchClass: "Adagrad" }],
   ])("are not used for %s", (_, change) => {
     const changed = { ...comparedOptimizers[0]!, ...change };
-    expect(loadRecordedCurves(defaultExperiment, [changed])).toBeNull();
-    expect(curveOf(loadRecordedCurves(defaultExperiment)!, changed, "float64")).toBeNull();
+    const record = loadRecordedCurves(defaultExperiment)!;
+    expect(hasCurves(record, changed)).toBe(false);
+    expect(curveOf(record, changed, "float64")).toBeNull();
   });
 
   test("are found by class and options, whatever their name", () => {
     const renamed = { ...comparedOptimizers[3]!, key: "a", label: "A" };
-    const record = loadRecordedCurves(defaultExperiment, [renamed])!;
+    const record = loadRecordedCurves(defaultExperiment)!;
     expect(curveOf(record, renamed, "float64")!.key).toBe("adam");
   });
 
@@ -180,16 +194,16 @@ describe("the recorded curves", () => {
       order: sha256(batchOrder(tiny, trainingExamples)),
       curves: [],
     };
-    expect(loadRecordedCurves(tiny, [], fileWith(record))).toEqual(record);
-    expect(loadRecordedCurves(tiny, [], fileWith({ ...record, weights: "0" }))).toBeNull();
-    expect(loadRecordedCurves(tiny, [], fileWith({ ...record, order: "0" }))).toBeNull();
+    expect(loadRecordedCurves(tiny, fileWith(record))).toEqual(record);
+    expect(loadRecordedCurves(tiny, fileWith({ ...record, weights: "0" }))).toBeNull();
+    expect(loadRecordedCurves(tiny, fileWith({ ...record, order: "0" }))).toBeNull();
   });
 
   test("are not used when the file is missing or no record", () => {
-    expect(loadRecordedCurves(defaultExperiment, [], "/no/such/file.json")).toBeNull();
-    expect(loadRecordedCurves(defaultExperiment, [], fileWith({ curves: [] }))).toBeNull();
+    expect(loadRecordedCurves(defaultExperiment, "/no/such/file.json")).toBeNull();
+    expect(loadRecordedCurves(defaultExperiment, fileWith({ curves: [] }))).toBeNull();
     const cut = readFileSync(recordedCurvesFile(), "utf8").slice(0, 5000);
-    expect(loadRecordedCurves(defaultExperiment, [], fileWithText(cut))).toBeNull();
+    expect(loadRecordedCurves(defaultExperiment, fileWithText(cut))).toBeNull();
   });
 });
 

@@ -1,0 +1,87 @@
+// The optimizers that `downhill compare` can race, each with options that suit the experiment.
+//
+// The learning rates are those that did best, to one digit, in three epochs of the default experiment.
+
+import type { OptionValue } from "./experiment.ts";
+import { UsageError } from "./errors.ts";
+
+/** An optimizer's class and its options. */
+export interface OptimizerChoice {
+  /** Class in `torch.optim`; Downhill's has the same name. */
+  readonly torchClass: string;
+  /** Options in camelCase; whatever is left out has PyTorch's default. */
+  readonly options: Readonly<Record<string, OptionValue>>;
+}
+
+/** One optimizer of the comparison. */
+export interface ComparedOptimizer extends OptimizerChoice {
+  /** Short name for files and the command line. */
+  readonly key: string;
+  /** Name for people. */
+  readonly label: string;
+  /** The first PyTorch that has it, where that is not an old one. */
+  readonly torchSince?: string;
+  /** Why PyTorch's curve is another one, if it is. */
+  readonly torchDiffers?: string;
+  /** What a reader of its curve should know. */
+  readonly note?: string;
+}
+
+/** All of them, those of the default comparison first. */
+export const comparedOptimizers: readonly ComparedOptimizer[] = [
+  { key: "sgd", label: "SGD", torchClass: "SGD", options: { lr: 0.05 } },
+  {
+    key: "momentum",
+    label: "SGD with momentum",
+    torchClass: "SGD",
+    options: { lr: 0.02, momentum: 0.9 },
+  },
+  { key: "rmsprop", label: "RMSprop", torchClass: "RMSprop", options: { lr: 1e-3 } },
+  { key: "adam", label: "Adam", torchClass: "Adam", options: { lr: 1e-3 } },
+  { key: "adamw", label: "AdamW", torchClass: "AdamW", options: { lr: 1e-3 } },
+  { key: "adagrad", label: "Adagrad", torchClass: "Adagrad", options: { lr: 0.02 } },
+  { key: "adadelta", label: "Adadelta", torchClass: "Adadelta", options: { lr: 1 } },
+  { key: "adamax", label: "Adamax", torchClass: "Adamax", options: { lr: 4e-3 } },
+  { key: "nadam", label: "NAdam", torchClass: "NAdam", options: { lr: 1e-3 } },
+  { key: "radam", label: "RAdam", torchClass: "RAdam", options: { lr: 2e-3 } },
+  { key: "asgd", label: "ASGD", torchClass: "ASGD", options: { lr: 0.1 } },
+  {
+    key: "rprop",
+    label: "Rprop",
+    torchClass: "Rprop",
+    options: { lr: 1e-3, stepSizes: [1e-4, 1e-2] },
+    note:
+      "Rprop is made for whole data sets: it looks at the signs of gradients alone, which batches turn " +
+      "at random, so its steps shrink. Here they stay between 1e-4 and 1e-2.",
+  },
+  {
+    key: "lbfgs",
+    label: "L-BFGS",
+    torchClass: "LBFGS",
+    options: { lr: 0.1, maxIter: 4, historySize: 5 },
+    note:
+      "L-BFGS is made for whole data sets: it compares gradients of steps that see other batches here. " +
+      "A step is 4 iterations on one batch, so it takes 4 gradients where the others take one.",
+  },
+];
+
+/** The four optimizers whose curves are compared where nothing else is asked for. */
+export const defaultOptimizers: readonly string[] = ["sgd", "momentum", "rmsprop", "adam"];
+
+/** The optimizers with these names; `all` means every one. @throws {UsageError} */
+export function chooseOptimizers(keys: readonly string[]): ComparedOptimizer[] {
+  const named = keys.map((key) => key.trim().toLowerCase());
+  if (named.length === 1 && named[0] === "all") return [...comparedOptimizers];
+  const twice = named.find((key, index) => named.indexOf(key) !== index);
+  if (twice !== undefined) {
+    throw new UsageError(`--optimizers: got ${JSON.stringify(twice)} twice, expected each once.`);
+  }
+  return named.map((key) => {
+    const optimizer = comparedOptimizers.find((known) => known.key === key);
+    if (optimizer) return optimizer;
+    const names = comparedOptimizers.map((known) => known.key).join(", ");
+    throw new UsageError(
+      `--optimizers: got ${JSON.stringify(key)}, expected all, or some of ${names}.`,
+    );
+  });
+}
