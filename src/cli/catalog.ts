@@ -23,6 +23,29 @@ export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
   ].map((rule) => [rule.name.toLowerCase(), rule as unknown as Rule<HyperDefaults>]),
 );
 
+/** What the command line knows of an optimizer. */
+export type Known = Pick<Rule, "name" | "hyper">;
+
+/** L-BFGS, which is no rule: its group has the defaults. */
+function lbfgs(): Known {
+  const { params: _, ...hyper } = new downhill.LBFGS([downhill.parameter([0])], {
+    backend: "interp",
+  }).paramGroups[0];
+  return { name: "LBFGS", hyper };
+}
+
+/** All that can train a network, by command-line name. */
+export const trainable: Readonly<Record<string, Known>> = { ...catalog, lbfgs: lbfgs() };
+
+/** @throws {UsageError} for a name that is not among them. */
+export function findTrainable(name: string): Known {
+  const known = trainable[name.toLowerCase()];
+  if (known) return known;
+  throw new UsageError(
+    `optimizer: got ${JSON.stringify(name)}, expected one of ${Object.keys(trainable).join(", ")}.`,
+  );
+}
+
 /** @throws {UsageError} for a name that is not in the catalog. */
 export function findRule(name: string): Rule {
   const rule = catalog[name.toLowerCase()];

@@ -212,7 +212,8 @@ function drawFigures(
 }
 
 function settingOf({ layers, activation, batchSize, epochs, seed }: Experiment): string {
-  return `MNIST, ${layers.join("-")} ${activation}, batches of ${batchSize}, ${epochs} epochs, seed ${seed}`;
+  const passes = epochs === 1 ? "1 epoch" : `${epochs} epochs`;
+  return `MNIST, ${layers.join("-")} ${activation}, batches of ${batchSize}, ${passes}, seed ${seed}`;
 }
 
 function reportOf(

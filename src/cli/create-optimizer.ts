@@ -1,5 +1,6 @@
 // From an optimizer's name to something that trains a network: most are rules and work on every
-// parameter; L-BFGS is none, and takes a loss and its gradient several times within a step.
+// parameter; Muon takes matrices only and leaves the others to AdamW; L-BFGS is no rule, and takes a loss
+// and its gradient several times within a step.
 
 import {
   LBFGS,
@@ -21,9 +22,11 @@ export interface Trainer {
   step(evaluate: () => number): number;
 }
 
+const byDefault: OptimizerChoice = { torchClass: "AdamW", options: { lr: 1e-3 } };
+
 /** @throws {UsageError} for an unknown class; {OptionError} for wrong options. */
 export function createOptimizer(
-  { torchClass, options }: OptimizerChoice,
+  { torchClass, options, others = byDefault }: OptimizerChoice,
   parameters: readonly Parameter[],
   plan: PlanOptions,
 ): Trainer {
@@ -31,6 +34,28 @@ export function createOptimizer(
     const { backend = "auto" } = plan;
     return new LBFGS(parameters, { ...options, backend } as LBFGSOptions);
   }
+  const rule = findRule(torchClass);
   const all = { ...options, ...plan } as OptimizerOptions<HyperDefaults>;
-  return new Optimizer(findRule(torchClass), parameters, all);
+  if (!rule.matrices) return new Optimizer(rule, parameters, all);
+  const isMatrix = ({ shape }: Parameter) => shape.length === 2;
+  const rest = parameters.filter((parameter) => !isMatrix(parameter));
+  const own = new Optimizer(rule, parameters.filter(isMatrix), all);
+  return rest.length === 0 ? own : together(own, createOptimizer(others, rest, plan));
+}
+
+/** Two optimizers that share a gradient. */
+function together(first: Optimizer, second: Trainer): Trainer {
+  return {
+    backend: first.backend,
+    zeroGrad() {
+      first.zeroGrad();
+      second.zeroGrad();
+    },
+    step(evaluate) {
+      const loss = evaluate();
+      first.step();
+      second.step(() => loss);
+      return loss;
+    },
+  };
 }

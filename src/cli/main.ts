@@ -8,6 +8,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { DownhillError, OptionError } from "../errors.ts";
+import { catalog, trainable } from "./catalog.ts";
 import { UsageError } from "./errors.ts";
 import {
   addExperimentOptions,
@@ -47,9 +48,7 @@ function addTrain(program: Command): void {
   const command = program
     .command("train")
     .description("train a small network on MNIST with one optimizer")
-    .addOption(
-      new Option("--optimizer <name>", "any that `downhill explain` lists").default("adam"),
-    )
+    .addOption(new Option("--optimizer <name>", Object.keys(trainable).join(", ")).default("adam"))
     .addOption(new Option("--out <folder>", "for run record and figure").default("runs/train"))
     .addOption(new Option("--json", "print the result as one line of JSON"))
     .addHelpText(
@@ -59,7 +58,7 @@ Examples:
   $ downhill train --optimizer sgd --lr 0.05 --momentum 0.9
   $ downhill train --optimizer adamw --layers 256,64 --epochs 1 --json`,
     );
-  addHyperOptions(addPlanOptions(addExperimentOptions(command)));
+  addHyperOptions(addPlanOptions(addExperimentOptions(command)), trainable);
   command.action(async (flags: Flags) => {
     const { trainCommand } = await import("./train-command.ts");
     await trainCommand({
@@ -112,7 +111,7 @@ function addExplain(program: Command): void {
   const command = program
     .command("explain")
     .description("show a rule's formula, memory traffic, IR and WebAssembly; alone: list the rules")
-    .argument("[rule]", "adam, adamw, rmsprop, sgd")
+    .argument("[rule]", Object.keys(catalog).join(", "))
     .addOption(
       new Option("--dtype <type>", "of the generated code")
         .choices(["float32", "float64"])
@@ -129,7 +128,7 @@ Examples:
   $ downhill explain adam
   $ downhill explain sgd --momentum 0.9 --nesterov --dtype float64`,
     );
-  addHyperOptions(command);
+  addHyperOptions(command, catalog);
   command.action(async (rule: string | undefined, flags: Flags) => {
     const { explainCommand } = await import("./explain-command.ts");
     explainCommand(rule, {

@@ -11,6 +11,8 @@ export interface OptimizerChoice {
   readonly torchClass: string;
   /** Options in camelCase; whatever is left out has PyTorch's default. */
   readonly options: Readonly<Record<string, OptionValue>>;
+  /** What updates the parameters that are no matrices, for an optimizer of matrices. */
+  readonly others?: OptimizerChoice;
 }
 
 /** One optimizer of the comparison. */
@@ -53,6 +55,15 @@ export const comparedOptimizers: readonly ComparedOptimizer[] = [
     note:
       "Rprop is made for whole data sets: it looks at the signs of gradients alone, which batches turn " +
       "at random, so its steps shrink. Here they stay between 1e-4 and 1e-2.",
+  },
+  {
+    key: "muon",
+    label: "Muon",
+    torchClass: "Muon",
+    options: { lr: 5e-3 },
+    others: { torchClass: "AdamW", options: { lr: 1e-3 } },
+    torchDiffers: "Muon, which PyTorch computes in bfloat16",
+    note: "Muon updates the weight matrices; AdamW (lr=0.001) updates the biases.",
   },
   {
     key: "lbfgs",

@@ -1,7 +1,7 @@
 // `downhill train`: one optimizer, one run record, one figure.
 
 import type { PlanOptions } from "../index.ts";
-import { findRule } from "./catalog.ts";
+import { findTrainable } from "./catalog.ts";
 import type { Experiment, OptionValue } from "./experiment.ts";
 import { loadMnist } from "./mnist.ts";
 import { createNetwork } from "./network.ts";
@@ -24,7 +24,7 @@ export interface TrainFlags {
 
 export async function trainCommand(flags: TrainFlags): Promise<void> {
   const { experiment, hyper, plan } = flags;
-  const rule = findRule(flags.optimizer);
+  const rule = findTrainable(flags.optimizer);
   checkHyper(rule, hyper);
   prepareFolder(flags.out);
   const mnist = loadMnist();

@@ -3,8 +3,8 @@
 
 import { InvalidArgumentError, Option, type Command } from "commander";
 
-import type { BackendName, HyperDefaults, PlanOptions, Rule } from "../index.ts";
-import { catalog } from "./catalog.ts";
+import type { BackendName, HyperDefaults, PlanOptions } from "../index.ts";
+import { trainable, type Known } from "./catalog.ts";
 import {
   defaultExperiment,
   type Activation,
@@ -49,15 +49,23 @@ function widthsFrom(text: string): number[] {
   return text.split(",").map(wholeNumberFrom);
 }
 
-/** The names of all hyperparameters of all rules. */
-function allHyper(): Set<string> {
-  return new Set(Object.values(catalog).flatMap((rule) => Object.keys(rule.hyper)));
+/** The names of all their hyperparameters. */
+function allHyper(optimizers: readonly Known[]): Set<string> {
+  return new Set(optimizers.flatMap(({ hyper }) => Object.keys(hyper)));
 }
 
-/** One option for each hyperparameter of any rule; the rule itself refuses what it does not have. */
-export function addHyperOptions(command: Command): Command {
-  for (const name of allHyper()) {
-    const owners = Object.values(catalog).filter((rule) => Object.hasOwn(rule.hyper, name));
+function ownersOf(name: string, optimizers: readonly Known[]): readonly Known[] {
+  return optimizers.filter(({ hyper }) => Object.hasOwn(hyper, name));
+}
+
+/** One option for each hyperparameter of any optimizer; each refuses what it does not have. */
+export function addHyperOptions(
+  command: Command,
+  optimizers: Readonly<Record<string, Known>>,
+): Command {
+  const all = Object.values(optimizers);
+  for (const name of allHyper(all)) {
+    const owners = ownersOf(name, all);
     const about = owners.map((rule) => rule.name).join(", ");
     // Two rules may mean different things by one name: Adam's eps is a number, Adafactor's a pair.
     const shapes = new Set(owners.map(({ hyper }) => shapeOf(hyper[name]!)));
@@ -80,15 +88,15 @@ const HYPER = "Hyperparameters (of which optimizers):";
 
 /** The hyperparameters that were given. */
 export function hyperFrom(flags: Readonly<Record<string, unknown>>): Record<string, OptionValue> {
-  const given = [...allHyper()].filter((name) => flags[name] !== undefined);
+  const given = [...allHyper(Object.values(trainable))].filter((name) => flags[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, flags[name] as OptionValue]));
 }
 
 /** @throws {UsageError} for a hyperparameter that the rule does not have. */
-export function checkHyper(rule: Rule, given: Readonly<Record<string, OptionValue>>): void {
+export function checkHyper(rule: Known, given: Readonly<Record<string, OptionValue>>): void {
   const stranger = Object.keys(given).find((name) => !Object.hasOwn(rule.hyper, name));
   if (stranger === undefined) return;
-  const owners = Object.values(catalog).filter((known) => Object.hasOwn(known.hyper, stranger));
+  const owners = ownersOf(stranger, Object.values(trainable));
   throw new UsageError(
     `--${kebab(stranger)}: got it for ${rule.name}, expected it only for ` +
       `${owners.map((known) => known.name).join(", ")}.`,

@@ -137,16 +137,17 @@ describe("the compared optimizers", () => {
     const compared = new Set(comparedOptimizers.map(({ torchClass }) => torchClass));
     expect([...compared].toSorted()).toEqual([...classes, "LBFGS"].toSorted());
     for (const optimizer of comparedOptimizers) {
-      const w = parameter([1, 2], { name: "w" });
-      const trainer = createOptimizer(optimizer, [w], {});
+      const both = [parameter([[1, 2]], { name: "w" }), parameter([3], { name: "b" })];
+      const trainer = createOptimizer(optimizer, both, {});
       let calls = 0;
       const loss = trainer.step(() => {
         calls++;
-        w.grad = w.data.map((x) => 2 * x);
-        return w.data[0]! ** 2 + w.data[1]! ** 2;
+        for (const one of both) one.grad = one.data.map((x) => 2 * x);
+        return both.flatMap(({ data }) => [...data]).reduce((sum, x) => sum + x * x, 0);
       });
-      expect(loss).toBe(5);
-      expect(w.data[0]).toBeLessThan(1);
+      expect(loss).toBe(14);
+      expect(both[0]!.data[0]).toBeLessThan(1);
+      expect(both[1]!.data[0]).toBeLessThan(3);
       expect(calls > 1).toBe(optimizer.key === "lbfgs");
     }
   });

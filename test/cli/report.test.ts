@@ -23,6 +23,7 @@ import {
 } from "../../src/cli/report/curves.ts";
 import { allFigure, comparisonFigure, trainFigure } from "../../src/cli/report/figure.ts";
 import { htmlReport } from "../../src/cli/report/html.ts";
+import { strokeOf } from "../../src/cli/report/svg.ts";
 import { createProgress, type ProgressStream } from "../../src/cli/report/progress.ts";
 import {
   comparisonTable,
@@ -275,6 +276,39 @@ describe("figures", () => {
     expect(names).toHaveLength(12);
     expect(Math.min(...heights.slice(1).map((y, i) => y - (heights[i] ?? 0)))).toBeGreaterThan(12);
     expect(texts).toEqual(expect.arrayContaining(["Downhill", "PyTorch float64"]));
+  });
+
+  it("leaves room between a name and its figure, in a wide font as well", () => {
+    const curve = falling("SGD with momentum", 500, 0.04);
+    const svg = allFigure({ title: "All", curves: [curve] });
+    const name = Number(/x="([\d.]+)"[^>]*font-size="12.5">SGD with momentum</.exec(svg)![1]);
+    const [, end, value] = /x="([\d.]+)" y="[\d.]+" font-size="12"[^>]*"end">([\d.]+)</.exec(svg)!;
+    // advance widths of DejaVu Sans: 0.573 em for the name on average, 0.636 em for a figure
+    const gap = Number(end) - 0.62 * 12 * value!.length - (name + 0.573 * 12.5 * 17);
+    expect(gap).toBeGreaterThan(10);
+  });
+
+  it("gives each of many a chart of its own, with the others behind it", () => {
+    const curves = Array.from({ length: 15 }, (_, i) =>
+      i === 3
+        ? { label: "a very long name indeed, too long for its chart", losses: broken }
+        : falling(`rule ${i}`, 500, 0.04 + i * 1e-3),
+    );
+    const svg = allFigure({ title: "All", curves, references: [undefined, ...curves.slice(1)] });
+    const { texts } = parsed(svg);
+    expect(svg.match(/<use href="#all-curves"/g)).toHaveLength(15);
+    expect(svg.match(/<g id="all-curves"/g)).toHaveLength(1);
+    expect(texts.filter((text) => /^rule \d+$/.test(text))).toHaveLength(2 * 14);
+    expect(texts).toEqual(
+      expect.arrayContaining(["One by one", "Downhill", "PyTorch float64", "the others"]),
+    );
+    expect(texts.some((text) => text.startsWith("a very long") && text.length < 26)).toBe(true);
+    const strokes = Array.from({ length: 21 }, (_, i) => JSON.stringify(strokeOf(i)));
+    expect(new Set(strokes).size).toBe(21);
+    expect(allFigure({ title: "All", curves: curves.slice(0, 7) })).not.toContain("One by one");
+    parsed(
+      allFigure({ title: "nothing", curves: curves.map(({ label }) => ({ label, losses: [] })) }),
+    );
   });
 
   it("draws a diverged run as one", () => {

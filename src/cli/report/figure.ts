@@ -18,6 +18,7 @@ import {
   type Line,
   lossPanel,
 } from "./panels.ts";
+import { tiles } from "./tiles.ts";
 import { composeFigure, type LegendItem, MUTED, PALETTE, strokeOf } from "./svg.ts";
 
 /** What every figure takes besides its curves. */
@@ -66,9 +67,13 @@ export function comparisonFigure(
   ]);
 }
 
+/** Beyond so many curves each also gets a chart of its own. */
+const MANY = PALETTE.length;
+
 /**
  * All optimizers in one chart, each named at the end of its line with its last averaged loss.
- * `references` (PyTorch's runs, in the order of `curves`) lie broad and pale below their own line.
+ * `references` (PyTorch's runs, in the order of `curves`) lie broad and pale below their own line. Where
+ * there are many, that is so in the small charts below, which show one each.
  */
 export function allFigure(
   options: FigureOptions & {
@@ -79,16 +84,25 @@ export function allFigure(
   const { curves, references = [], title, subtitle = "" } = options;
   const steps = Math.max(0, ...curves.map((curve) => curve.losses.length));
   const window = options.window ?? smoothingWindow(steps);
-  const pale = references.flatMap((curve, i) =>
-    curve ? [lineOf(curve, window, { color: strokeOf(i).color, ...PALE })] : [],
-  );
+  const pale = curves.map((_, i) => {
+    const reference = references[i];
+    return reference && lineOf(reference, window, { color: strokeOf(i).color, ...PALE });
+  });
   const dark = curves.map((curve, i) => lineOf(curve, window, { ...OURS, ...strokeOf(i) }));
-  const plot = lossPanel([...pale, ...dark], { heading: headingOf(options, window), height: 430 });
+  const many = curves.length > MANY;
+  const behind = many ? [] : pale.filter((line) => line !== undefined);
+  const heading = headingOf(options, window);
+  const plot = lossPanel([...behind, ...dark], { heading, height: 430 });
   const labels = steps > 0 ? endLabels(dark, plot) : [];
-  const legend = pale.length > 0 ? SOURCES : [];
+  const legend = behind.length > 0 ? SOURCES : [];
   const panel = { ...plot, marginRight: endLabelMargin(labels), legend };
-  const overlay = drawEndLabels(labels, panel);
-  return composeFigure(title, subtitle, [{ ...panel, overlay }]);
+  const overview = { ...panel, overlay: drawEndLabels(labels, panel) };
+  if (!many) return composeFigure(title, subtitle, [overview]);
+  const faint = pale.map((line) => line && { ...line, width: 5 });
+  const sources = pale.some((line) => line !== undefined) ? SOURCES : SOURCES.slice(0, 1);
+  const grey = { label: "the others", color: "#c9ced4", width: 1 };
+  const each = { heading: "One by one", legend: [...sources, grey] };
+  return composeFigure(title, subtitle, [overview, tiles(dark, faint, plot.y, each)]);
 }
 
 /** The learning curve of one run. */

@@ -24,7 +24,7 @@ import {
 } from "./svg.ts";
 
 /** Where a loss panel's lines may be drawn, and in how many buckets of steps. */
-interface Frame {
+export interface Frame {
   readonly domain: readonly [low: number, high: number];
   readonly steps: number;
   readonly buckets: number;
@@ -189,7 +189,7 @@ function legendOf({ curve, color, width, opacity = 1, dash }: Line): LegendItem 
 }
 
 /** A line of losses as far as the panel shows it. */
-function visible(losses: ArrayLike<number>, { domain, buckets }: Frame): Point[] {
+export function visible(losses: ArrayLike<number>, { domain, buckets }: Frame): Point[] {
   return clip(thin(losses, buckets), ...domain);
 }
 

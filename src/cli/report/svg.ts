@@ -32,10 +32,14 @@ export const PALETTE = [
   "#000000",
 ] as const;
 
-/** How the line with this number looks: beyond the colours come dashes. */
+const DASHES = ["6 3", "2 2.5"];
+
+/** How the line with this number looks: where the colours are used up, they come again with dashes. */
 export function strokeOf(index: number): { readonly color: string; readonly dash?: string } {
   const color = PALETTE[index % PALETTE.length] ?? MUTED;
-  return index < PALETTE.length ? { color } : { color, dash: "5 3" };
+  const round = Math.floor(index / PALETTE.length);
+  const dash = DASHES[(round - 1) % DASHES.length];
+  return round === 0 || dash === undefined ? { color } : { color, dash };
 }
 
 /** The margins of a panel's plot area within the figure, in pixels. */
@@ -211,9 +215,12 @@ export function drawPlot(options: Plot.PlotOptions): string {
   return `<g font-size="12" text-anchor="middle">${inside}</g>`;
 }
 
-/** Roughly how wide a text is: there is no font to measure in Node, so better too wide. */
+/**
+ * Roughly how wide a text is: there is no font to measure in Node, so as in the widest that readers are
+ * likely to have, DejaVu Sans and Verdana, with their broad figures.
+ */
 export function textWidth(text: string, fontSize: number): number {
-  return text.length * fontSize * 0.54;
+  return text.length * fontSize * 0.61;
 }
 
 function wrap(text: string, columns: number): string[] {

@@ -107,7 +107,7 @@ export function markOf(index: number, paint: Ansis): string {
   return paint[color](MARKERS[index % MARKERS.length] ?? "*");
 }
 
-const MARKERS = ["*", "+", "o", "x", "#", "@", "%", "&"];
+const MARKERS = [..."*+ox#@%&=~^:$!?s"];
 const COLORS = ["blue", "yellow", "green", "magenta", "cyan", "red", "white"] as const;
 
 /** The columns that are left for the plot beside the labels of its axis. */
