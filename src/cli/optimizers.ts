@@ -57,6 +57,13 @@ export const comparedOptimizers: readonly ComparedOptimizer[] = [
       "at random, so its steps shrink. Here they stay between 1e-4 and 1e-2.",
   },
   {
+    key: "adafactor",
+    label: "Adafactor",
+    torchClass: "Adafactor",
+    options: { lr: 0.01 },
+    torchSince: "2.5",
+  },
+  {
     key: "muon",
     label: "Muon",
     torchClass: "Muon",
@@ -69,10 +76,11 @@ export const comparedOptimizers: readonly ComparedOptimizer[] = [
     key: "lbfgs",
     label: "L-BFGS",
     torchClass: "LBFGS",
-    options: { lr: 0.1, maxIter: 4, historySize: 5 },
+    options: { lr: 1, maxIter: 4, historySize: 10, lineSearchFn: "strong_wolfe" },
+    torchDiffers: "L-BFGS, whose search on changing batches turns a last bit into another curve",
     note:
       "L-BFGS is made for whole data sets: it compares gradients of steps that see other batches here. " +
-      "A step is 4 iterations on one batch, so it takes 4 gradients where the others take one.",
+      "A step is up to 4 iterations on one batch, so it takes several gradients where the others take one.",
   },
 ];
 

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
 import { loadMnist } from "../../src/cli/mnist.ts";
+import { comparedOptimizers } from "../../src/cli/optimizers.ts";
 import { scheduleFigure } from "../../src/cli/report/schedule-figure.ts";
 import { schedules } from "../../src/cli/schedules.ts";
 import { schedule } from "../../src/index.ts";
@@ -385,7 +386,7 @@ describe("wrong use ends with code 2 and says what to do", () => {
     ],
     [
       ["train", "--optimizer", "lion"],
-      `downhill: optimizer: got "lion", expected one of ${names}.`,
+      `downhill: optimizer: got "lion", expected one of ${names}, lbfgs.`,
     ],
     [
       ["train", "--optimizer", "sgd", "--betas", "0.9,0.99"],
@@ -394,7 +395,7 @@ describe("wrong use ends with code 2 and says what to do", () => {
     [["train", "--lr", "-1"], "downhill: Adam: lr: got -1, expected a finite number in [0, inf)."],
     [
       ["compare", "--optimizers", "sgd,lion"],
-      `downhill: --optimizers: got "lion", expected some of sgd, momentum, rmsprop, adam.`,
+      `downhill: --optimizers: got "lion", expected all, or some of ${comparedOptimizers.map(({ key }) => key).join(", ")}.`,
     ],
     [["explain", "lion"], `downhill: optimizer: got "lion", expected one of ${names}.`],
     [

@@ -150,13 +150,16 @@ test("which version of PyTorch has which optimizer", () => {
 describe("the recorded curves", () => {
   test("cover the default experiment and stay small", () => {
     const record = loadRecordedCurves(defaultExperiment)!;
+    const lacking = comparedOptimizers.filter((optimizer) => !hasCurves(record, optimizer));
+    expect(lacking.map(({ key }) => key)).toEqual(["adafactor", "muon", "lbfgs"]);
     for (const optimizer of comparedOptimizers) {
+      if (lacking.includes(optimizer)) continue;
       expect(curveOf(record, optimizer, "float32")!.losses).toHaveLength(2811);
       expect(curveOf(record, optimizer, "float64")!.losses).toHaveLength(2811);
-      const floor = optimizer.key === "sgd" ? 0.94 : 0.96;
+      const floor = ["sgd", "asgd", "rprop"].includes(optimizer.key) ? 0.92 : 0.96;
       expect(curveOf(record, optimizer, "float32")!.accuracy).toBeGreaterThan(floor);
     }
-    expect(statSync(recordedCurvesFile()).size).toBeLessThan(600_000);
+    expect(statSync(recordedCurvesFile()).size).toBeLessThan(950_000);
   });
 
   test.each<[string, Partial<Experiment>]>([
