@@ -37,9 +37,9 @@ const DASHES = ["6 3", "2 2.5"];
 /** How the line with this number looks: where the colours are used up, they come again with dashes. */
 export function strokeOf(index: number): { readonly color: string; readonly dash?: string } {
   const color = PALETTE[index % PALETTE.length] ?? MUTED;
-  const round = Math.floor(index / PALETTE.length);
-  const dash = DASHES[(round - 1) % DASHES.length];
-  return round === 0 || dash === undefined ? { color } : { color, dash };
+  const turn = Math.floor(index / PALETTE.length);
+  const dash = DASHES[(turn - 1) % DASHES.length];
+  return turn === 0 || dash === undefined ? { color } : { color, dash };
 }
 
 /** The margins of a panel's plot area within the figure, in pixels. */
