@@ -16,13 +16,14 @@
 import type { Expr, Tensor } from "../ir/expr.ts";
 import { columnMean, isMatrix, rowMean } from "../ir/matrix-words.ts";
 import { rule } from "../ir/rule.ts";
-import { fma, machineEpsilon, max, neg, norm, sizeOf, sq, sqrt } from "../ir/words.ts";
+import { div, fma, machineEpsilon, max, min, neg, norm, sizeOf, sq, sqrt } from "../ir/words.ts";
 
 /** lerp with one rounding at its end, as PyTorch's float32 kernels have it. */
 const ease = <X extends Expr>(a: X, b: X, share: number) => {
   const difference = b.sub(a);
   return (share < 0.5 ? fma(difference, share, a) : fma(difference, share - 1, b)) as Expr as X;
 };
+const inverseRoot = <X extends Expr>(x: X) => div(1, sqrt(x));
 const rms = (x: Tensor) => norm(x).div(sqrt(sizeOf(x)));
 
 export const adafactor = /* @__PURE__ */ rule({
@@ -56,13 +57,14 @@ export const adafactor = /* @__PURE__ */ rule({
     const share = t ** beta2Decay;
     const alpha = max(rms(p), eps[1]).mul(Math.min(lr, 1 / Math.sqrt(t)));
     if (maximize) g = neg(g);
-    let variance: Tensor;
+    let inverse: Tensor;
     if (isMatrix(p)) {
       r = ease(r, rowMean(sq(g)), share);
       c = ease(c, columnMean(sq(g)), share);
-      variance = r.div(max(columnMean(r), smallest)).mul(c);
-    } else variance = v = ease(v, sq(g), share);
-    const update = g.div(sqrt(max(variance, smallest ** 2)));
+      // 1/√V is an outer product as V is, so no element takes a root or a division.
+      inverse = inverseRoot(r.div(max(columnMean(r), smallest))).mul(inverseRoot(c));
+    } else inverse = inverseRoot((v = ease(v, sq(g), share)));
+    const update = g.mul(smallest > 0 ? min(inverse, 1 / smallest) : inverse);
     const shrink = max(rms(update).div(d), 1);
     const decayed = weightDecay !== 0 ? p.mul(1 - lr * weightDecay) : p;
     return { p: decayed.sub(update.mul(alpha.div(shrink))), v, r, c };
