@@ -12,6 +12,7 @@ import {
   defineOptimizer,
   isMatrix,
   machineEpsilon,
+  orthogonalize,
   parameter,
   rowMean,
   rowSum,
@@ -119,10 +120,26 @@ describe("words", () => {
         "columns of columns": bad((p) => p.sub(columnMean(columnMean(p) as never))),
         "rows for a tensor": bad((p) => rowMean(p)),
         "rows of a number": () => rowSum(1 as never),
+        "rows beside an operation of the host": () => {
+          const Both = defineOptimizer({
+            name: "Both",
+            hyper: {},
+            matrices: true,
+            step: ({ p }) => ({
+              p: orthogonalize(p, { coefficients: [3, -4, 2], steps: 5, eps: 1e-7 }).sub(
+                rowMean(p),
+              ),
+            }),
+          });
+          const w = parameter([[1, 2]]);
+          w.grad = [[1, 2]];
+          new Both([w]).step();
+        },
       }),
     ).toMatchInlineSnapshot(`
       {
         "columns of columns": "RuleError BAD_PROGRAM: Once: columnSum: got one number per column, expected a tensor or one number per row.",
+        "rows beside an operation of the host": "RuleError BAD_PROGRAM: Both: newtonSchulz: got it beside numbers of rows or columns, expected a rule with one or the other.",
         "rows for a tensor": "RuleError BAD_PROGRAM: Once: p: got one number per row, expected a tensor.",
         "rows of a number": "RuleError NOT_AN_OPERAND: rowSum: got 1, expected at least one tensor or scalar of a rule. Between plain numbers use JavaScript's own operators and Math.",
         "rows of a vector": "RuleError NOT_A_MATRIX: Once: rowSum: got a parameter of fewer than two dimensions, expected one with rows and columns. Ask first: if (isMatrix(p)).",

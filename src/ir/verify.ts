@@ -11,6 +11,11 @@ import { describeRank, isHost, type Rank } from "./rank.ts";
 
 export function verify(program: Program): void {
   program.nodes.forEach((node, id) => verifyNode(program, node, id));
+  const host = program.nodes.find(({ op }) => op === Op.host);
+  if (host && program.nodes.some(({ op, rank }) => op !== Op.load && hasLines(rank))) {
+    const expected = "a rule with one or the other";
+    fail(program, host.operation!.name, "it beside numbers of rows or columns", expected);
+  }
   program.outputs.forEach((id, slot) => {
     if (id < 0) return;
     const node = program.nodes[id];
@@ -65,6 +70,8 @@ function verifyNode(program: Program, node: Node, id: number): void {
     }
   });
 }
+
+const hasLines = (rank: Rank): boolean => !isHost(rank) && rank !== "tensor";
 
 /** What an operand has to be where an operation does not take any. */
 function operandRanks(op: OpCode, position: number): readonly Rank[] | undefined {
