@@ -552,6 +552,8 @@ test("what cannot be the state of the optimizer is refused, and nothing has chan
       "toTorchStateDict of nothing": () => toTorchStateDict(wrong(undefined)),
       "toTorchStateDict of PyTorch's": () =>
         toTorchStateDict(wrong({ state: {}, param_groups: [] })),
+      "for an L-BFGS": () =>
+        fromTorchStateDict(toTorchStateDict(small()[0]), wrong(new LBFGS([parameter([1])]))),
       "L-BFGS": () => toTorchStateDict(new LBFGS([parameter([1])])),
     }),
   ).toMatchInlineSnapshot(`
@@ -573,6 +575,7 @@ test("what cannot be the state of the optimizer is refused, and nothing has chan
       "a text": "StateDictError STATE_MISMATCH: Adam: state of "0": exp_avg: got "tensor", expected a tensor: nested lists, or a typed array.",
       "an unknown hyperparameter": "StateDictError STATE_MISMATCH: Adam: param_groups[0]: got "momentum", expected only lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay. Is it the state of another optimizer?",
       "an unknown slot": "StateDictError STATE_MISMATCH: Adam: state of "0": got "momentum_buffer", expected only step, exp_avg, exp_avg_sq, max_exp_avg_sq.",
+      "for an L-BFGS": "StateDictError STATE_MISMATCH: fromTorchStateDict: optimizer: got a LBFGS, expected an optimizer made of a rule, such as Adam.",
       "names that are too few": "StateDictError STATE_MISMATCH: Adam: PyTorch's state dict: param_groups[0].param_names: got ["w"], expected a name for each of params.",
       "no lr": "StateDictError STATE_MISMATCH: Adam: param_groups[0]: got ["betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay", "params"], expected lr among them.",
       "not a state dict": "StateDictError STATE_MISMATCH: Adam: PyTorch's state dict: got null, expected { state, param_groups }, as state_dict() returns it.",

@@ -41,6 +41,10 @@ export function fromTorchStateDict<H extends HyperDefaults>(
   optimizer: Optimizer<H>,
 ): StateDict {
   const { rule } = optimizer;
+  if (!isObject(rule)) {
+    const owner = { name: "fromTorchStateDict" };
+    throw refusal(owner, "optimizer", optimizer, "an optimizer made of a rule, such as Adam");
+  }
   const groups = optimizer.paramGroups.map(({ params }) => params as readonly Parameter[]);
   const { state: saved, param_groups: given } = checkLayout(rule, torch);
   const isNamed =
