@@ -553,7 +553,7 @@ test("what cannot be the state of the optimizer is refused, and nothing has chan
       "toTorchStateDict of PyTorch's": () =>
         toTorchStateDict(wrong({ state: {}, param_groups: [] })),
       "for an L-BFGS": () =>
-        fromTorchStateDict(toTorchStateDict(small()[0]), wrong(new LBFGS([parameter([1])]))),
+        fromTorchStateDict(toTorchStateDict(small()[0]), wrong<Adam>(new LBFGS([parameter([1])]))),
       "L-BFGS": () => toTorchStateDict(new LBFGS([parameter([1])])),
     }),
   ).toMatchInlineSnapshot(`
