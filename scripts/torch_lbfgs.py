@@ -11,6 +11,9 @@ fast is measured here, by running PyTorch again with a last bit changed here and
 in every gradient. `drift` is, after each step, the largest distance of such a run from the float64 run itself; steps are
 recorded for as long as all of these runs call the closure equally often and end within 1e-3.
 
+`searches` are line searches by themselves, on polynomials with random coefficients: the places that
+PyTorch's looks at, and the one it takes, where rounding does not decide.
+
 One thread. PyTorch before 2.10 does not let the line search end with max_eval, so that is mended here.
 """
 
@@ -145,6 +148,41 @@ def record(problem, options, dtype):
     }
 
 
+def search(generator):
+    """A line search along a polynomial that falls at 0 and rises in the end; None if rounding decides."""
+    integers = lambda low, high, n: torch.randint(low, high, (n,), generator=generator).tolist()
+    coefficients = [0.0, -1.0 - integers(0, 6, 1)[0], *map(float, integers(-40, 41, 6))]
+    coefficients[-1] = abs(coefficients[-1]) + 1
+    first = 2.0 ** integers(-9, 4, 1)[0]
+    most = integers(0, 13, 1)[0]
+    visited, found = look_along(coefficients, first, most, 1)
+    for factor in (1 + 2**-50, 1 - 2**-50):
+        others, _ = look_along(coefficients, first, most, factor)
+        if len(others) != len(visited) or any(abs(a - b) > 1e-12 for a, b in zip(others, visited)):
+            return None
+    return {"coefficients": coefficients, "first": first, "most": most, "visited": visited, "found": found}
+
+
+def look_along(coefficients, first, most, factor):
+    """The places that are looked at, and the one that is taken."""
+    visited = []
+
+    def line(_x, t, _d):
+        t = float(t)
+        visited.append(t)
+        value = slope = 0.0
+        for c in reversed(coefficients):
+            slope = slope * t + value
+            value = value * t + c
+        return value, torch.tensor([slope * factor], dtype=torch.float64)
+
+    direction = torch.ones(1, dtype=torch.float64)
+    f, g = line(None, 0, None)
+    visited.clear()
+    found = lbfgs._strong_wolfe(line, None, first, direction, f, g, g.dot(direction), max_ls=most)
+    return visited, float(found[2])
+
+
 def mend():
     """Line searches end with max_eval, as from PyTorch 2.10 on."""
     search = lbfgs._strong_wolfe
@@ -161,13 +199,16 @@ def mend():
 
 def main():
     torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(1)
+    searches = [found for _ in range(220) if (found := search(generator))]
     mend()
     cases = [
         record(problem, options, dtype)
         for problem, options in CASES
         for dtype in (torch.float32, torch.float64)
     ]
-    json.dump({"generator": "torch_lbfgs.py", "torch": torch.__version__, "cases": cases}, sys.stdout)
+    head = {"generator": "torch_lbfgs.py", "torch": torch.__version__}
+    json.dump({**head, "cases": cases, "searches": searches}, sys.stdout)
     sys.stdout.write("\n")
 
 

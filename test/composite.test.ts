@@ -173,6 +173,15 @@ describe("a step is taken by all or by none", () => {
     }
   });
 
+  test("if the first one leaves it out, too", () => {
+    const task = setUp({ nonFinite: "skip" });
+    task.take(2);
+    task.matrices[1]!.grad![1] = Infinity;
+    const before = all(task);
+    task.optimizer.step();
+    expect(all(task)).toEqual(before);
+  });
+
   test("if one has ended in the middle of a step before, until its state is loaded", () => {
     const task = setUp();
     task.take(2);

@@ -139,6 +139,7 @@ describe("an error in the middle takes back the iteration in which it happens", 
       const { state } = task.optimizer.stateDict();
       const iterations = (state["weight"]?.["n_iter"] as number | undefined) ?? 0;
       expect(allBits(task.all)).toEqual(iterates[iterations]);
+      if (iterations > 0) expect(state["weight"]!["t"]).toBe(0);
       // And from there it goes on as if nothing had been.
       task.optimizer.paramGroups[0].maxIter = 5;
       task.optimizer.step(task.closure);
@@ -185,6 +186,19 @@ describe("an error in the middle takes back the iteration in which it happens", 
     }
   });
 
+  test("also in the middle of a line search", () => {
+    const task = logistic({ ...wolfe, lr: 100 });
+    let calls = 0;
+    const closure = () => {
+      const loss = task.closure();
+      const { data } = task.all[2]!;
+      if (++calls === 2) structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
+      return loss;
+    };
+    expect(() => task.optimizer.step(closure)).toThrow('parameter "bias": got no values');
+    expect(calls).toBe(2);
+  });
+
   test("steps within steps are refused", () => {
     const { optimizer, closure } = logistic();
     expect(() => optimizer.step(() => optimizer.step(closure))).toThrow("in the middle of a step");
@@ -224,6 +238,42 @@ test("a line search turns back from where the loss is not finite", () => {
   for (let step = 0; step < 8; step++) optimizer.step(closure);
   expect(w.data[0]).toBeCloseTo(1, 6);
   expect(Math.max(...seen)).toBeGreaterThan(500);
+});
+
+test("parameters are where the last move ended: at x + t·d", () => {
+  for (const options of [{}, ...[2, 3, 4, 6].map((maxEval) => ({ ...wolfe, lr: 8, maxEval }))]) {
+    const task = createProblem("rosenbrock", "float64", { ...options, maxIter: 1 });
+    for (let step = 0; step < 12; step++) {
+      const before = task.all[0]!.data.slice();
+      task.optimizer.step(task.closure);
+      const { t, d } = task.optimizer.stateDict().state["x"] as { t: number; d: Float64Array };
+      expect([...task.all[0]!.data]).toEqual([...before].map((x, i) => x + t * d[i]!));
+    }
+  }
+});
+
+describe("a step is done", () => {
+  const w = () => parameter([1, 2], { name: "w", dtype: "float64" });
+
+  test("when the loss does not change, though parameters do", () => {
+    const p = w();
+    let calls = 0;
+    new LBFGS([p]).step(() => {
+      p.grad = [++calls, 1];
+      return 5;
+    });
+    expect(calls).toBe(2);
+  });
+
+  test("when parameters do not change, though the loss does", () => {
+    const p = w();
+    let calls = 0;
+    new LBFGS([p], { lr: 1e-12 }).step(() => {
+      p.grad = [1, ++calls];
+      return calls;
+    });
+    expect(calls).toBe(2);
+  });
 });
 
 describe("state dicts", () => {

@@ -8,9 +8,9 @@
 import { describe, expect, test } from "vitest";
 import type { TypedArray } from "../src/index.ts";
 import { backends } from "./helpers/backends.ts";
-import { createLbfgsTask, createProblem, lbfgsCases, type LbfgsCase } from "./helpers/lbfgs.ts";
+import { createLbfgsTask, createProblem, lbfgsGolden, type LbfgsCase } from "./helpers/lbfgs.ts";
 
-const cases = lbfgsCases();
+const { cases } = lbfgsGolden();
 
 interface Run {
   readonly params: Record<string, TypedArray>[];

@@ -1,6 +1,7 @@
 /** The line search alone, on functions of one variable. */
 import { describe, expect, test } from "vitest";
 import { strongWolfe, type Trial } from "../src/optim/lbfgs/strong-wolfe.ts";
+import { lbfgsGolden } from "./helpers/lbfgs.ts";
 
 type Line = (t: number) => { f: number; slope: number };
 
@@ -57,6 +58,23 @@ describe("finds a point where the strong Wolfe conditions hold", () => {
       expect(visited.length).toBeLessThan(20);
     }
   });
+});
+
+test("looks where PyTorch's looks, and takes what that takes", () => {
+  const { searches } = lbfgsGolden();
+  expect(searches.length).toBeGreaterThan(150);
+  expect(new Set(searches.map(({ visited }) => visited.length)).size).toBeGreaterThan(7);
+  for (const { coefficients, first, most, visited, found } of searches) {
+    const line: Line = (t) => {
+      let [f, slope] = [0, 0];
+      for (const c of coefficients.toReversed()) [slope, f] = [slope * t + f, f * t + c];
+      return { f, slope };
+    };
+    const ours = search(line, first, most);
+    const close = (t: number) => expect.closeTo(t, 9);
+    expect(ours.visited).toEqual(visited.map(close));
+    expect(ours.t).toEqual(close(found));
+  }
 });
 
 test("takes the first place if it will do", () => {

@@ -24,9 +24,19 @@ export interface LbfgsCase {
   readonly drift: readonly number[];
 }
 
-export function lbfgsCases(): LbfgsCase[] {
+/** A line search along a polynomial. */
+export interface LbfgsSearch {
+  readonly coefficients: readonly number[];
+  readonly first: number;
+  readonly most: number;
+  /** Where PyTorch's looked, in order, and what it took. */
+  readonly visited: readonly number[];
+  readonly found: number;
+}
+
+export function lbfgsGolden(): { cases: LbfgsCase[]; searches: LbfgsSearch[] } {
   const file = new URL("../golden/LBFGS.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { cases: LbfgsCase[] }).cases;
+  return JSON.parse(readFileSync(file, "utf8")) as { cases: LbfgsCase[]; searches: LbfgsSearch[] };
 }
 
 interface Problem {
