@@ -5,7 +5,7 @@
 import { blockUntilReady, defaultDevice, init, jit, numpy as np } from "@jax-js/jax";
 import { serve } from "./bench-peer.mjs";
 
-/** Each gets the tensors of one parameter and the step's numbers; the last state is never used up here. */
+/** How many state tensors there are for each parameter, and how one parameter is updated: new p, new state. */
 const updates = {
   sgd: ({ lr }) => [0, (p, g) => [p.sub(g.mul(lr))]],
   momentum: ({ lr, momentum }) => [
@@ -31,7 +31,7 @@ function adam({ lr, beta1, beta2, eps, weightDecay }) {
 }
 
 serve(async (row, { optimizer, hyper, values, gradients }) => {
-  if (!(optimizer in updates)) throw new Error("optax for jax-js does not have it");
+  if (!(optimizer in updates)) throw new Error(`optax for jax-js has no ${optimizer}`);
   await init("wasm");
   defaultDevice("wasm");
   const [slots, update] = updates[optimizer](hyper);

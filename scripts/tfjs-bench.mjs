@@ -11,7 +11,7 @@ const optimizers = {
 };
 
 serve(async (backend, { optimizer, hyper, values, gradients }) => {
-  if (!(optimizer in optimizers)) throw new Error("TensorFlow.js does not have it");
+  if (!(optimizer in optimizers)) throw new Error(`TensorFlow.js has no ${optimizer}`);
   await import(`@tensorflow/tfjs-backend-${backend}`); // it registers itself
   tf.enableProdMode();
   if (!(await tf.setBackend(backend))) throw new Error(`its backend ${backend} did not start`);
