@@ -6,7 +6,7 @@
  * work falls into waves: the kernels of a wave need nothing but what those before have left.
  */
 import { Op, opInfo } from "./op.ts";
-import { storesOf, type Cutter, type Store } from "./plan.ts";
+import { storesOf, type Cutter, type Store } from "./cutter.ts";
 import { isHost, type Domain } from "./rank.ts";
 
 /** What one kernel does. */

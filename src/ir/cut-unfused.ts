@@ -3,7 +3,7 @@
  * run eager code.
  */
 import { Op, opInfo } from "./op.ts";
-import { storesOf, type Cutter } from "./plan.ts";
+import { storesOf, type Cutter } from "./cutter.ts";
 import type { Program } from "./program.ts";
 import { isHost } from "./rank.ts";
 

@@ -10,6 +10,7 @@
 import { Prose, RuleError, show } from "../errors.ts";
 import { Expr, StateTensor, type Mask, type Operand } from "./expr.ts";
 import { Op, type HostOperation, type OpCode } from "./op.ts";
+import { refuseOutput } from "./refuse-output.ts";
 import type { SlotRank } from "./rank.ts";
 
 /** Integers per operation on the tape: code and three operands. */
@@ -187,7 +188,7 @@ export class Trace {
         continue;
       }
       const value = outputs?.[this.slots[index]!];
-      if (!(value instanceof Expr)) this.missingOutput(this.slots[index]!, value, outputs);
+      if (!(value instanceof Expr)) refuseOutput(this, this.slots[index]!, value, outputs);
       // What does not change may be what the parameter does not have: rows of a vector.
       this.push(value === this.slot(index) ? index : this.operand(value));
     }
@@ -289,19 +290,6 @@ export class Trace {
       got: new Prose("a rule for parameters of any shape"),
       expected: "one for matrices alone",
       advice: "Say so in the rule: { matrices: true, ... }.",
-    });
-  }
-
-  private missingOutput(slot: string, value: unknown, outputs: unknown): never {
-    const wanted = `{ ${this.slots.filter((_, i) => i !== 1).join(", ")} }`;
-    const isPromise = typeof (outputs as { then?: unknown } | undefined)?.then === "function";
-    throw new RuleError("MISSING_OUTPUT", {
-      subject: `${this.subject}: what step() returned for ${show(slot)}`,
-      got: isPromise ? new Prose("a promise") : value,
-      expected: "a tensor",
-      advice: isPromise
-        ? "step() must not be async."
-        : `Return every slot, also one that did not change: ${wanted}.`,
     });
   }
 }

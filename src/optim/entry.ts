@@ -112,20 +112,20 @@ export class ArenaState {
     return place;
   }
 
-  private extend(rank: SlotRank, from: number, to: number): void {
+  private extend(rank: SlotRank, begin: number, stop: number): void {
     const bytes = bytesOf(this.arena.dtype);
     const line = ALIGNMENT / bytes;
     const extent = this.extents[rank];
-    const first = Math.min(extent.first, from);
-    const end = Math.max(extent.end, Math.ceil(to / line) * line);
+    const first = Math.min(extent.first, begin);
+    const end = Math.max(extent.end, Math.ceil(stop / line) * line);
     if (first === extent.first && end === extent.end) return;
     for (let slot = 2; slot < this.regions.length; slot++) {
       if (!this.present[slot] || this.slotRanks[slot] !== rank) continue;
       const from = this.regions[slot]!;
       const to = this.allocate((end - first) * bytes) - first * bytes;
       const memory = new Uint8Array(this.arena.buffer);
-      const [begin, stop] = [extent.first * bytes, extent.end * bytes];
-      memory.copyWithin(to + begin, from + begin, from + stop);
+      const old = extent.first * bytes;
+      memory.copyWithin(to + old, from + old, from + extent.end * bytes);
       this.regions[slot] = to;
     }
     extent.first = first;
