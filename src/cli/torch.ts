@@ -198,7 +198,7 @@ export function whyNotInTorch(optimizer: ComparedOptimizer, version: string): st
   const { label, torchSince, torchDiffers } = optimizer;
   if (torchDiffers !== undefined) return torchDiffers;
   if (torchSince === undefined || numbersOf(version) >= numbersOf(torchSince)) return null;
-  return `${label} is in PyTorch from ${torchSince} on, and this one is ${version}`;
+  return `${label}, which PyTorch has from ${torchSince} on (this is ${version})`;
 }
 
 /** `2.13.0+cpu` as a number that grows with versions. */

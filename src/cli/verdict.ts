@@ -37,7 +37,7 @@ export function verdict(
   const distance =
     `Distance from PyTorch ${version}'s float64 curve, in units of PyTorch's own float32 distance: ` +
     rows.map((row, i) => `${row.label} ${ratios[i]!.toFixed(2)}`).join(", ") +
-    `. The largest is ${formatScientific(worst.distance ?? 0)} for ${worst.label}.`;
+    `. Farthest by that measure is ${worst.label}, at ${formatScientific(worst.distance ?? 0)}.`;
   return [distance, ...missing(results, version, live), ...notes];
 }
 

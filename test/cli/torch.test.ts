@@ -137,8 +137,8 @@ test("which version of PyTorch has which optimizer", () => {
   const since = { ...some, torchSince: "2.9" };
   const versions = ["1.13.0a0", "2.8.1", "2.9.0+cpu", "2.13.0", "3.0"];
   expect(versions.map((version) => whyNotInTorch(since, version))).toEqual([
-    "X is in PyTorch from 2.9 on, and this one is 1.13.0a0",
-    "X is in PyTorch from 2.9 on, and this one is 2.8.1",
+    "X, which PyTorch has from 2.9 on (this is 1.13.0a0)",
+    "X, which PyTorch has from 2.9 on (this is 2.8.1)",
     null,
     null,
     null,

@@ -20,7 +20,7 @@ function resultsOf(distances: Record<string, readonly [number, number] | null>):
 test("distances, in PyTorch's own", () => {
   expect(verdict(resultsOf({ sgd: [1e-6, 2e-6], adam: [3e-5, 2e-5] }), "2.13.0", false)).toEqual([
     "Distance from PyTorch 2.13.0's float64 curve, in units of PyTorch's own float32 distance: " +
-      "SGD 0.50, Adam 1.50. The largest is 3.0e-5 for Adam.",
+      "SGD 0.50, Adam 1.50. Farthest by that measure is Adam, at 3.0e-5.",
   ]);
 });
 

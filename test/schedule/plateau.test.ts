@@ -129,4 +129,5 @@ test("groups that come later keep their learning rate until the next reduction",
   optimizer.addParamGroup({ params: [parameter([1], { name: "later" })], lr: 0.4 });
   expect(() => lists.step(1)).toThrow("expected a value for paramGroups[2] as well");
   expect([lists.lastEpoch, lists.numBadEpochs]).toEqual([1, 0]);
+  expect(lists.getLastLr()).toEqual([0.025, 0.2, 0.4]);
 });

@@ -281,6 +281,24 @@ describe("groups", () => {
     }
   });
 
+  test("have schedulers in the order in which these were made, whichever steps first", () => {
+    const optimizer = optimizerOf([0.1]);
+    const other = new ExponentialLR(optimizer, { gamma: 0.1 });
+    const late = new SWALR(optimizer, { swaLr: 0.05, annealEpochs: 2, annealStrategy: "linear" });
+    optimizer.addParamGroup({ params: [parameter([1], { name: "late" })], lr: 0.1 });
+    for (const one of [late, other]) one.step();
+    expectClose(lrsOf(optimizer), [0.03, 0.03]);
+  });
+
+  test("are counted anew where another one comes before them", () => {
+    const [first, second] = [{ lr: 1 }, { lr: 1 }];
+    const some = { paramGroups: [second] };
+    const scheduler = new LambdaLR(some, { lrLambda: (_, group) => 10 ** group });
+    some.paramGroups = [first, second];
+    scheduler.step();
+    expect([first.lr, second.lr]).toEqual([1, 10]);
+  });
+
   test("may come from several optimizers, or from anything that has some", () => {
     const [one, two] = [adam(0.2), optimizerOf([0.1], 0.5)];
     const composite = { paramGroups: [...one.paramGroups, ...two.paramGroups] };

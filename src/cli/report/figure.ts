@@ -18,7 +18,7 @@ import {
   type Line,
   lossPanel,
 } from "./panels.ts";
-import { tiles } from "./tiles.ts";
+import { BEHIND, tiles } from "./tiles.ts";
 import { composeFigure, type LegendItem, MUTED, PALETTE, strokeOf } from "./svg.ts";
 
 /** What every figure takes besides its curves. */
@@ -100,7 +100,7 @@ export function allFigure(
   if (!many) return composeFigure(title, subtitle, [overview]);
   const faint = pale.map((line) => line && { ...line, width: 5 });
   const sources = pale.some((line) => line !== undefined) ? SOURCES : SOURCES.slice(0, 1);
-  const grey = { label: "the others", color: "#c9ced4", width: 1 };
+  const grey = { label: "the others", ...BEHIND };
   const each = { heading: "One by one", legend: [...sources, grey] };
   return composeFigure(title, subtitle, [overview, tiles(dark, faint, plot.y, each)]);
 }

@@ -18,7 +18,7 @@ export const WIDTH = 800;
 
 export const INK = "#1f2328";
 export const MUTED = "#57606a";
-const GRID = "#e6e8eb";
+export const GRID = "#e6e8eb";
 const BASE = "#c3c8ce";
 
 /** Okabe and Ito's colours that show on white, which colour-blind readers can tell apart. */

@@ -9,7 +9,7 @@ import { type Axis, shareOf } from "./axis.ts";
 import type { Point } from "./curves.ts";
 import { formatCount, formatLoss } from "./format.ts";
 import { type Line, visible } from "./panels.ts";
-import { type Drawing, INK, MARGIN, MUTED, svgText, textWidth, WIDTH } from "./svg.ts";
+import { type Drawing, GRID, INK, MARGIN, MUTED, svgText, textWidth, WIDTH } from "./svg.ts";
 
 const COLUMNS = 4;
 const GAP = { x: 14, y: 14 };
@@ -18,8 +18,8 @@ const PLOT = {
   width: (WIDTH - MARGIN.left - MARGIN.right - (COLUMNS - 1) * GAP.x) / COLUMNS,
   height: 96,
 };
-const OTHERS = { stroke: "#c9ced4", width: 0.75 };
-const GRID = "#e6e8eb";
+/** How the lines behind are drawn. */
+export const BEHIND = { color: "#c9ced4", width: 0.75 };
 
 /** The charts, in the order of `lines`; a reference lies broad and pale below its own line. */
 export function tiles(
@@ -33,8 +33,8 @@ export function tiles(
   const draw = (line: Line, attributes: string) => pathOf(line, axis, steps, attributes);
   const others = lines.map((line, i) => draw(line, `id="curve-${i}"`)).join("");
   const all =
-    `<defs><g id="all-curves" fill="none" stroke="${OTHERS.stroke}" ` +
-    `stroke-width="${OTHERS.width}">${others}</g></defs>`;
+    `<defs><g id="all-curves" fill="none" stroke="${BEHIND.color}" ` +
+    `stroke-width="${BEHIND.width}">${others}</g></defs>`;
   const charts = lines.map((line, i) => {
     const [column, row] = [i % COLUMNS, Math.floor(i / COLUMNS)];
     const place = {
