@@ -77,6 +77,28 @@ test("looks where PyTorch's looks, and takes what that takes", () => {
   }
 });
 
+/** A line that is what a table says at the places that are looked at, one after another. */
+function tableOf(...points: readonly [f: number, slope: number][]): Line {
+  let at = -1;
+  return (t) => {
+    const [f, slope] = t === 0 ? [0, -1] : points[Math.min(++at, points.length - 1)]!;
+    return { f, slope };
+  };
+}
+
+test("a fall by a ten-thousandth of what the slope promises is enough, less is not", () => {
+  expect(search(tableOf([-1.1e-4, 0]), 1).visited).toEqual([1]);
+  expect(search(tableOf([-0.9e-4, 0], [-1, 0]), 1).visited).toHaveLength(2);
+});
+
+test("the second place may be higher than the first, the third not even as high as the second", () => {
+  const { visited } = search(tableOf([-2, -1], [-1.9, -1], [-1.9, -1], [-3, 0]), 1);
+  const [first, second, third, fourth] = visited as [number, number, number, number];
+  expect(first < second && second < third).toBe(true);
+  expect(second < fourth && fourth < third).toBe(true);
+  expect(visited).toHaveLength(4);
+});
+
 test("takes the first place if it will do", () => {
   expect(search(bowl, 1).visited).toEqual([1]);
 });
