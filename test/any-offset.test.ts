@@ -87,6 +87,7 @@ function run(
     const bound = new BoundPlan(plan, backends[backend], arena, spare, SIZE, allocate, {
       shapes,
       scratch: allocate,
+      elements: SIZE,
     });
     bound.place(regions);
     bound.load(uniforms, 1);

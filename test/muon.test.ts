@@ -3,6 +3,7 @@
  * float64, to what the type of the parameters allows; on every backend and plan.
  */
 import { describe, expect, test } from "vitest";
+import { Pool } from "../src/backend/threads/pool.ts";
 import { WasmBackend } from "../src/backend/wasm/backend.ts";
 import {
   defineOptimizer,
@@ -18,6 +19,7 @@ import { ways } from "./helpers/backends.ts";
 import { goldenCases, runCase } from "./helpers/golden.ts";
 import { bits, expectUnchanged } from "./helpers/bits.ts";
 import { noise } from "./helpers/rules.ts";
+import { untilReady } from "./helpers/threads.ts";
 import { refusals } from "./helpers/refusals.ts";
 
 type Shape = [rows: number, columns: number];
@@ -156,6 +158,36 @@ describe("a plain iteration in float64", () => {
       });
       for (const result of results) expect(result).toEqual(results[0]);
     });
+  });
+});
+
+describe("the same bits from 1, 2, 3 and 7 threads", () => {
+  const many = (count: number, shape: Shape): Shape[] => Array.from({ length: count }, () => shape);
+  const sets: Record<string, readonly Shape[]> = {
+    "many small matrices, more than are under way at once": many(600, [9, 14]),
+    "a few, of two shapes": [...many(5, [70, 40]), ...many(6, [33, 90])],
+    "large ones": [
+      [300, 200],
+      [150, 400],
+    ],
+  };
+  test.each(Object.entries(sets))("%s", async (_, all) => {
+    const run = async (threads: number): Promise<string[]> => {
+      const pool = new Pool({ worthWaking: 0 });
+      const next = noise(all.length);
+      const params = all.map((shape, i) => filled(shape, next, "float32", `w${i}`));
+      const optimizer = new Muon(params, { backend: new WasmBackend(true, pool), threads });
+      for (let step = 0; step < 3; step++) {
+        setGrads(params, next);
+        optimizer.step();
+        if (threads > 1) await untilReady(pool, threads - 1);
+      }
+      if (threads > 1) expect(pool.jobs).toBeGreaterThan(0);
+      pool.end();
+      return params.map((p) => bits(p.data));
+    };
+    const alone = await run(1);
+    for (const threads of [2, 3, 7]) expect(await run(threads)).toEqual(alone);
   });
 });
 

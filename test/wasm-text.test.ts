@@ -7,6 +7,9 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import wabt from "wabt";
 import { assemble } from "../src/backend/wasm/assemble.ts";
+import { lowerIteration } from "../src/backend/matrix/iteration.ts";
+import { lowerProduct } from "../src/backend/matrix/lower.ts";
+import type { WasmFunction } from "../src/backend/wasm/instructions.ts";
 import { lower } from "../src/backend/wasm/lower.ts";
 import { wasmText } from "../src/backend/wasm/text.ts";
 import { Op, opTable, type OpCode } from "../src/ir/op.ts";
@@ -42,10 +45,17 @@ function expectEqualBytes(
   kernel: KernelIr,
   dtypes: readonly DType[] = ["float32", "float64"],
 ): void {
+  expectEqualCode((dtype, simd, wide) => lower(kernel, dtype, simd, wide), dtypes);
+}
+
+function expectEqualCode(
+  write: (dtype: DType, simd: boolean, wide: boolean) => WasmFunction,
+  dtypes: readonly DType[] = ["float32", "float64"],
+): void {
   for (const dtype of dtypes) {
     for (const simd of [false, true]) {
       for (const wide of [false, true]) {
-        const code = lower(kernel, dtype, simd, wide);
+        const code = write(dtype, simd, wide);
         for (const shared of [false, true]) {
           const bytes = assemble(code, shared);
           expect(WebAssembly.validate(bytes)).toBe(!wide || knowsWide);
@@ -64,6 +74,13 @@ describe.each(ruleCases)("$title", ({ rule, options }) => {
       for (const { kernel } of stages) expectEqualBytes(kernel);
     }
   });
+});
+
+describe("code on matrices", () => {
+  test.each(["gram", "square", "apply"] as const)("%s", (product) => {
+    expectEqualCode((...how) => lowerProduct(product, ...how));
+  });
+  test("a whole iteration", () => expectEqualCode(lowerIteration));
 });
 
 const SLOTS = ["p", "g", "m", "long_name_of_a_slot"];

@@ -6,7 +6,7 @@
  * that running over another tensor takes two numbers and no pointer.
  */
 import type { HostCall, Plan } from "../ir/plan.ts";
-import type { Arena } from "../memory/arena.ts";
+import { ALIGNMENT, type Arena } from "../memory/arena.ts";
 import { bytesOf } from "../memory/dtype.ts";
 import type { Shape } from "../ir/trace.ts";
 import type { Backend, BoundKernel } from "./backend.ts";
@@ -17,12 +17,16 @@ import {
   type MatrixRoom,
 } from "./matrix/operation.ts";
 
+/** Matrices that may be under way at once, so that threads can share them out. */
+const MOST_AT_ONCE = 256;
+
 export class BoundPlan {
   private readonly plan: Plan;
   private readonly arena: Arena;
   private readonly kernels: readonly BoundKernel[];
   /** Per stage what the host runs after the kernel. */
   private readonly hostCalls: readonly (readonly BoundHostCall[])[];
+  private readonly roomBytes: number;
   /** Byte offsets of the temporaries. */
   private readonly temporaries: readonly number[];
   private readonly host: HostScalars;
@@ -35,7 +39,7 @@ export class BoundPlan {
    * @param temporaries where the arena's first element would lie in each: byte offsets.
    * @param largest elements of the largest range.
    * @param allocate where memory for kernels comes from.
-   * @param matrices what operations on matrices need to know.
+   * @param matrices see {@link MatrixNeeds}.
    * @throws {BackendError} if memory runs out; nothing has run then.
    */
   constructor(
@@ -45,7 +49,7 @@ export class BoundPlan {
     temporaries: readonly number[],
     largest: number,
     allocate: (bytes: number) => number = (bytes) => arena.allocate(bytes),
-    matrices: Pick<MatrixRoom, "shapes" | "scratch"> = { shapes: [], scratch: allocate },
+    matrices: MatrixNeeds = { shapes: [], scratch: allocate, elements: largest },
   ) {
     this.plan = plan;
     this.arena = arena;
@@ -57,7 +61,9 @@ export class BoundPlan {
       hostCalls.map((call) => bindCall(call, room, temporaries[call.temporary]!)),
     );
     this.temporaries = temporaries;
-    this.host = new HostScalars(plan, this.kernels);
+    const calls = this.hostCalls.some(({ length }) => length > 0);
+    this.host = new HostScalars(plan, this.kernels, calls ? MOST_AT_ONCE : 1);
+    this.roomBytes = matrices.elements * bytesOf(arena.dtype);
     this.totals = plan.stages.map(({ reductions }) => new Float64Array(reductions.length));
   }
 
@@ -95,15 +101,36 @@ export class BoundPlan {
     threads = 1,
     shape: Shape | null = null,
   ): void {
-    const { stages } = this.plan;
-    for (let r = 0; r < count; r++) {
-      this.range[0] = ranges[2 * r]!;
-      this.range[1] = ranges[2 * r + 1]!;
-      if (this.temporaries.length > 0) this.moveTemporaries(this.range[0]);
-      for (let s = 0; s < stages.length; s++) {
+    const bytes = bytesOf(this.arena.dtype);
+    const apart = shape ? Math.ceil((shape[0] * shape[1] * bytes) / ALIGNMENT) * ALIGNMENT : 0;
+    const room = Math.floor(this.roomBytes / Math.max(ALIGNMENT, apart));
+    const atOnce = shape && threads > 1 ? Math.max(1, Math.min(MOST_AT_ONCE, room)) : 1;
+    for (let from = 0; from < count; from += atOnce) {
+      this.runRanges(ranges, from, Math.min(count, from + atOnce), threads, apart, shape);
+    }
+  }
+
+  /** Stage by stage, with temporaries `apart` bytes from one range to the next. */
+  private runRanges(
+    ranges: readonly number[],
+    from: number,
+    to: number,
+    threads: number,
+    apart: number,
+    shape: Shape | null,
+  ): void {
+    const bytes = bytesOf(this.arena.dtype);
+    for (let s = 0; s < this.kernels.length; s++) {
+      for (let r = from; r < to; r++) {
+        this.range[0] = ranges[2 * r]!;
+        this.range[1] = ranges[2 * r + 1]!;
+        this.moveTemporaries(s, (r - from) * apart - this.range[0] * bytes);
+        this.host.turnTo(r - from);
         this.runStage(s, threads);
-        const calls = this.hostCalls[s]!;
-        for (let i = 0; i < calls.length; i++) this.runCall(calls[i]!, shape!, threads);
+      }
+      const calls = this.hostCalls[s]!;
+      for (let i = 0; i < calls.length; i++) {
+        this.runCall(calls[i]!, apart, to - from, shape!, threads);
       }
     }
   }
@@ -113,16 +140,12 @@ export class BoundPlan {
     for (let s = 0; s < this.kernels.length; s++) this.kernels[s]!.run(ranges, count, threads);
   }
 
-  /** Lets every tensor use the same temporaries, which then stay in the cache. */
-  private moveTemporaries(begin: number): void {
-    const shift = begin * bytesOf(this.arena.dtype);
-    const { stages } = this.plan;
-    for (let s = 0; s < stages.length; s++) {
-      const { pointers } = stages[s]!;
-      for (let i = 0; i < pointers.length; i++) {
-        const target = pointers[i]!;
-        if (target < 0) this.kernels[s]!.setPointer(i, this.temporaries[~target]! - shift);
-      }
+  /** Lets tensors use the same temporaries in turn, which then stay in the cache. */
+  private moveTemporaries(stage: number, bytes: number): void {
+    const { pointers } = this.plan.stages[stage]!;
+    for (let i = 0; i < pointers.length; i++) {
+      const target = pointers[i]!;
+      if (target < 0) this.kernels[stage]!.setPointer(i, this.temporaries[~target]! + bytes);
     }
   }
 
@@ -138,11 +161,23 @@ export class BoundPlan {
     this.host.take(index, totals);
   }
 
-  private runCall(call: BoundHostCall, shape: Shape, threads: number): void {
+  private runCall(
+    call: BoundHostCall,
+    apart: number,
+    count: number,
+    shape: Shape,
+    threads: number,
+  ): void {
     const { operation, at, uniforms, numbers } = call;
     for (let i = 0; i < uniforms.length; i++) numbers[i] = this.host.uniforms[uniforms[i]!]!;
-    operation.run(at, shape, numbers, threads);
+    operation.run(at, apart, count, shape, numbers, threads);
   }
+}
+
+/** What operations on matrices need to know. */
+export interface MatrixNeeds extends Pick<MatrixRoom, "shapes" | "scratch"> {
+  /** Of each temporary. */
+  readonly elements: number;
 }
 
 /** An operation of the host, tied to a temporary. */

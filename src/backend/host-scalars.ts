@@ -8,18 +8,30 @@ interface Kernel {
 
 export class HostScalars {
   /** Values of the program's numbers and scalars for the tensor at hand, by id. */
-  readonly values: Float64Array;
+  values: Float64Array;
+  /** Those of each tensor that is under way. */
+  private readonly sets: readonly Float64Array[];
   private readonly plan: Plan;
   private readonly kernels: readonly Kernel[];
   /** Those of the trace. */
   uniforms: Float64Array = new Float64Array(0);
   private version = 0;
 
-  /** @param kernels one for each of the plan's stages. */
-  constructor(plan: Plan, kernels: readonly Kernel[]) {
+  /**
+   * @param kernels one for each of the plan's stages.
+   * @param tensors that may be under way at once.
+   */
+  constructor(plan: Plan, kernels: readonly Kernel[], tensors = 1) {
     this.plan = plan;
     this.kernels = kernels;
-    this.values = new Float64Array(plan.program.nodes.length);
+    const { length } = plan.program.nodes;
+    this.sets = Array.from({ length: tensors }, () => new Float64Array(length));
+    this.values = this.sets[0]!;
+  }
+
+  /** Goes on with the values of another tensor. */
+  turnTo(tensor: number): void {
+    this.values = this.sets[tensor]!;
   }
 
   /** Hands the numbers of a trace to the kernels, unless they have those of this version. */
@@ -30,7 +42,8 @@ export class HostScalars {
     const { stages, program } = this.plan;
     for (let id = 0; id < program.nodes.length; id++) {
       const { op, index } = program.nodes[id]!;
-      if (op === Op.uniform) this.values[id] = uniforms[index]!;
+      if (op !== Op.uniform) continue;
+      for (let i = 0; i < this.sets.length; i++) this.sets[i]![id] = uniforms[index]!;
     }
     for (let s = 0; s < stages.length; s++) {
       const sources = stages[s]!.uniforms;

@@ -24,6 +24,9 @@ import type { CheckedPlan, ParamGroup, StepOptions } from "./options.ts";
 import { RuleRun } from "./rule-run.ts";
 import { checkKind, fillState, forgetRows, refuseReduction } from "./sparse.ts";
 
+/** Elements of small matrices that are under way at once, for threads to share out. */
+const ELEMENTS_AT_ONCE = 1 << 18;
+
 export class Stepper {
   readonly backend: Backend;
   private readonly rule: Rule;
@@ -202,14 +205,18 @@ export class Stepper {
       (size, { parameter }) => Math.max(size, parameter.size),
       0,
     );
+    const elements = this.rule.matrices
+      ? Math.max(largest, Math.min(arena.span, ELEMENTS_AT_ONCE))
+      : largest;
     const temporaries = this.byRange(plan)
-      ? arena.temporaries(plan.temporaries, 0, largest)
+      ? arena.temporaries(plan.temporaries, 0, elements)
       : arena.temporaries(plan.temporaries, arena.start, arena.span);
     const matrices = {
       shapes: this.rule.matrices
         ? arena.entries.map((entry) => entry.parameter.shape as Shape)
         : [],
       scratch: (bytes: number) => arena.scratch(bytes),
+      elements,
     };
     const { backend } = this;
     const bound = new BoundPlan(

@@ -9,34 +9,29 @@
  * Matrices lie in panels: so many columns as two vectors hold, row after row, then the next columns.
  * A result is computed in tiles of a few rows of a panel that stay in registers while k goes up, so
  * that both operands stream in from where they lie and nothing has to be packed for the purpose. The
- * sum of each element runs from k = 0 up, in the element's own type, whatever the size of a tile is. The first two
- * results are symmetric: tiles on one side of the diagonal are stored twice.
+ * sum of each element runs from k = 0 up, in the element's own type, whatever the size of a tile is. The
+ * first two results are symmetric: tiles on one side of the diagonal are stored twice.
  *
  * Columns and rows beyond the matrix's own, in the last panel and in the last tile, hold whatever
  * they hold: k never comes to them, so nothing that counts depends on them.
  */
-import { bytesOf, type DType } from "../../memory/dtype.ts";
-import type { InstructionName, ValueType, WasmFunction } from "../wasm/instructions.ts";
-import { FunctionWriter } from "../wasm/writer.ts";
+import type { DType } from "../../memory/dtype.ts";
+import type { WasmFunction } from "../wasm/instructions.ts";
+import { MatrixWriter } from "./writer.ts";
 
 export type Product = "gram" | "square" | "apply";
 
-/** How matrices are cut: columns of a panel, rows of a tile, elements of a vector. */
-export interface Tile {
-  readonly lanes: 1 | 2 | 4;
-  readonly columns: number;
-  readonly rows: number;
-}
-
-export function tileOf(dtype: DType, simd: boolean): Tile {
-  if (!simd) return { lanes: 1, columns: 2, rows: 2 };
-  return dtype === "float32"
-    ? { lanes: 4, columns: 8, rows: 4 }
-    : { lanes: 2, columns: 4, rows: 4 };
-}
-
 /** The words of a job block, in order; α and β follow, in the type of the elements. */
-export const jobWords = ["a", "aColumn", "b", "bColumn", "c", "cColumn", "k", "columns"] as const;
+export const productWords = [
+  "a",
+  "aColumn",
+  "b",
+  "bColumn",
+  "c",
+  "cColumn",
+  "k",
+  "columns",
+] as const;
 
 export function lowerProduct(
   product: Product,
@@ -44,38 +39,22 @@ export function lowerProduct(
   simd: boolean,
   wide: boolean,
 ): WasmFunction {
-  return new ProductWriter(product, dtype, simd, wide).function();
+  return new ProductWriter(dtype, simd, wide).function(product);
 }
 
-class ProductWriter {
-  private readonly writer: FunctionWriter;
-  private readonly product: Product;
-  private readonly tile: Tile;
-  private readonly wordBytes: 4 | 8;
-  private readonly bytes: 4 | 8;
-  private readonly rowBytes: number;
-  private readonly prefix: "f32" | "f64" | "f32x4" | "f64x2";
-  private readonly type: ValueType;
+export class ProductWriter extends MatrixWriter {
+  private product: Product = "gram";
 
-  constructor(product: Product, dtype: DType, simd: boolean, wide: boolean) {
-    const float = dtype === "float32" ? "f32" : "f64";
-    this.writer = new FunctionWriter(wide ? "i64" : "i32", "job", "begin", "end");
-    this.product = product;
-    this.tile = tileOf(dtype, simd);
-    this.wordBytes = wide ? 8 : 4;
-    this.bytes = bytesOf(dtype);
-    this.rowBytes = this.tile.columns * this.bytes;
-    this.prefix = simd ? (dtype === "float32" ? "f32x4" : "f64x2") : float;
-    this.type = simd ? "v128" : float;
+  function(product: Product): WasmFunction {
+    this.readJob(productWords, ["alpha", "beta"]);
+    this.multiplyOut(product);
+    return this.writer.function();
   }
 
-  private get symmetric(): boolean {
-    return this.product !== "apply";
-  }
-
-  function(): WasmFunction {
+  /** The product of what stands in the locals that are called as the words of a job are. */
+  protected multiplyOut(product: Product): void {
     const { writer, tile } = this;
-    this.readJob();
+    this.product = product;
     // j counts columns; the panels of b, of c and of a (whose elements β multiplies) go along.
     writer.get("begin");
     writer.onAddress("const", this.symmetric ? -tile.columns : 0);
@@ -87,8 +66,7 @@ class ProductWriter {
     }
     writer.whileBelow("j", "columns", () => {
       this.rowLimit();
-      writer.get("begin");
-      writer.setAddress("i");
+      this.assign("i", "begin");
       writer.whileBelow("i", "limit", () => this.oneTile());
       for (const matrix of ["a", "b", "c"]) {
         this.sum(`${matrix}.panel`, () => this.shifted(`${matrix}Column`, tile.columns));
@@ -96,27 +74,10 @@ class ProductWriter {
       }
       writer.advance("j", tile.columns);
     });
-    return writer.function();
   }
 
-  private readJob(): void {
-    const { writer, wordBytes } = this;
-    jobWords.forEach((word, index) => {
-      writer.get("job");
-      writer.onAddress("load", Math.log2(wordBytes), wordBytes * index);
-      writer.setAddress(word);
-    });
-    const numbers = wordBytes * jobWords.length;
-    ["alpha", "beta"].forEach((name, index) => {
-      writer.get("job");
-      const splat = this.bytes === 4 ? "v128.load32_splat" : "v128.load64_splat";
-      const load = this.type === "v128" ? splat : (`${this.prefix}.load` as InstructionName);
-      writer.emit(load, Math.log2(this.bytes), numbers + index * this.bytes);
-      writer.set(name, this.type);
-    });
-    writer.emit(this.bytes === 4 ? "f32.const" : "f64.const", 0);
-    if (this.type === "v128") this.emit("splat");
-    writer.set("zero", this.type);
+  private get symmetric(): boolean {
+    return this.product !== "apply";
   }
 
   /** limit = end, or where the diagonal leaves the panel if that comes first. */
@@ -137,8 +98,7 @@ class ProductWriter {
       writer.set(name, this.type);
     });
     this.startOfA();
-    writer.get("b.panel");
-    writer.setAddress("b.at");
+    this.assign("b.at", "b.panel");
     this.sum("b.panel", () => this.shifted("k", this.rowBytes));
     writer.setAddress("b.last");
     if (this.product === "apply") this.alongRows();
@@ -288,7 +248,7 @@ class ProductWriter {
     if (lanes === 1) return out(0, () => writer.get(names[0]!));
     if (lanes === 2) {
       for (const column of [0, 1]) {
-        out(column, () => this.shuffle(names[0]!, names[1]!, 8, [column, 2 + column]));
+        out(column, () => this.shuffle(names[0]!, names[1]!, [column, 2 + column]));
       }
       return;
     }
@@ -299,81 +259,18 @@ class ProductWriter {
     ];
     halves.forEach((order, half) => {
       for (const pair of [0, 1]) {
-        this.shuffle(names[2 * pair]!, names[2 * pair + 1]!, 4, order);
+        this.shuffle(names[2 * pair]!, names[2 * pair + 1]!, order);
         writer.set(`pair.${pair}`, "v128");
       }
-      out(2 * half, () => this.shuffle("pair.0", "pair.1", 4, [0, 1, 4, 5]));
-      out(2 * half + 1, () => this.shuffle("pair.0", "pair.1", 4, [2, 3, 6, 7]));
+      out(2 * half, () => this.shuffle("pair.0", "pair.1", [0, 1, 4, 5]));
+      out(2 * half + 1, () => this.shuffle("pair.0", "pair.1", [2, 3, 6, 7]));
     });
-  }
-
-  /** Leaves the chosen elements of two vectors on the stack. */
-  private shuffle(a: string, b: string, bytes: number, order: readonly number[]): void {
-    this.writer.get(a);
-    this.writer.get(b);
-    const lanes = order.flatMap((at) => Array.from({ length: bytes }, (_, i) => at * bytes + i));
-    this.writer.emit("i8x16.shuffle", ...lanes);
   }
 
   private eachAccumulator(visit: (name: string, row: number, v: number) => void): void {
     for (let row = 0; row < this.tile.rows; row++) {
       for (let v = 0; v < 2; v++) visit(accumulator(row, v), row, v);
     }
-  }
-
-  private get vectorBytes(): number {
-    return this.tile.lanes * this.bytes;
-  }
-
-  /** Leaves name + addend on the stack. */
-  private sum(name: string, addend: () => void): void {
-    this.writer.get(name);
-    addend();
-    this.writer.onAddress("add");
-  }
-
-  /** Leaves the lesser of two addresses on the stack. */
-  private lesser(a: string, b: string): void {
-    for (const name of [a, b, a, b]) this.writer.get(name);
-    this.writer.onAddress("lt_u");
-    this.writer.emit("select");
-  }
-
-  private times(a: string, b: string): void {
-    this.writer.get(a);
-    this.writer.get(b);
-    this.writer.onAddress("mul");
-  }
-
-  /** Leaves name · factor on the stack; the factor is a power of two. */
-  private shifted(name: string, factor: number): void {
-    this.writer.get(name);
-    this.shift(factor);
-  }
-
-  private shift(factor: number): void {
-    this.writer.onAddress("const", Math.log2(factor));
-    this.writer.onAddress("shl");
-  }
-
-  private load(offset: number): void {
-    if (this.type === "v128") this.writer.emit("v128.load", Math.log2(this.bytes), offset);
-    else this.emit("load", Math.log2(this.bytes), offset);
-  }
-
-  private loadSplat(offset: number): void {
-    if (this.type !== "v128") return this.load(offset);
-    const name = this.bytes === 4 ? "v128.load32_splat" : "v128.load64_splat";
-    this.writer.emit(name, Math.log2(this.bytes), offset);
-  }
-
-  private store(offset: number): void {
-    if (this.type === "v128") this.writer.emit("v128.store", Math.log2(this.bytes), offset);
-    else this.emit("store", Math.log2(this.bytes), offset);
-  }
-
-  private emit(operation: string, ...immediates: number[]): void {
-    this.writer.emit(`${this.prefix}.${operation}` as InstructionName, ...immediates);
   }
 }
 

@@ -52,7 +52,11 @@ class PlainNewtonSchulz implements BoundMatrixOperation {
     };
   }
 
-  run(at: number, [rows, columns]: Shape, numbers: ArrayLike<number>): void {
+  run(at: number, apart: number, count: number, shape: Shape, numbers: ArrayLike<number>): void {
+    for (let i = 0; i < count; i++) this.iterate(at + i * apart, shape, numbers);
+  }
+
+  private iterate(at: number, [rows, columns]: Shape, numbers: ArrayLike<number>): void {
     const { arena, u } = this;
     const isTall = rows >= columns;
     const [n, m] = isTall ? [rows, columns] : [columns, rows];

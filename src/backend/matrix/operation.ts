@@ -26,8 +26,19 @@ export interface MatrixOperation extends HostOperation {
 
 /** An operation over one arena. */
 export interface BoundMatrixOperation {
-  /** Turns the matrix at a byte offset, row after row, into its result. */
-  run(at: number, shape: Shape, numbers: ArrayLike<number>, threads: number): void;
+  /**
+   * Turns `count` matrices, row after row, into their results.
+   *
+   * @param at byte offset of the first, and `apart` bytes from one to the next.
+   */
+  run(
+    at: number,
+    apart: number,
+    count: number,
+    shape: Shape,
+    numbers: ArrayLike<number>,
+    threads: number,
+  ): void;
 }
 
 /** Whatever a rule calls is one: the words that put it onto a tape see to that. */
