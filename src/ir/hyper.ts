@@ -85,8 +85,10 @@ function validateOne(
   }
 }
 
-const listOf = (choices: Choices): string =>
-  choices.map((name) => JSON.stringify(name)).join(" or ");
+function listOf(choices: Choices): string {
+  const names = choices.map((name) => JSON.stringify(name));
+  return [names.slice(0, -1).join(", "), ...names.slice(-1)].join(" or ");
+}
 
 function validateNumber(
   where: Where,
