@@ -141,7 +141,7 @@ function checkState(
   const isCount = Number.isSafeInteger(count) && count! >= 0 && count! < every;
   if (!isCount) refuse("count", count, `a whole number from 0 to ${every - 1}`);
   if (!Array.isArray(gradients) || gradients.length !== optimizers.length) {
-    refuse("gradients", gradients, `gradients for ${optimizers.length} optimizers`);
+    refuse("gradients", gradients, `gradients for each of ${optimizers.length}`);
   }
   optimizers.forEach((optimizer, i) => {
     const entries = new Map(entriesOf(optimizer).map((entry) => [entry.key, entry]));
@@ -151,7 +151,7 @@ function checkState(
       if (!parameter) refuse(what, key, "names of the optimizer's parameters");
       const { dtype, size, requiresGrad } = parameter!;
       if (dtypeOf(values) !== dtype || values.length !== size || !requiresGrad) {
-        refuse(what, values, `${size} elements of ${dtype} for a parameter that is trained`);
+        refuse(what, values, `${dtype} values of size ${size}, for a parameter that is trained`);
       }
     }
   });

@@ -6,7 +6,7 @@
  * again, in the pass that it takes anyway. If one has overflowed, the step is left out and the scale
  * shrinks; after many steps without it grows.
  */
-import { CallError, Prose, StateDictError } from "../errors.ts";
+import { CallError, OptionError, Prose, StateDictError } from "../errors.ts";
 import { scaleAll } from "./clip.ts";
 import {
   check,
@@ -135,6 +135,7 @@ export class GradScaler {
    */
   step(source: GradientSource, options: StepOptions = {}): boolean {
     const optimizers = optimizersOf("GradScaler.step", source);
+    if (typeof options === "function") refuseClosure();
     checkStepOptions("GradScaler", options);
     const all = this.enabled ? optimizers.map((optimizer) => this.progressOf(optimizer)) : [];
     if (all.some(({ stage }) => stage === "stepped")) refuseStage("step", "stepped");
@@ -225,6 +226,15 @@ export class GradScaler {
     progress.stage = "unscaled";
     progress.foundInf = !gradients.areFinite();
   }
+}
+
+function refuseClosure(): never {
+  throw new OptionError("BAD_OPTION", {
+    subject: "GradScaler: step()",
+    got: new Prose("a closure"),
+    expected: "options such as { zeroGrad: true }",
+    advice: "Compute the gradients first: of a loss that is multiplied by getScale().",
+  });
 }
 
 function refuseStage(method: string, stage: "unscaled" | "stepped"): never {

@@ -25,5 +25,5 @@ function describeNonFinite(gradients: readonly Gradients[]): string {
       if (at >= 0) return `${grad[at]} at element ${at} of the gradient of ${JSON.stringify(key)}`;
     }
   }
-  return "finite gradients that overflow when they are scaled or added up";
+  return "gradients that are finite but overflow when they are scaled";
 }
