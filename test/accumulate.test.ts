@@ -30,7 +30,7 @@ describe("addGrad", () => {
         const sums = w.data.map((_, i) => i / 3).map((x, i) => x + (i + 1));
         expect([...grad]).toEqual([...sums]);
         w.addGrad(w.grad!);
-        expect([...grad]).toEqual([...sums.map((x) => x + x)]);
+        expect([...grad]).toEqual(Array.from(sums, (x) => x + x));
       }
     }
   });
@@ -214,15 +214,15 @@ describe("GradAccumulator", () => {
     ).toMatchInlineSnapshot(`
       {
         "a count that is too large": "StateDictError STATE_MISMATCH: GradAccumulator: count: got 2, expected a whole number from 0 to 1.",
-        "a frozen one": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "frozen": got Float32Array(1), expected 1 elements of float32 for a parameter that is trained.",
+        "a frozen one": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "frozen": got Float32Array(1), expected float32 values of size 1, for a parameter that is trained.",
         "an unknown name": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "v": got "v", expected names of the optimizer's parameters.",
-        "another size": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float32Array(3), expected 2 elements of float32 for a parameter that is trained.",
-        "another type": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float64Array(2), expected 2 elements of float32 for a parameter that is trained.",
+        "another size": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float32Array(3), expected float32 values of size 2, for a parameter that is trained.",
+        "another type": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float64Array(2), expected float32 values of size 2, for a parameter that is trained.",
         "every 0": "OptionError BAD_OPTION: GradAccumulator: every: got 0, expected a whole number from 1 on.",
         "every 1.5": "OptionError BAD_OPTION: GradAccumulator: every: got 1.5, expected a whole number from 1 on.",
-        "gradients of two": "StateDictError STATE_MISMATCH: GradAccumulator: gradients: got [an object {}, an object {}], expected gradients for 1 optimizers.",
+        "gradients of two": "StateDictError STATE_MISMATCH: GradAccumulator: gradients: got [an object {}, an object {}], expected gradients for each of 1.",
         "no function": "OptionError BAD_OPTION: GradAccumulator: take: got "step", expected a function that takes a step.",
-        "no gradients": "StateDictError STATE_MISMATCH: GradAccumulator: gradients: got undefined, expected gradients for 1 optimizers.",
+        "no gradients": "StateDictError STATE_MISMATCH: GradAccumulator: gradients: got undefined, expected gradients for each of 1.",
         "no optimizer": "OptionError BAD_OPTION: GradAccumulator: optimizer: got an object {}, expected an optimizer made of a rule, or several. Gradients are scaled and clipped by the step that uses them, so it needs the optimizer.",
         "nothing": "StateDictError STATE_MISMATCH: GradAccumulator: count: got undefined, expected a whole number from 0 to 1.",
       }

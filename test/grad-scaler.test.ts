@@ -251,7 +251,7 @@ test("what is refused", () => {
     {
       "PyTorch's spelling": "OptionError UNKNOWN_OPTION: GradScaler: "init_scale": got an unknown name, expected one of initScale, growthFactor, backoffFactor, growthInterval, enabled. Did you mean initScale?",
       "a backoff of 1": "OptionError BAD_OPTION: GradScaler: backoffFactor: got 1, expected a number between 0 and 1.",
-      "a closure": "OptionError BAD_OPTION: GradScaler: step: got a function, expected a closure, or options such as { zeroGrad: true }.",
+      "a closure": "OptionError BAD_OPTION: GradScaler: step(): got a closure, expected options such as { zeroGrad: true }. Compute the gradients first: of a loss that is multiplied by getScale().",
       "a growth of 1": "OptionError BAD_OPTION: GradScaler: growthFactor: got 1, expected a finite number above 1.",
       "a scale of 0": "OptionError BAD_OPTION: GradScaler: initScale: got 0, expected a finite number above 0.",
       "a scale that is missing": "StateDictError STATE_MISMATCH: GradScaler: scale: got undefined, expected a finite number above 0.",

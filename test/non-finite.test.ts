@@ -175,6 +175,7 @@ describe("passes over the gradients", () => {
           };
           return bound;
         },
+        bindLines: (...args) => kernel.bindLines(...args),
       };
     };
     return { backend: { name: "wasm", compile }, reduced: () => count };
@@ -238,7 +239,7 @@ test("what is refused", () => {
     }),
   ).toMatchInlineSnapshot(`
     {
-      "a step that would overflow": "GradientError NON_FINITE: SGD: step: got finite gradients that overflow when they are scaled or added up, expected finite gradients. Look at the loss and at lr, or leave such steps out: { nonFinite: "skip" }.",
+      "a step that would overflow": "GradientError NON_FINITE: SGD: step: got gradients that are finite but overflow when they are scaled, expected finite gradients. Look at the loss and at lr, or leave such steps out: { nonFinite: "skip" }.",
       "a step with -Infinity": "GradientError NON_FINITE: SGD: step: got -Infinity at element 0 of the gradient of "w", expected finite gradients. Look at the loss and at lr, or leave such steps out: { nonFinite: "skip" }.",
       "a step with NaN": "GradientError NON_FINITE: SGD: step: got NaN at element 0 of the gradient of "w", expected finite gradients. Look at the loss and at lr, or leave such steps out: { nonFinite: "skip" }.",
       "an unknown choice": "OptionError BAD_OPTION: SGD: nonFinite: got "ignore", expected "propagate", "skip" or "throw".",

@@ -247,12 +247,7 @@ export class Body {
 
   /** Two elements of a vector of float32, the lower or the upper ones, as float64. */
   widened(name: string, half: 0 | 1): void {
-    this.writer.get(name);
-    if (half === 1) {
-      this.writer.get(name);
-      this.writer.emit("i8x16.shuffle", ...UPPER_HALF);
-    }
-    this.writer.emit("f64x2.promote_low_f32x4");
+    widen(this.writer, name, half);
   }
 
   /** (x > 0) - (x < 0) */
@@ -307,6 +302,16 @@ export class Body {
   private alignment(): number {
     return Math.log2(bytesOf(this.dtype));
   }
+}
+
+/** Leaves two elements of a vector of float32, the lower or the upper ones, on the stack as float64. */
+export function widen(writer: FunctionWriter, name: string, half: 0 | 1): void {
+  writer.get(name);
+  if (half === 1) {
+    writer.get(name);
+    writer.emit("i8x16.shuffle", ...UPPER_HALF);
+  }
+  writer.emit("f64x2.promote_low_f32x4");
 }
 
 function countUses(kernel: KernelIr): number[] {

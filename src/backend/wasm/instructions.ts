@@ -77,6 +77,8 @@ const plain = {
   "v128.andnot": 0x14f,
   "v128.or": 0x150,
   "v128.bitselect": 0x152,
+  "i32x4.max_s": 0x1b8,
+  "i64x2.gt_s": 0x1d9,
   "f32x4.demote_f64x2_zero": 0x15e,
   "f64x2.promote_low_f32x4": 0x15f,
   "i64x2.eq": 0x1d6,

@@ -3,12 +3,16 @@
  *
  * The vector loop keeps the lanes of a reduction in four vectors, which go to memory after it; single
  * elements are added to the lanes there.
+ *
+ * The largest |x| is found by comparing the bits of |x| as whole numbers, which have the same order, with
+ * NaN above all: one instruction, where a maximum of floats takes eight. In float32 two more vectors hold
+ * the largest in that type, and join the lanes after the loop.
  */
 import { Op } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import type { DType } from "../../memory/dtype.ts";
 import { LANES } from "../backend.ts";
-import type { Body } from "./body.ts";
+import { widen, type Body } from "./body.ts";
 import { VECTOR_BYTES } from "./layout.ts";
 import type { FunctionWriter } from "./writer.ts";
 
@@ -42,6 +46,7 @@ export class Lanes {
       this.writer.emit("f64x2.splat");
       this.writer.set(name, "v128");
     });
+    this.zeroLargest(from, this.ids.length);
   }
 
   /** Vectors become what is in memory, those of the reductions before `end`. */
@@ -51,10 +56,12 @@ export class Lanes {
       this.writer.emit("v128.load", 3, at);
       this.writer.set(name, "v128");
     });
+    this.zeroLargest(0, end);
   }
 
   /** Vectors go to memory. */
   store(): void {
+    this.joinLargest();
     this.eachVector(0, this.ids.length, (name, at) => {
       this.writer.get("job");
       this.writer.get(name);
@@ -76,6 +83,7 @@ export class Lanes {
     this.ids.forEach((id, reduction) => {
       const { op, args } = this.kernel.nodes[id]!;
       const names = args.map((arg) => body.keep(arg));
+      if (op === Op.maxAbs) return this.takeLargest(names[0]!, reduction, offset / VECTOR_BYTES);
       const halves = this.dtype === "float32" ? 2 : 1;
       for (let half = 0 as 0 | 1; half < halves; half++) {
         const accumulator = vectorOf(reduction, (offset / VECTOR_BYTES) * halves + half);
@@ -85,11 +93,64 @@ export class Lanes {
           else this.writer.get(name);
         }
         if (op === Op.dot) this.writer.emit("f64x2.mul");
-        if (op === Op.maxAbs) this.writer.emit("f64x2.abs");
-        this.writer.emit(op === Op.maxAbs ? "f64x2.max" : "f64x2.add");
+        this.writer.emit("f64x2.add");
         this.writer.set(accumulator, "v128");
       }
     });
+  }
+
+  /** Takes the absolute values of one vector, the `part`-th of a round, if they are larger. */
+  private takeLargest(name: string, reduction: number, part: number): void {
+    const { writer } = this;
+    if (this.dtype === "float32") {
+      writer.get(largestOf(reduction, part));
+      writer.get(name);
+      writer.emit("f32x4.abs");
+      writer.emit("i32x4.max_s");
+      return writer.set(largestOf(reduction, part), "v128");
+    }
+    const [accumulator, size] = [vectorOf(reduction, part), `size.${reduction}`];
+    writer.get(name);
+    writer.emit("f64x2.abs");
+    writer.tee(size, "v128");
+    writer.get(accumulator);
+    writer.get(size);
+    writer.get(accumulator);
+    writer.emit("i64x2.gt_s");
+    writer.emit("v128.bitselect");
+    writer.set(accumulator, "v128");
+  }
+
+  private zeroLargest(from: number, end: number): void {
+    this.eachLargest(from, end, (name) => {
+      this.writer.emit("f64.const", 0);
+      this.writer.emit("f64x2.splat");
+      this.writer.set(name, "v128");
+    });
+  }
+
+  private joinLargest(): void {
+    this.eachLargest(0, this.ids.length, (name, reduction, part) => {
+      for (const half of [0, 1] as const) {
+        const accumulator = vectorOf(reduction, 2 * part + half);
+        this.writer.get(accumulator);
+        widen(this.writer, name, half);
+        this.writer.emit("f64x2.max");
+        this.writer.set(accumulator, "v128");
+      }
+    });
+  }
+
+  private eachLargest(
+    from: number,
+    end: number,
+    visit: (name: string, reduction: number, part: number) => void,
+  ): void {
+    if (this.dtype !== "float32") return;
+    for (let reduction = from; reduction < end; reduction++) {
+      if (this.kernel.nodes[this.ids[reduction]!]!.op !== Op.maxAbs) continue;
+      for (const part of [0, 1]) visit(largestOf(reduction, part), reduction, part);
+    }
   }
 
   /** The next single element is for lane 0. */
@@ -159,3 +220,4 @@ export class Lanes {
 }
 
 const vectorOf = (reduction: number, part: number): string => `sum.${reduction}.${part}`;
+const largestOf = (reduction: number, part: number): string => `largest.${reduction}.${part}`;
