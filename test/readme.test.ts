@@ -1,4 +1,4 @@
-/** The README's TypeScript runs: every block is type-checked and executed as a program of its own. */
+/** The TypeScript in the README and in the guides runs: every block is type-checked and executed as a program. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,7 +11,10 @@ import { bundle } from "./helpers/bundle.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const blocks = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!);
+const documents = [readme, readFileSync(join(root, "docs/coming-from-pytorch.md"), "utf8")];
+const blocks = documents.flatMap((text) =>
+  [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!),
+);
 let folder: string;
 
 beforeAll(() => {
@@ -22,7 +25,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("there are blocks to check", () => {
-  expect(blocks.length).toBeGreaterThanOrEqual(4);
+  expect(blocks.length).toBeGreaterThanOrEqual(10);
 });
 
 test("all blocks pass the type checker", () => {
