@@ -179,6 +179,36 @@ export class GradScaler {
     return this.enabled;
   }
 
+  /** What the scale is multiplied by when it grows. */
+  getGrowthFactor(): number {
+    return this.state.growthFactor;
+  }
+
+  /** @throws {OptionError} unless it is above 1. */
+  setGrowthFactor(value: number): void {
+    this.set("growthFactor", value);
+  }
+
+  /** What the scale is multiplied by after an overflow. */
+  getBackoffFactor(): number {
+    return this.state.backoffFactor;
+  }
+
+  /** @throws {OptionError} unless it lies between 0 and 1. */
+  setBackoffFactor(value: number): void {
+    this.set("backoffFactor", value);
+  }
+
+  /** How many updates without an overflow it takes for the scale to grow. */
+  getGrowthInterval(): number {
+    return this.state.growthInterval;
+  }
+
+  /** @throws {OptionError} unless it is a whole number from 1 on. */
+  setGrowthInterval(value: number): void {
+    this.set("growthInterval", value);
+  }
+
   /** A copy of everything but what happened since the last update; `null` if scaling is disabled. */
   stateDict(): GradScalerState | null {
     return this.enabled ? { ...this.state } : null;
@@ -197,6 +227,12 @@ export class GradScaler {
       });
     }
     for (const [name] of domains) this.state[name] = stateDict![name];
+  }
+
+  private set(option: "growthFactor" | "backoffFactor" | "growthInterval", value: number): void {
+    const [, fits, expected] = domains.find(([name]) => name === option)!;
+    check(`GradScaler: ${option}`, value, fits(value), expected);
+    this.state[option] = value;
   }
 
   private adapt(foundInf: boolean): void {
