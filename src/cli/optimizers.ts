@@ -1,6 +1,6 @@
 // The optimizers that `downhill compare` can race, each with options that suit the experiment.
 //
-// The learning rates are those that did best, to one digit, in three epochs of the default experiment.
+// The learning rates are what did well, of a few tried, in three epochs of the default experiment.
 
 import type { OptionValue } from "./experiment.ts";
 import { UsageError } from "./errors.ts";
