@@ -21,6 +21,8 @@ export interface RegionCount {
   readonly most: number;
   /** As many as there are with the hyperparameters that hold for a parameter now. */
   exactly(parameter: Parameter): number;
+  /** Bytes besides that one parameter at a time is turned over in. */
+  scratch(parameter: Parameter): number;
 }
 
 /** Parameters that will share an arena. */
@@ -28,6 +30,8 @@ interface Load {
   readonly parameters: Parameter[];
   /** Of one region. */
   bytes: number;
+  /** The most that any of them is turned over in. */
+  scratch: number;
   readonly wide: boolean;
 }
 
@@ -66,28 +70,32 @@ function distribute(parameters: readonly Parameter[], regions: RegionCount): Loa
   let open: Load | undefined;
   for (const parameter of parameters) {
     const bytes = regionBytes(parameter);
-    if (roomFor(bytes, regions.most) > limits.narrow) {
-      loads.push({ parameters: [parameter], bytes, wide: needsWide(parameter, bytes, regions) });
+    const scratch = regions.scratch(parameter);
+    if (roomFor(bytes, regions.most, scratch) > limits.narrow) {
+      const wide = needsWide(parameter, bytes, regions);
+      loads.push({ parameters: [parameter], bytes, scratch, wide });
       continue;
     }
-    if (!open || roomFor(open.bytes + bytes, regions.most) > limits.narrow) {
-      loads.push((open = { parameters: [], bytes: 0, wide: false }));
+    const most = Math.max(open?.scratch ?? 0, scratch);
+    if (!open || roomFor(open.bytes + bytes, regions.most, most) > limits.narrow) {
+      loads.push((open = { parameters: [], bytes: 0, scratch: 0, wide: false }));
     }
     open.parameters.push(parameter);
     open.bytes += bytes;
+    open.scratch = Math.max(open.scratch, scratch);
   }
   return loads;
 }
 
 /** Bytes of an arena with so many regions of so many bytes. */
-function roomFor(bytes: number, regions: number): number {
-  return regions * (bytes + MAX_GAP) + KERNEL_SHARE * bytes + SLACK;
+function roomFor(bytes: number, regions: number, scratch: number): number {
+  return regions * (bytes + MAX_GAP) + KERNEL_SHARE * bytes + scratch + SLACK;
 }
 
 /** Whether 32-bit addresses are not enough. @throws {BackendError} if there are no others. */
 function needsWide(parameter: Parameter, bytes: number, regions: RegionCount): boolean {
   const count = regions.exactly(parameter);
-  const needed = roomFor(bytes, count);
+  const needed = roomFor(bytes, count, regions.scratch(parameter));
   if (needed <= limits.narrow) return false;
   const widest = wideLimit();
   if (needed <= widest) return true;
@@ -118,7 +126,7 @@ function prepare(load: Load, dtype: DType, regions: RegionCount): () => void {
     offsets.push(end / bytesOf(dtype));
     end += regionBytes(parameter);
   }
-  const room = Math.min(regions.most * bytes + SLACK, wide ? limits.wide : limits.narrow);
+  const room = Math.min(regions.most * bytes + load.scratch + SLACK, wide ? limits.wide : limits.narrow);
   const arena = new Arena(dtype, room, wide);
   const dataRegion = arena.allocate(bytes);
   const gradRegion = arena.allocate(bytes);

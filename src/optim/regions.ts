@@ -1,7 +1,8 @@
 /** How many regions of a tensor's size a rule needs: for data, gradient, state and temporaries. */
 import { matrixPlace } from "../backend/grid.ts";
+import { scratchBytes } from "../backend/matrix/operation.ts";
 import { columnSumBytes, mostColumnSums } from "../backend/line-plan.ts";
-import { planOf } from "../ir/plan.ts";
+import { planOf, type Plan } from "../ir/plan.ts";
 import { programOf } from "../ir/program.ts";
 import type { Domain } from "../ir/rank.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
@@ -12,9 +13,6 @@ import type { Parameter } from "../memory/parameter.ts";
 import type { ParamGroup } from "./options.ts";
 
 type Group = ParamGroup<HyperDefaults>;
-
-/** Operations on matrices turn them over in two more places, and in two for their products. */
-const MATRIX_ROOM = 4;
 
 /**
  * @param groups those of the parameters in question.
@@ -27,10 +25,17 @@ export function countRegions(rule: Rule, groups: readonly Group[], fuse: boolean
   const hasLines = rule.slotRanks.some((rank) => rank !== "tensor");
   return {
     // What rows and columns need may be as much as tensors do where there is but one of them.
-    most: (hasLines ? 2 * most : most) + (rule.matrices ? 1 + MATRIX_ROOM : 0),
+    most: (hasLines ? 2 * most : most) + (rule.matrices ? 1 : 0),
     exactly: (parameter) => {
       const group = groups.find(({ params }) => params.includes(parameter))!;
       return regionsOf(rule, group, fuse, parameter);
+    },
+    scratch: (parameter) => {
+      if (!rule.matrices) return 0;
+      const group = groups.find(({ params }) => params.includes(parameter))!;
+      const plans = plansOf(rule, group, fuse, parameter);
+      const { shape, dtype } = parameter;
+      return Math.max(...plans.map((plan) => scratchBytes(plan, shape as Shape, dtype)));
     },
   };
 }
@@ -41,23 +46,29 @@ function regionsOf(rule: Rule, group: Group, fuse: boolean, parameter: Parameter
   const place = matrixPlace(shape, { tensor: 0, row: 0, column: 0 });
   /** Which part of a tensor something has as many elements as. */
   const share = (rank: Domain) => (rank === "tensor" ? 1 : (place?.sizes[rank] ?? 0) / size);
-  const trace = new Trace(rule.name, rule.slots, rule.slotRanks);
   let used = 3; // data and gradient, whether the rule looks at them or not
   let temporaries = 0;
-  for (const t of [1, 2]) {
+  for (const plan of plansOf(rule, group, fuse, parameter)) {
+    used |= plan.usedMask;
+    const needed = plan.temporaryRanks.reduce((sum, rank) => sum + share(rank), 0);
+    const sums = place && plan.inLines ? mostColumnSums(plan) * columnSumBytes([place]) : 0;
+    temporaries = Math.max(temporaries, needed + sums / (size * bytesOf(dtype)));
+  }
+  const state = rule.slotRanks.filter((_, slot) => (used >> slot) & 1);
+  return Math.ceil(state.reduce((sum, rank) => sum + share(rank), 0) + temporaries);
+}
+
+/** The plans of a first step and of a later one. */
+function plansOf(rule: Rule, group: Group, fuse: boolean, { shape, dtype }: Parameter): Plan[] {
+  const place = matrixPlace(shape, { tensor: 0, row: 0, column: 0 });
+  const trace = new Trace(rule.name, rule.slots, rule.slotRanks);
+  return [1, 2].map((t) => {
     const fixed = rule.matrices ? (shape as Shape) : null;
     trace.begin(t === 1 ? -1 : 0, fixed, place !== null, dtype);
     const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
     const remembered = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
     const numbers = { ...group, ...remembered, t: rule.counted ? t : NaN };
     trace.finish(rule.step(tensors as never, numbers as never));
-    const plan = planOf(programOf(trace, { flush: false }), fuse);
-    used |= plan.usedMask;
-    const needed = plan.temporaryRanks.reduce((sum, rank) => sum + share(rank), 0);
-    const sums = place && plan.inLines ? mostColumnSums(plan) * columnSumBytes([place]) : 0;
-    temporaries = Math.max(temporaries, needed + sums / (size * bytesOf(dtype)));
-  }
-  const scratch = rule.matrices ? MATRIX_ROOM : 0;
-  const state = rule.slotRanks.filter((_, slot) => (used >> slot) & 1);
-  return Math.ceil(state.reduce((sum, rank) => sum + share(rank), 0) + temporaries + scratch);
+    return planOf(programOf(trace, { flush: false }), fuse);
+  });
 }

@@ -14,7 +14,7 @@ import { bytesOf } from "../../memory/dtype.ts";
 import { WasmBackend } from "../wasm/backend.ts";
 import type { BoundMatrixOperation, MatrixOperation, MatrixRoom } from "./operation.ts";
 import { newtonSchulzStep, type PlainRoom } from "./plain.ts";
-import { WasmNewtonSchulz } from "./wasm.ts";
+import { WasmNewtonSchulz, wasmScratch } from "./wasm.ts";
 
 /** Multiplications and additions that take as long as an ordinary kernel takes to move a byte. */
 const OPERATIONS_PER_BYTE = 8;
@@ -22,6 +22,7 @@ const OPERATIONS_PER_BYTE = 8;
 /** Its numbers are a, b, c and how many times. */
 export const newtonSchulz: MatrixOperation = {
   name: "newtonSchulz",
+  scratch: wasmScratch,
   bind: (room) =>
     room.backend instanceof WasmBackend
       ? new WasmNewtonSchulz(room, room.backend)

@@ -3,6 +3,7 @@ import type { HostOperation } from "../../ir/op.ts";
 import type { Plan } from "../../ir/plan.ts";
 import type { Shape } from "../../ir/trace.ts";
 import type { Arena } from "../../memory/arena.ts";
+import type { DType } from "../../memory/dtype.ts";
 import type { Backend } from "../backend.ts";
 
 /** Where the matrices at hand lie, and memory for what they are turned over in. */
@@ -18,6 +19,8 @@ export interface MatrixRoom {
 }
 
 export interface MatrixOperation extends HostOperation {
+  /** Most bytes of {@link MatrixRoom.scratch} that it asks for because of a shape, on any backend. */
+  scratch(shape: Shape, dtype: DType): number;
   /** @throws {BackendError} `OUT_OF_MEMORY`. */
   bind(room: MatrixRoom): BoundMatrixOperation;
   /** The bytes that an ordinary kernel would move in the time that it takes. */
@@ -44,6 +47,15 @@ export interface BoundMatrixOperation {
 /** Whatever a rule calls is one: the words that put it onto a tape see to that. */
 export function isMatrixOperation(operation: HostOperation): operation is MatrixOperation {
   return "bind" in operation;
+}
+
+/** Most bytes of scratch that a plan's operations ask for because of a shape. */
+export function scratchBytes({ stages }: Plan, shape: Shape, dtype: DType): number {
+  const calls = stages.flatMap(({ hostCalls }) => hostCalls);
+  const bytes = calls.map(({ operation }) =>
+    isMatrixOperation(operation) ? operation.scratch(shape, dtype) : 0,
+  );
+  return Math.max(0, ...bytes);
 }
 
 /** The bytes that an ordinary kernel would move while the host runs a plan's operations on one matrix. */

@@ -5,7 +5,7 @@
  */
 import type { Shape } from "../../ir/trace.ts";
 import type { Arena } from "../../memory/arena.ts";
-import { bytesOf } from "../../memory/dtype.ts";
+import { bytesOf, type DType } from "../../memory/dtype.ts";
 import type { WasmBackend } from "../wasm/backend.ts";
 import { JOB_BYTES } from "./job.ts";
 import type { Product } from "./lower.ts";
@@ -17,6 +17,16 @@ import { CHUNKS, SmallIteration } from "./small.ts";
 /** What is turned over for a matrix of so many bytes fits into the second cache. */
 const SMALL_BYTES = 1 << 19;
 
+const isSmall = ({ bytes }: ShapeLayout) => bytes <= SMALL_BYTES;
+
+/** Bytes of all places that matrices of one shape are turned over in. */
+const scratchOf = (layout: ShapeLayout) => (isSmall(layout) ? CHUNKS : 1) * layout.bytes;
+
+/** The same of a shape; vectors need more than single elements. */
+export function wasmScratch(shape: Shape, dtype: DType): number {
+  return shape[0] === 0 || shape[1] === 0 ? 0 : scratchOf(new ShapeLayout(shape, dtype, true));
+}
+
 export class WasmNewtonSchulz implements BoundMatrixOperation {
   private readonly iterations: (LargeIteration | SmallIteration)[];
   private last: LargeIteration | SmallIteration | undefined;
@@ -27,9 +37,7 @@ export class WasmNewtonSchulz implements BoundMatrixOperation {
       if (shape[0] === 0 || shape[1] === 0 || layouts.some((known) => known.is(shape))) continue;
       layouts.push(new ShapeLayout(shape, arena.dtype, backend.simd));
     }
-    const isSmall = ({ bytes }: ShapeLayout) => bytes <= SMALL_BYTES;
-    const needed = layouts.map((layout) => (isSmall(layout) ? CHUNKS : 1) * layout.bytes);
-    const at = scratch(Math.max(0, ...needed));
+    const at = scratch(Math.max(0, ...layouts.map(scratchOf)));
     this.iterations = layouts.map((layout) =>
       isSmall(layout)
         ? new SmallIteration(layout, backend, arena, at, allocate(CHUNKS * JOB_BYTES))
