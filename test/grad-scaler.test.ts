@@ -212,6 +212,31 @@ describe("beside", () => {
   });
 });
 
+test("its factors and its interval may be changed", () => {
+  const scaler = new GradScaler();
+  scaler.setGrowthFactor(4);
+  scaler.setBackoffFactor(0.25);
+  scaler.setGrowthInterval(3);
+  expect([scaler.getGrowthFactor(), scaler.getBackoffFactor(), scaler.getGrowthInterval()]).toEqual(
+    [4, 0.25, 3],
+  );
+  expect(scaler.stateDict()).toMatchObject({
+    growthFactor: 4,
+    backoffFactor: 0.25,
+    growthInterval: 3,
+  });
+  expect(() => scaler.setGrowthFactor(1)).toThrow(
+    /growthFactor: got 1, expected a finite number above 1/,
+  );
+  expect(() => scaler.setBackoffFactor(1)).toThrow(
+    /backoffFactor: got 1, expected a number between 0 and 1/,
+  );
+  expect(() => scaler.setGrowthInterval(0.5)).toThrow(
+    /growthInterval: got 0.5, expected a whole number/,
+  );
+  expect(scaler.getGrowthFactor()).toBe(4);
+});
+
 test("what is refused", () => {
   const { w, optimizer } = one();
   const scaler = new GradScaler();

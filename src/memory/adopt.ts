@@ -126,7 +126,10 @@ function prepare(load: Load, dtype: DType, regions: RegionCount): () => void {
     offsets.push(end / bytesOf(dtype));
     end += regionBytes(parameter);
   }
-  const room = Math.min(regions.most * bytes + load.scratch + SLACK, wide ? limits.wide : limits.narrow);
+  const room = Math.min(
+    regions.most * bytes + load.scratch + SLACK,
+    wide ? limits.wide : limits.narrow,
+  );
   const arena = new Arena(dtype, room, wide);
   const dataRegion = arena.allocate(bytes);
   const gradRegion = arena.allocate(bytes);
