@@ -13,6 +13,7 @@ import {
   defineOptimizer,
   getEmaAvgFn,
   getSwaAvgFn,
+  LBFGS,
   max,
   parameter,
   registerOptimizerStepPreHook,
@@ -492,6 +493,29 @@ describe("swapped in", () => {
     expect(alone.of(w)[0]).toBe(2);
   });
 
+  test("L-BFGS neither steps nor saves meanwhile, and may be averaged by itself", () => {
+    const w = parameter([3, -2], { name: "w" });
+    const average = new AveragedModel([w]);
+    const optimizer = new LBFGS([w], { maxIter: 1 });
+    const closure = (): number => {
+      w.grad = w.data;
+      return (w.data[0]! ** 2 + w.data[1]! ** 2) / 2;
+    };
+    const places: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      optimizer.step(closure);
+      average.updateParameters();
+      places.push(w.data[0]!);
+    }
+    expect(average.of(w)[0]).toBeCloseTo((places[0]! + places[1]! + places[2]!) / 3, 6);
+    average.swapIn();
+    expect(() => optimizer.step(closure)).toThrow(AverageError);
+    expect(() => optimizer.stateDict()).toThrow(AverageError);
+    average.swapOut();
+    expect(w.data[0]).toBe(places[2]);
+    optimizer.step(closure);
+  });
+
   test("optimizers of other parameters are not held up", () => {
     const { average, step } = setUp();
     step();
@@ -672,6 +696,21 @@ test("a formula that is not pure, or returns no tensor, is refused and changes n
     optimizer.step(); // copies
     expectUnchanged(optimizer, [w], () => optimizer.step());
   }
+});
+
+test("a rule may return an object that cannot be extended", () => {
+  const Frozen = defineOptimizer({
+    name: "Frozen",
+    hyper: { lr: 0.5 },
+    step: ({ p, g }, { lr }) => Object.freeze({ p: p.sub(g.mul(lr)) }),
+  });
+  const w = parameter([1]);
+  const average = new AveragedModel([w]);
+  const optimizer = new Frozen([w], { average });
+  w.grad = [1];
+  optimizer.step();
+  optimizer.step();
+  expect(average.of(w)[0]).toBe(0.25);
 });
 
 test("a rule may have names of its own, but not those of averages", () => {

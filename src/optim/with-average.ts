@@ -4,7 +4,8 @@
  */
 import { AverageError, Prose } from "../errors.ts";
 import { checkNames } from "../ir/rule-check.ts";
-import { rule, type Rule } from "../ir/rule.ts";
+import { rule, type Rule, type RuleOutputs } from "../ir/rule.ts";
+import type { Tensor } from "../ir/expr.ts";
 import { isFresh } from "../ir/words.ts";
 import type { AvgFn } from "../rules/average.ts";
 
@@ -12,6 +13,13 @@ import type { AvgFn } from "../rules/average.ts";
 export const AVERAGE = "param_average";
 export const N_AVERAGED = "n_averaged";
 const STEPS = "average_step";
+
+interface Remembered {
+  n_averaged: number;
+  average_step: number;
+}
+
+type AveragedOutputs = RuleOutputs<string> & Partial<Remembered> & { param_average?: Tensor };
 
 /** What to average, and when: at every `every`-th step after the first `start`. */
 export interface AveragePlan {
@@ -40,16 +48,19 @@ export function withAverage({ sparse, ...inner }: Rule, plan: AveragePlan): Rule
     { letters: numberLetters, names: numberNames },
   );
   const step: Rule["step"] = (tensors, numbers) => {
-    const outputs = inner.step(tensors, numbers);
-    const remembered = numbers as unknown as Readonly<Record<string, number>>;
-    const average = tensors[AVERAGE]!;
-    const t = inner.counted ? numbers.t : remembered[STEPS]! + 1;
-    const n = isFresh(average) ? 0 : remembered[N_AVERAGED]!;
+    // Written into the rule's own object: copying it would take longer than all the rest.
+    const given = inner.step(tensors, numbers);
+    const outputs: AveragedOutputs = Object.isExtensible(given) ? given : { ...given };
+    const remembered = numbers as unknown as Remembered;
+    const average = tensors["param_average"]!;
+    const t = inner.counted ? numbers.t : remembered.average_step + 1;
+    const n = isFresh(average) ? 0 : remembered.n_averaged;
     const isDue = t > plan.start && (t - plan.start) % plan.every === 0;
-    const p = outputs["p"]!;
-    const next = !isDue ? average : n === 0 ? p : plan.avgFn(average, p, n);
-    const averaged = { ...outputs, [AVERAGE]: next, [N_AVERAGED]: isDue ? n + 1 : n };
-    return (inner.counted ? averaged : { ...averaged, [STEPS]: t }) as never;
+    const p = outputs.p!;
+    outputs.param_average = !isDue ? average : n === 0 ? p : plan.avgFn(average, p, n);
+    outputs.n_averaged = isDue ? n + 1 : n;
+    if (!inner.counted) outputs.average_step = t;
+    return outputs as never;
   };
   const slotRanks = [...inner.slotRanks, "tensor"] as const;
   const names = { slots, slotRanks, stateNames, numberLetters, numberNames };
