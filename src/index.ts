@@ -115,12 +115,12 @@ export type {
   Scalar,
   Tensor,
 } from "./ir/expr.ts";
-export { columnMean, columnSum, isMatrix, rowMean, rowSum } from "./ir/matrix-words.ts";
+export { columnsOf, isMatrix, rowsOf } from "./ir/shape-words.ts";
+export { columnMean, columnSum, rowMean, rowSum } from "./backend/lines/words.ts";
 export {
   abs,
   add,
   clamp,
-  columnsOf,
   div,
   dot,
   ema,
@@ -142,7 +142,6 @@ export {
   neg,
   norm,
   pow,
-  rowsOf,
   sign,
   sizeOf,
   sq,

@@ -5,13 +5,13 @@
  */
 import { describe, expect, test } from "vitest";
 import { BoundPlan } from "../src/backend/bound-plan.ts";
-import { matrixPlace } from "../src/backend/grid.ts";
-import { columnSumBytes, LinePlan, mostColumnSums } from "../src/backend/line-plan.ts";
+import { lineRunnerOf } from "../src/backend/lines/engine.ts";
 import type { DType } from "../src/index.ts";
 import { planOf, type Plan } from "../src/ir/plan.ts";
 import { programOf } from "../src/ir/program.ts";
 import { Trace } from "../src/ir/trace.ts";
 import { Arena, wideLimit } from "../src/memory/arena.ts";
+import { matrixPlace } from "../src/memory/matrix-place.ts";
 import { backends, type BackendKey } from "./helpers/backends.ts";
 import { bits } from "./helpers/bits.ts";
 import { noise, ruleCases, type RuleCase } from "./helpers/rules.ts";
@@ -75,11 +75,19 @@ function run(
     arena.view(at, SIZE).forEach((_, k, view) => (view[k] = i < 2 ? next() : next() ** 2));
   });
   const regions = places.map((at) => at - FIRST * bytes);
-  if (plan.inLines) {
-    const sums = Array.from({ length: mostColumnSums(plan) }, () =>
-      allocate(columnSumBytes([matrix])),
-    );
-    const bound = new LinePlan(plan, backends[backend], arena, spare, sums, [matrix], allocate);
+  const lines = lineRunnerOf(plan);
+  if (lines) {
+    const unused = [...spare];
+    const bound = lines.bind(plan, {
+      backend: backends[backend],
+      arena,
+      places: [matrix],
+      allocate,
+      temporaries: (count, elements, kind) =>
+        kind === "sums"
+          ? Array.from({ length: count }, () => allocate(elements * bytes))
+          : [unused.shift()!],
+    });
     bound.place(regions);
     bound.load(uniforms, 1);
     bound.run(matrix, 1);

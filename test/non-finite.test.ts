@@ -175,7 +175,6 @@ describe("passes over the gradients", () => {
           };
           return bound;
         },
-        bindLines: (...args) => kernel.bindLines(...args),
       };
     };
     return { backend: { name: "wasm", compile }, reduced: () => count };

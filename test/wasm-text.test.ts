@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import wabt from "wabt";
 import { assemble } from "../src/backend/wasm/assemble.ts";
 import { lowerIteration } from "../src/backend/matrix/iteration.ts";
+import { lowerLines } from "../src/backend/lines/lower.ts";
 import { lowerProduct } from "../src/backend/matrix/lower.ts";
 import type { WasmFunction } from "../src/backend/wasm/instructions.ts";
 import { lower } from "../src/backend/wasm/lower.ts";
@@ -45,7 +46,8 @@ function expectEqualBytes(
   kernel: KernelIr,
   dtypes: readonly DType[] = ["float32", "float64"],
 ): void {
-  expectEqualCode((dtype, simd, wide) => lower(kernel, dtype, simd, wide), dtypes);
+  const lowering = kernel.lines ? lowerLines : lower;
+  expectEqualCode((dtype, simd, wide) => lowering(kernel, dtype, simd, wide), dtypes);
 }
 
 function expectEqualCode(

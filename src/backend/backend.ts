@@ -3,7 +3,6 @@ import { Op, type OpCode } from "../ir/op.ts";
 import type { KernelIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
 import type { DType } from "../memory/dtype.ts";
-import type { Grid } from "./grid.ts";
 
 /** Accumulators of a reduction: element i goes into lane i mod 8, so that bits are the same everywhere. */
 export const LANES = 8;
@@ -31,29 +30,6 @@ export interface Kernel {
    * @param largest elements of the largest range that it will reduce on several threads.
    */
   bind(arena: Arena, allocate: (bytes: number) => number, largest: number): BoundKernel;
-  /**
-   * The same for a kernel with lines, which will run over the given grids.
-   *
-   * @param sums byte offsets of room for float64 sums of columns, by block: one for each such sum.
-   */
-  bindLines(
-    arena: Arena,
-    allocate: (bytes: number) => number,
-    grids: readonly Grid[],
-    sums: readonly number[],
-  ): BoundLineKernel;
-}
-
-/** A kernel that runs along lines, over one arena. */
-export interface BoundLineKernel {
-  /** Where slot `index` of the kernel starts for the parameter at hand: a byte offset. */
-  setPointer(index: number, byteOffset: number): void;
-  setUniform(index: number, value: number): void;
-  /**
-   * Runs over all lines. Sums of lines and of columns go where their slots are; those of everything into
-   * `totals`, chunk by chunk of blocks. Element i of a line counts for lane i mod {@link LANES}.
-   */
-  run(grid: Grid, totals: Float64Array, threads: number): void;
 }
 
 /** A kernel over one arena, with room of its own for pointers and uniforms. */

@@ -9,6 +9,7 @@ import { programOf } from "../ir/program.ts";
 import { Op } from "../ir/op.ts";
 import { flushesAt } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
+import { lowerLines } from "../backend/lines/lower.ts";
 import { lower } from "../backend/wasm/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
 import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
@@ -55,9 +56,7 @@ export function explain(name: string, options: ExplainOptions): Explanation {
   const slotNames = ["p", "g", ...rule.stateNames];
   const named = (mask: number) => slotNames.filter((_, slot) => (mask >> slot) & 1);
   const loads = loadMask(plan);
-  const accesses = plan.inLines
-    ? plan.accesses
-    : named(loads).length + named(plan.storeMask).length;
+  const accesses = plan.lines ? plan.accesses : named(loads).length + named(plan.storeMask).length;
   return {
     name: rule.name,
     formula: rule.formula,
@@ -66,10 +65,13 @@ export function explain(name: string, options: ExplainOptions): Explanation {
     reads: named(loads),
     writes: named(plan.storeMask),
     bytes: accesses * (options.dtype === "float32" ? 4 : 8),
-    passes: plan.inLines ? plan.stages.filter(({ domain }) => domain === "tensor").length : 1,
+    passes: plan.lines ? plan.stages.filter(({ domain }) => domain === "tensor").length : 1,
     ir: printProgram(program),
     uniforms,
-    wasm: plan.stages.map(({ kernel }) => wasmText(lower(kernel, options.dtype, true), true)),
+    wasm: plan.stages.map(({ kernel }) => {
+      const lowering = kernel.lines ? lowerLines : lower;
+      return wasmText(lowering(kernel, options.dtype, true, false), true);
+    }),
   };
 }
 

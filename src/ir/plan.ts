@@ -6,9 +6,9 @@
  * own with temporaries in between, as frameworks run eager code; it exists to be compared with. Both
  * are cut from the same program by the same function, so they agree bit for bit.
  */
-import { cutLines } from "./cut-lines.ts";
 import { cutUnfused } from "./cut-unfused.ts";
 import { Cutter, storesOf } from "./cutter.ts";
+import { lineEngine, type LineEngine } from "./lines.ts";
 import { Op, opInfo, type HostOperation } from "./op.ts";
 import type { Program } from "./program.ts";
 import { printProgram } from "./print.ts";
@@ -69,8 +69,8 @@ export interface Plan {
   readonly temporaries: number;
   /** How many numbers each temporary has, also those of rows, columns and matrices. */
   readonly temporaryRanks: readonly Domain[];
-  /** Whether its kernels run along lines, over one parameter at a time. */
-  readonly inLines: boolean;
+  /** Who runs its kernels along lines, over one parameter at a time; `null` where no kernel does. */
+  readonly lines: LineEngine | null;
   /** Whether tensors must be run one by one, because a value belongs to one tensor. */
   readonly perTensor: boolean;
   /** Slots that are stored, as a bit mask over the program's slots. */
@@ -98,9 +98,10 @@ export function accessesOf(kernel: Pick<KernelIr, "nodes" | "outputs" | "lines">
 
 export function planOf(program: Program, fuse: boolean): Plan {
   const inLines = program.nodes.some(({ rank }) => !isHost(rank) && rank !== "tensor");
+  const lines = inLines ? lineEngine(program) : null;
   const cutter = new Cutter(program, inLines);
   if (!fuse) cutUnfused(cutter);
-  else if (inLines) cutLines(cutter);
+  else if (lines) lines.cut(cutter);
   else cutFused(cutter);
   const { stages, temporaryRanks } = cutter;
   let storeMask = 0;
@@ -114,7 +115,7 @@ export function planOf(program: Program, fuse: boolean): Plan {
     stages,
     temporaries: temporaryRanks.filter((rank) => rank === "tensor").length,
     temporaryRanks,
-    inLines,
+    lines,
     perTensor: inLines || program.nodes.some(({ op, rank }) => rank === "scalar" || op === Op.host),
     storeMask,
     usedMask: usedMask | storeMask,

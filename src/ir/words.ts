@@ -148,10 +148,6 @@ export const sizeOf = (x: Tensor): Scalar => traceOf("sizeOf", x).leaf(Op.size) 
 /** The distance from 1 to the next larger number in the type of the tensor at hand. */
 export const machineEpsilon = (x: Expr): number =>
   traceOf("machineEpsilon", x).dtype === "float32" ? 2 ** -23 : 2 ** -52;
-/** Number of rows of the parameter at hand; for rules with `matrices: true`. */
-export const rowsOf = (x: Tensor): number => traceOf("rowsOf", x).matrix("rowsOf")[0];
-/** Number of columns of the parameter at hand; for rules with `matrices: true`. */
-export const columnsOf = (x: Tensor): number => traceOf("columnsOf", x).matrix("columnsOf")[1];
 
 /**
  * Whether a state tensor has never been written for the parameter at hand; it then holds zeros. For

@@ -1,12 +1,12 @@
 /** What an optimizer remembers of each parameter and of each arena. */
 import type { BoundPlan } from "../backend/bound-plan.ts";
-import { matrixPlace, type MatrixPlace } from "../backend/grid.ts";
-import type { LinePlan } from "../backend/line-plan.ts";
+import type { BoundLines } from "../backend/lines/engine.ts";
 import { ParameterError, Prose } from "../errors.ts";
 import type { Plan } from "../ir/plan.ts";
 import type { Domain, SlotRank } from "../ir/rank.ts";
 import { ALIGNMENT, type Arena, type Region } from "../memory/arena.ts";
 import { bytesOf, type TypedArray } from "../memory/dtype.ts";
+import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 
 /** A parameter of an optimizer, by what state dicts say of it. */
@@ -47,7 +47,7 @@ export class ArenaState {
   readonly entries: Entry[] = [];
   /** Per slot the byte offset at which the arena's first element would lie; it may be negative. */
   readonly regions: number[];
-  readonly bound = new Map<Plan, BoundPlan | LinePlan>();
+  readonly bound = new Map<Plan, BoundPlan | BoundLines>();
   private readonly slotRanks: readonly SlotRank[];
   private readonly present: boolean[];
   private readonly held: Region[] = [];

@@ -3,11 +3,11 @@
  *
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
-import type { MatrixPlace } from "../backend/grid.ts";
 import { selectBackend } from "../backend/select.ts";
 import { BackendError, ParameterError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
+import type { MatrixPlace } from "../memory/matrix-place.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 import { describe, evaluate, zeroGrads } from "./common.ts";
 import type { StepCall } from "./hooks.ts";

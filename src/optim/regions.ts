@@ -1,7 +1,6 @@
 /** How many regions of a tensor's size a rule needs: for data, gradient, state and temporaries. */
-import { matrixPlace } from "../backend/grid.ts";
+import { lineRunnerOf } from "../backend/lines/engine.ts";
 import { scratchBytes } from "../backend/matrix/operation.ts";
-import { columnSumBytes, mostColumnSums } from "../backend/line-plan.ts";
 import { planOf, type Plan } from "../ir/plan.ts";
 import { programOf } from "../ir/program.ts";
 import type { Domain } from "../ir/rank.ts";
@@ -9,6 +8,7 @@ import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import { Trace, type Shape } from "../ir/trace.ts";
 import type { RegionCount } from "../memory/adopt.ts";
 import { bytesOf } from "../memory/dtype.ts";
+import { matrixPlace } from "../memory/matrix-place.ts";
 import type { Parameter } from "../memory/parameter.ts";
 import type { ParamGroup } from "./options.ts";
 
@@ -51,7 +51,7 @@ function regionsOf(rule: Rule, group: Group, fuse: boolean, parameter: Parameter
   for (const plan of plansOf(rule, group, fuse, parameter)) {
     used |= plan.usedMask;
     const needed = plan.temporaryRanks.reduce((sum, rank) => sum + share(rank), 0);
-    const sums = place && plan.inLines ? mostColumnSums(plan) * columnSumBytes([place]) : 0;
+    const sums = place ? (lineRunnerOf(plan)?.sumBytes(plan, [place]) ?? 0) : 0;
     temporaries = Math.max(temporaries, needed + sums / (size * bytesOf(dtype)));
   }
   const state = rule.slotRanks.filter((_, slot) => (used >> slot) & 1);

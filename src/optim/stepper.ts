@@ -9,10 +9,9 @@
 import type { Backend } from "../backend/backend.ts";
 import { BoundPlan } from "../backend/bound-plan.ts";
 import { hostWork } from "../backend/matrix/operation.ts";
-import { columnSumBytes, LinePlan, mostColumnSums, roomFor } from "../backend/line-plan.ts";
+import { lineRunnerOf, type LineRoom } from "../backend/lines/engine.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Plan } from "../ir/plan.ts";
-import type { Domain } from "../ir/rank.ts";
 import { flushesAt } from "../ir/rule.ts";
 import type { Shape } from "../ir/trace.ts";
 import { bytesOf } from "../memory/dtype.ts";
@@ -199,60 +198,39 @@ export class Stepper {
     for (let slot = 2; slot < this.rule.slots.length; slot++) {
       if ((plan.usedMask >> slot) & 1) arena.require(slot);
     }
-    const allocate = (bytes: number) => arena.allocate(bytes);
-    if (plan.inLines) return this.bindLines(arena, plan, allocate);
-    const largest = arena.entries.reduce(
-      (size, { parameter }) => Math.max(size, parameter.size),
-      0,
-    );
-    const elements = this.rule.matrices
-      ? Math.max(largest, Math.min(arena.span, ELEMENTS_AT_ONCE))
-      : largest;
-    const temporaries = this.byRange(plan)
-      ? arena.temporaries(plan.temporaries, 0, elements)
-      : arena.temporaries(plan.temporaries, arena.start, arena.span);
-    const matrices = {
-      shapes: this.rule.matrices
-        ? arena.entries.map((entry) => entry.parameter.shape as Shape)
-        : [],
-      scratch: (bytes: number) => arena.scratch(bytes),
-      elements,
-    };
-    const { backend } = this;
-    const bound = new BoundPlan(
-      plan,
-      backend,
-      arena.arena,
-      temporaries,
-      largest,
-      allocate,
-      matrices,
-    );
+    const lines = lineRunnerOf(plan);
+    const bound = lines ? lines.bind(plan, this.lineRoom(arena)) : this.bindRanges(arena, plan);
     bound.place(arena.regions);
     arena.bound.set(plan, bound);
   }
 
-  private bindLines(arena: ArenaState, plan: Plan, allocate: (bytes: number) => number): void {
-    const places = arena.entries.flatMap(({ matrix }) => matrix ?? []);
-    const counts = new Map<Domain, number>();
-    const temporaries = plan.temporaryRanks.map((rank) => {
-      const count = (counts.get(rank) ?? 0) + 1;
-      counts.set(rank, count);
-      return arena.temporaries(count, 0, roomFor(rank, places), rank).at(-1)!;
-    });
-    const elements = columnSumBytes(places) / bytesOf(arena.arena.dtype);
-    const sums = arena.temporaries(mostColumnSums(plan), 0, elements, "sums");
-    const bound = new LinePlan(
-      plan,
-      this.backend,
-      arena.arena,
-      temporaries,
-      sums,
-      places,
-      allocate,
+  private lineRoom(state: ArenaState): LineRoom {
+    return {
+      backend: this.backend,
+      arena: state.arena,
+      places: state.entries.flatMap(({ matrix }) => matrix ?? []),
+      allocate: (bytes) => state.allocate(bytes),
+      temporaries: (count, elements, kind) => state.temporaries(count, 0, elements, kind),
+    };
+  }
+
+  private bindRanges(arena: ArenaState, plan: Plan): BoundPlan {
+    const { matrices } = this.rule;
+    const largest = arena.entries.reduce(
+      (size, { parameter }) => Math.max(size, parameter.size),
+      0,
     );
-    bound.place(arena.regions);
-    arena.bound.set(plan, bound);
+    const elements = matrices ? Math.max(largest, Math.min(arena.span, ELEMENTS_AT_ONCE)) : largest;
+    const temporaries = this.byRange(plan)
+      ? arena.temporaries(plan.temporaries, 0, elements)
+      : arena.temporaries(plan.temporaries, arena.start, arena.span);
+    const needs = {
+      shapes: matrices ? arena.entries.map((entry) => entry.parameter.shape as Shape) : [],
+      scratch: (bytes: number) => arena.scratch(bytes),
+      elements,
+    };
+    const allocate = (bytes: number) => arena.allocate(bytes);
+    return new BoundPlan(plan, this.backend, arena.arena, temporaries, largest, allocate, needs);
   }
 
   /** Whether a range runs through all kernels before the next one starts. */
@@ -265,7 +243,7 @@ export class Stepper {
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms, batch.version);
     const { ranges, rangeCount, shape } = batch;
-    if (bound instanceof LinePlan) {
+    if (!(bound instanceof BoundPlan)) {
       for (let i = 0; i < batch.entryCount; i++) bound.run(batch.entries[i]!.matrix!, threads);
     } else if (this.byRange(batch.plan)) {
       bound.runRangeByRange(ranges, rangeCount, threads, shape);

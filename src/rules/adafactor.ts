@@ -13,9 +13,10 @@
  * be. Weight decay is decoupled: p ← (1 - lr·wd)·p, once α is known. Shazeer and Stern (2018),
  * https://arxiv.org/abs/1804.04235, without first moment; options as in PyTorch.
  */
+import { columnMean, rowMean } from "../backend/lines/words.ts";
 import type { Expr, Tensor } from "../ir/expr.ts";
-import { columnMean, isMatrix, rowMean } from "../ir/matrix-words.ts";
 import { rule } from "../ir/rule.ts";
+import { isMatrix } from "../ir/shape-words.ts";
 import { div, fma, machineEpsilon, max, min, neg, norm, sizeOf, sq, sqrt } from "../ir/words.ts";
 
 /** lerp with one rounding at its end, as PyTorch's float32 kernels have it. */

@@ -13,7 +13,8 @@
  */
 import { orthogonalize } from "../backend/matrix/orthogonalize.ts";
 import { rule } from "../ir/rule.ts";
-import { columnsOf, lerp, rowsOf } from "../ir/words.ts";
+import { columnsOf, rowsOf } from "../ir/shape-words.ts";
+import { lerp } from "../ir/words.ts";
 
 export const muon = /* @__PURE__ */ rule({
   name: "Muon",

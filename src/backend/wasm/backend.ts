@@ -7,14 +7,7 @@
 import { accessesOf, kernelKey, type KernelIr } from "../../ir/plan.ts";
 import type { Arena } from "../../memory/arena.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
-import {
-  REDUCTION_BLOCK,
-  type Backend,
-  type BoundKernel,
-  type BoundLineKernel,
-  type Kernel,
-} from "../backend.ts";
-import type { Grid } from "../grid.ts";
+import { REDUCTION_BLOCK, type Backend, type BoundKernel, type Kernel } from "../backend.ts";
 import type { Job } from "../threads/board.ts";
 import { QUIET_BYTES, sharedPool, type Pool } from "../threads/pool.ts";
 import type { Run } from "../threads/worker.ts";
@@ -22,7 +15,6 @@ import { assemble } from "./assemble.ts";
 import { Code, type Instance } from "./code.ts";
 import type { WasmFunction } from "./instructions.ts";
 import { JobBlock } from "./job-block.ts";
-import { WasmLineKernel } from "./line-kernel.ts";
 import { lower } from "./lower.ts";
 
 const empty: WasmFunction = { address: "i32", params: [], locals: [], body: [] };
@@ -64,9 +56,9 @@ export class WasmBackend implements Backend {
     this.pool.release(user);
   }
 
-  /** Number of distinct kernels compiled so far. */
+  /** Number of distinct functions made so far. */
   get compiled(): number {
-    return this.kernels.size;
+    return this.kernels.size + this.codes.size;
   }
 
   compile(ir: KernelIr, dtype: DType): Kernel {
@@ -76,7 +68,7 @@ export class WasmBackend implements Backend {
     return kernel;
   }
 
-  /** The code of a function that is no kernel, made once for each key. */
+  /** The code of a function of another kind, made once for each key. */
   code(key: string, write: (simd: boolean, wide: boolean) => WasmFunction): Code {
     let code = this.codes.get(key);
     if (!code) this.codes.set(key, (code = new Code((wide) => write(this.simd, wide))));
@@ -93,23 +85,6 @@ class WasmKernel implements Kernel {
     this.ir = ir;
     this.pool = pool;
     this.code = new Code((wide) => lower(ir, dtype, simd, wide));
-  }
-
-  bindLines(
-    arena: Arena,
-    allocate: (bytes: number) => number,
-    grids: readonly Grid[],
-    sums: readonly number[],
-  ): BoundLineKernel {
-    return new WasmLineKernel(
-      this.ir,
-      this.code.on(arena),
-      arena,
-      allocate,
-      grids,
-      sums,
-      this.pool,
-    );
   }
 
   bind(arena: Arena, allocate: (bytes: number) => number, largest: number): BoundKernel {

@@ -13,12 +13,10 @@ import { addressOf, Body } from "./body.ts";
 import type { WasmFunction } from "./instructions.ts";
 import { Lanes } from "./lanes.ts";
 import { jobLayout, roundBytes, VECTOR_BYTES, type JobLayout } from "./layout.ts";
-import { lowerLines } from "./lower-lines.ts";
 import { FunctionWriter } from "./writer.ts";
 
 /** @param wide for a memory whose addresses have 64 bits. */
 export function lower(kernel: KernelIr, dtype: DType, simd: boolean, wide = false): WasmFunction {
-  if (kernel.lines) return lowerLines(kernel, dtype, simd, wide);
   const lowering = new Lowering(kernel, dtype, wide);
   lowering.addresses();
   if (simd) lowering.vectorLoop();

@@ -1,21 +1,31 @@
 /**
- * Words about rows and columns.
+ * Words that sum up rows and columns. With them comes what runs kernels along these.
  *
  * A parameter of two dimensions or more is a matrix, or several: its last two dimensions are rows and
  * columns, those before count the matrices. A value may have one number per row, per column or per
  * matrix; where such values meet others, they broadcast as matrices do whose other sides are 1 long.
  */
-import type { Expr, PerColumn, PerMatrix, PerRow, Tensor } from "./expr.ts";
-import { Op } from "./op.ts";
-import { traceOf } from "./words.ts";
+import { cutLines } from "../../ir/cut-lines.ts";
+import type { Expr, PerColumn, PerMatrix, PerRow, Tensor } from "../../ir/expr.ts";
+import { provideLines } from "../../ir/lines.ts";
+import { Op } from "../../ir/op.ts";
+import { traceOf } from "../../ir/words.ts";
+import type { LineRunner } from "./engine.ts";
+import { LinePlan, sumBytes } from "./plan.ts";
+
+const runner: LineRunner = {
+  cut: cutLines,
+  bind: (plan, room) => new LinePlan(plan, room),
+  sumBytes,
+};
+
+// Bundlers keep this where any word of this file is used, and drop it with the file where none is.
+provideLines(runner);
 
 /** One number per row of a tensor; of what columns have, one per matrix. */
 type OfRows<X> = X extends Tensor ? PerRow : PerMatrix;
 /** One number per column of a tensor; of what rows have, one per matrix. */
 type OfColumns<X> = X extends Tensor ? PerColumn : PerMatrix;
-
-/** Whether the parameter at hand has rows and columns: two dimensions or more. */
-export const isMatrix = (x: Expr): boolean => traceOf("isMatrix", x).isMatrix;
 
 /**
  * Sum of each row Σⱼ xᵢⱼ, in float64 and a fixed order.

@@ -4,9 +4,10 @@
  * What is added up over the lines of a matrix is added up block by block, then over the blocks in order.
  * Blocks follow from the shape alone, so sums have the same bits whoever computes which block.
  */
-import type { Domain, SlotRank } from "../ir/rank.ts";
-import type { TypedArray } from "../memory/dtype.ts";
-import { REDUCTION_BLOCK } from "./backend.ts";
+import type { Domain } from "../../ir/rank.ts";
+import type { TypedArray } from "../../memory/dtype.ts";
+import type { MatrixPlace } from "../../memory/matrix-place.ts";
+import { REDUCTION_BLOCK } from "../backend.ts";
 
 /** Matrices one after another in memory, as a kernel sees them. */
 export interface Grid {
@@ -23,17 +24,6 @@ export interface Grid {
   readonly chunk: number;
 }
 
-/** One parameter with rows and columns. */
-export interface MatrixPlace {
-  /** Per kind of state the elements from the start of a region to the parameter's part, and in it. */
-  readonly offsets: Readonly<Record<SlotRank, number>>;
-  readonly sizes: Readonly<Record<Domain, number>>;
-  /** Rows and columns of each matrix. */
-  readonly rows: number;
-  readonly columns: number;
-  readonly grids: Readonly<Record<Domain, Grid>>;
-}
-
 /** A matrix falls into no more blocks than this: each has sums of its own for all columns. */
 const MOST_BLOCKS = 32;
 
@@ -45,29 +35,14 @@ function gridOf(matrices: number, height: number, width: number): Grid {
   return { matrices, height, width, lines, perMatrix, blocks: matrices * perMatrix, chunk };
 }
 
-/**
- * @param offsets where its parts of regions begin.
- * @returns `null` for a shape of fewer than two dimensions. Without elements there are no rows either.
- */
-export function matrixPlace(
-  shape: readonly number[],
-  offsets: Readonly<Record<SlotRank, number>>,
-): MatrixPlace | null {
-  if (shape.length < 2) return null;
-  const tensor = shape.reduce((product, n) => product * n, 1);
-  const [rows, columns] = shape.slice(-2) as [number, number];
-  const matrices = tensor === 0 ? 0 : tensor / (rows * columns);
+/** How a parameter's matrices, and what its rows, columns and matrices have, lie. */
+export function gridsOf({ sizes, rows, columns }: MatrixPlace): Readonly<Record<Domain, Grid>> {
+  const { matrix: matrices } = sizes;
   return {
-    offsets,
-    sizes: { tensor, row: matrices * rows, column: matrices * columns, matrix: matrices },
-    rows,
-    columns,
-    grids: {
-      tensor: gridOf(matrices, rows, columns),
-      row: gridOf(1, matrices, rows),
-      column: gridOf(1, matrices, columns),
-      matrix: gridOf(1, 1, matrices),
-    },
+    tensor: gridOf(matrices, rows, columns),
+    row: gridOf(1, matrices, rows),
+    column: gridOf(1, matrices, columns),
+    matrix: gridOf(1, 1, matrices),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * From a kernel with lines to a WebAssembly function `run(job, begin, end)` over blocks of lines.
  *
- * Three loops: blocks, lines, and the elements of a line as in `lower.ts`. What has one number per line
+ * Three loops: blocks, lines, and the elements of a line as in `wasm/lower.ts`. What has one number per line
  * or per matrix is splatted before the loops inside; what has one per column starts over in each line.
  * After the pointers the job block holds the grid, then where the sums of columns are to be added up:
  * as float64, a line of them for each block.
@@ -9,11 +9,11 @@
 import { Op } from "../../ir/op.ts";
 import type { KernelIr, LinesIr } from "../../ir/plan.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
-import { addressOf, Body } from "./body.ts";
-import type { InstructionName, WasmFunction } from "./instructions.ts";
-import { Lanes } from "./lanes.ts";
-import { columnSumsOf, gridWords, jobLayout, roundBytes, VECTOR_BYTES } from "./layout.ts";
-import { FunctionWriter } from "./writer.ts";
+import { addressOf, Body } from "../wasm/body.ts";
+import type { InstructionName, WasmFunction } from "../wasm/instructions.ts";
+import { Lanes } from "../wasm/lanes.ts";
+import { columnSumsOf, gridWords, jobLayout, roundBytes, VECTOR_BYTES } from "../wasm/layout.ts";
+import { FunctionWriter } from "../wasm/writer.ts";
 
 export function lowerLines(
   kernel: KernelIr,

@@ -2,13 +2,13 @@
 import { accessesOf, type KernelIr } from "../../ir/plan.ts";
 import type { Arena } from "../../memory/arena.ts";
 import { bytesOf } from "../../memory/dtype.ts";
-import type { BoundLineKernel } from "../backend.ts";
-import { addBlocks, type Grid } from "../grid.ts";
 import type { Job } from "../threads/board.ts";
 import { QUIET_BYTES, type Pool } from "../threads/pool.ts";
-import type { Instance } from "./code.ts";
-import { JobBlock } from "./job-block.ts";
-import { columnSumsOf, gridWords } from "./layout.ts";
+import type { Instance } from "../wasm/code.ts";
+import { JobBlock } from "../wasm/job-block.ts";
+import { columnSumsOf, gridWords } from "../wasm/layout.ts";
+import { addBlocks, type Grid } from "./grid.ts";
+import type { BoundLineKernel } from "./kernel.ts";
 
 type LineJob = { -readonly [K in keyof Job]: Job[K] };
 
