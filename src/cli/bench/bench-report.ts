@@ -74,21 +74,25 @@ function isOfRules({ comparisons }: Bench): boolean {
   return comparisons.some(({ rows }) => rows.some(({ key }) => key.startsWith("adam-")));
 }
 
-/** The same in short, for the README: a column for each optimizer, a line for each row that all have. */
+/** The same in short, for the README: a column for each optimizer, a line for each row that most have. */
 export function summaryTable({ setting, workload, comparisons }: Bench): string {
-  const rows = comparisons[0]!.rows.filter(({ key }) =>
-    comparisons.every((other) => other.rows.some((row) => row.key === key)),
+  const labels = new Map(
+    comparisons.flatMap(({ rows }) => rows.map(({ key, label }) => [key, label])),
   );
+  const rowsOf = (key: string) =>
+    comparisons.map(({ rows }) => rows.find((row) => row.key === key)?.ms.median);
+  const lines = [...labels].map(([key, label]) => ({ label, medians: rowsOf(key) }));
+  const hasMost = ({ medians }: { readonly medians: readonly (number | undefined)[] }) =>
+    medians.filter((median) => median !== undefined).length > comparisons.length / 2;
   const table = markdownTable({
     head: ["ms per step", ...comparisons.map(({ optimizer }) => optimizer)],
-    rows: rows.map(({ key, label }) => [
+    rows: lines.filter(hasMost).map(({ label, medians }) => [
       label,
-      ...comparisons.map((comparison) => {
-        const fused = fusedOf(comparison)!.ms.median;
-        const { median } = comparison.rows.find((row) => row.key === key)!.ms;
-        return median > 1.5 * fused
-          ? `${figure(median)} (${figure(median / fused)}x)`
-          : figure(median);
+      ...medians.map((median, i) => {
+        if (median === undefined) return "";
+        const fused = fusedOf(comparisons[i]!)!.ms.median;
+        const ratio = median > 1.5 * fused ? ` (${figure(median / fused)}x)` : "";
+        return `${figure(median)}${ratio}`;
       }),
     ]),
   });
@@ -139,7 +143,8 @@ export function sayings(comparison: Comparison): string[] {
   if (ratio !== undefined) {
     said.push(`${optimizer}, ${fused.label}: ${figure(ratio)} of Adam's bytes per second`);
   }
-  if (bandwidth && fused.threads === bandwidth.threads) {
+  // What computes most of the time says nothing of the memory.
+  if (bandwidth && fused.threads === bandwidth.threads && optimizer !== "muon") {
     const share = figure((100 * fused.gigabytesPerSecond) / bandwidth.gigabytesPerSecond);
     const most = figure(bandwidth.gigabytesPerSecond);
     said.push(`${optimizer}, ${fused.label}: ${share} % of the ${most} GB/s of the memory`);

@@ -64,7 +64,8 @@ function dots(comparison: Comparison, parameters: number, isFirst: boolean): Dra
   const limit = limitOf(comparison, parameters);
   const medians = rows.map(({ ms }) => ms.median);
   const low = Math.min(...medians, limit ?? Infinity) / 1.25;
-  const high = Math.max(...medians) * 4;
+  const most = Math.max(...medians);
+  const high = most * (most / low) ** 0.28; // a fifth of the width for the longest row's figures
   const from = limit ?? low;
   const height = rows.length * ROW + MARGIN.top + MARGIN.bottom + LABEL;
   const best = Math.min(
