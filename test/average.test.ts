@@ -10,6 +10,7 @@ import {
   ASGD,
   AveragedModel,
   AverageError,
+  CompositeOptimizer,
   defineOptimizer,
   getEmaAvgFn,
   getSwaAvgFn,
@@ -167,6 +168,17 @@ describe("an average that steps update", () => {
     expect([average.decay, backend.compiled]).toEqual([0.875, compiled]);
   });
 
+  test("stays as it is in a step that is left out", () => {
+    const w = parameter([4], { name: "w" });
+    const average = new AveragedModel([w]);
+    const optimizer = new Adam([w], { average, nonFinite: "skip" });
+    for (const gradient of [1, NaN, 1]) {
+      w.grad = [gradient];
+      optimizer.step();
+    }
+    expect([average.nAveraged, Number.isFinite(average.of(w)[0])]).toEqual([2, true]);
+  });
+
   test("skips a parameter without a gradient; by itself it takes all", () => {
     const { w, b, average, optimizer, step } = setUp();
     const alone = new AveragedModel([w, b], { ema: 0.5 });
@@ -255,6 +267,11 @@ describe("an average that steps update", () => {
     expect(averaged.average.nAveraged).toBe(0);
     averaged.step();
     expect(averaged.average.nAveraged).toBe(1);
+    expect(averaged.average.of(averaged.w)).toEqual(averaged.w.data);
+    const half = averaged.optimizer.stateDict();
+    delete half.state["w"]!["param_average"];
+    averaged.optimizer.loadStateDict(half);
+    averaged.step();
     expect(averaged.average.of(averaged.w)).toEqual(averaged.w.data);
     const dict = averaged.optimizer.stateDict();
     expect(() => plain.optimizer.loadStateDict(dict)).toThrow("n_averaged");
@@ -514,6 +531,37 @@ describe("swapped in", () => {
     average.swapOut();
     expect(w.data[0]).toBe(places[2]);
     optimizer.step(closure);
+  });
+
+  test("a composite of optimizers takes no part of a step", () => {
+    const { w, b, average, optimizer } = setUp();
+    const other = parameter([1], { name: "other" });
+    const first = new SGD([other], { lr: 1 });
+    const composite = new CompositeOptimizer({ first, second: optimizer });
+    for (const p of [w, b, other]) p.ensureGrad().fill(1);
+    composite.step();
+    average.swapIn();
+    expectUnchanged(first, [w, b, other], () => composite.step());
+    expect(() => composite.step()).toThrow(AverageError);
+    average.swapOut();
+    composite.step();
+    expect(average.nAveraged).toBe(2);
+  });
+
+  test("nor does a step whose closure leaves them so", () => {
+    const { w, b, average, optimizer, step } = setUp();
+    step();
+    step();
+    const averages = seen(average);
+    expect(() => optimizer.step(() => void average.swapIn())).toThrow(AverageError);
+    expect([w, b].map((p) => bits(p.data))).toEqual(averages);
+    average.swapOut();
+    expect(
+      optimizer.step(() => {
+        using _ = average.swapIn();
+        return w.data[0];
+      }),
+    ).toBe(2.5);
   });
 
   test("optimizers of other parameters are not held up", () => {

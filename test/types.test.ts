@@ -37,6 +37,8 @@ describe("optimizers", () => {
   test("refuse wrong options", () => {
     // @ts-expect-error: betas are two numbers
     expect(() => new Adam([w], { betas: 0.9 })).toThrow("betas");
+    // @ts-expect-error: an average is made with its parameters
+    expect(() => new Adam([w], { average: { ema: 0.999 } })).toThrow("new AveragedModel(params");
     // @ts-expect-error: PyTorch's spelling
     expect(() => new Adam([w], { weight_decay: 0.1 })).toThrow("Did you mean weightDecay?");
   });

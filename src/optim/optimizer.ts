@@ -116,6 +116,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
 
   /** @internal All of a step that can fail; whether it should be taken. Nothing has changed yet. */
   prepareStep(options: StepOptions): boolean {
+    this.requireReady(); // again: a closure may have done anything
     const { nonFinite, gradients } = this;
     if (nonFinite !== "propagate" && !gradients.areFinite(options.gradScale)) {
       if (nonFinite === "throw") refuseNonFinite(`${this.rule.name}: step`, [gradients]);
