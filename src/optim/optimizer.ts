@@ -4,7 +4,7 @@
  * It knows no rule by name. What differs from PyTorch on purpose stands in docs/differences.md.
  */
 import { selectBackend } from "../backend/select.ts";
-import { BackendError, ParameterError, Prose } from "../errors.ts";
+import { ParameterError } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { adopt } from "../memory/adopt.ts";
 import type { MatrixPlace } from "../memory/matrix-place.ts";
@@ -33,6 +33,7 @@ import { saveState, stateOf, type ParameterState, type StateDict } from "./state
 import { Stepper } from "./stepper.ts";
 import { Stepping } from "./stepping.ts";
 import { refuseSwapped, swapped } from "./swapped.ts";
+import { refuseTorn } from "./torn.ts";
 
 export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping {
   /**
@@ -110,7 +111,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
 
   /** @internal Throws where no step may be taken at all. */
   requireReady(): void {
-    if (this.stepper.torn) this.refuseTorn();
+    if (this.stepper.torn) refuseTorn(this.rule.name);
     if (swapped.count > 0) refuseSwapped(`${this.rule.name}: step`, this.entries);
   }
 
@@ -172,7 +173,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
 
   /** @internal All parameters, each with what {@link state} says of it. */
   states(): readonly (readonly [Parameter, ParameterState])[] {
-    if (this.stepper.torn) this.refuseTorn();
+    if (this.stepper.torn) refuseTorn(this.rule.name);
     this.stepper.settle();
     return this.entries.map((entry) => [entry.parameter, stateOf(this.rule, entry)]);
   }
@@ -180,7 +181,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   /** A copy of the state, keyed by parameter name; see {@link StateDict}. */
   stateDict(): StateDict {
     return this.saveHooked(() => {
-      if (this.stepper.torn) this.refuseTorn();
+      if (this.stepper.torn) refuseTorn(this.rule.name);
       refuseSwapped(`${this.rule.name}: stateDict`, this.entries);
       this.stepper.settle();
       return saveState(this.rule, this.entries, this.groups);
@@ -206,7 +207,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
 
   /** @internal All of loading that can fail; nothing has changed before it is committed. */
   prepareLoad(dict: StateDict, options: LoadOptions | undefined): Loading {
-    if (this.stepper.torn && options?.strict === false) this.refuseTorn();
+    if (this.stepper.torn && options?.strict === false) refuseTorn(this.rule.name);
     refuseSwapped(`${this.rule.name}: loadStateDict`, this.entries);
     this.stepper.startOver();
     return prepareLoad(this.rule, this.entries, this.groups, dict, options);
@@ -244,15 +245,6 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
     // All at once: were one remembered and the next refused, its change would be forgotten.
     if (changed) for (let i = 0; i < groups.length; i++) watches[i]!.remember(groups[i]!);
     return changed;
-  }
-
-  private refuseTorn(): never {
-    throw new BackendError("NEEDS_RELOAD", {
-      subject: this.rule.name,
-      got: new Prose("an optimizer whose last step ended in the middle"),
-      expected: "one whose parameters and state have been loaded again",
-      advice: "Copy the parameters of the last checkpoint in, then call loadStateDict().",
-    });
   }
 
   private admit(groups: readonly ParamGroup<HyperDefaults>[]): void {

@@ -8,11 +8,10 @@
  */
 import { flushThreshold, Op, opInfo } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
-import { bytesOf, type DType } from "../../memory/dtype.ts";
-import type { InstructionName, ValueType } from "./instructions.ts";
+import type { DType } from "../../memory/dtype.ts";
+import type { InstructionName } from "./instructions.ts";
+import { WidthWriter, type Width } from "./width.ts";
 import type { FunctionWriter } from "./writer.ts";
-
-export type Width = "vector" | "scalar";
 
 /**
  * The local that holds the address in a slot. A slot may have any name made of letters, so the names
@@ -20,33 +19,20 @@ export type Width = "vector" | "scalar";
  */
 export const addressOf = (slot: string): string => `${slot}*`;
 
-/** Lanes of `i8x16.shuffle` that bring the upper half of a vector down. */
-const UPPER_HALF = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
 /** Lanes that join the lower halves of two vectors. */
 const LOWER_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
-export class Body {
-  readonly width: Width;
+export class Body extends WidthWriter {
   private readonly kernel: KernelIr;
-  private readonly dtype: DType;
-  private readonly writer: FunctionWriter;
   private readonly uses: readonly number[];
   /** Values that stand in their local in the copy of the body at hand. */
   private known = new Set<number>();
   private offset = 0;
 
   constructor(width: Width, kernel: KernelIr, dtype: DType, writer: FunctionWriter) {
-    this.width = width;
+    super(width, dtype, writer);
     this.kernel = kernel;
-    this.dtype = dtype;
-    this.writer = writer;
     this.uses = countUses(kernel);
-  }
-
-  /** Prefix of arithmetic instructions, e.g. `f32x4`. */
-  get prefix(): "f32" | "f64" | "f32x4" | "f64x2" {
-    if (this.width === "scalar") return this.dtype === "float32" ? "f32" : "f64";
-    return this.dtype === "float32" ? "f32x4" : "f64x2";
   }
 
   /** Loads uniform `index` from `offset` in the job block into its local, splatted for vectors. */
@@ -125,11 +111,6 @@ export class Body {
     if (op === Op.uniform) return true;
     const along = this.kernel.lines?.along[index];
     return op === Op.load && (along === "line" || along === "matrix");
-  }
-
-  private splat(offset: number): void {
-    const bits = this.dtype === "float32" ? 32 : 64;
-    this.writer.emit(`v128.load${bits}_splat`, this.alignment(), offset);
   }
 
   private compute(id: number): void {
@@ -245,11 +226,6 @@ export class Body {
     writer.emit("i8x16.shuffle", ...LOWER_HALVES);
   }
 
-  /** Two elements of a vector of float32, the lower or the upper ones, as float64. */
-  widened(name: string, half: 0 | 1): void {
-    widen(this.writer, name, half);
-  }
-
   /** (x > 0) - (x < 0) */
   private sign(x: number): void {
     for (const comparison of ["gt", "lt"] as const) {
@@ -265,53 +241,12 @@ export class Body {
     this.emit("sub");
   }
 
-  private hoistConstant(value: number): void {
-    this.writer.emit(this.dtype === "float32" ? "f32.const" : "f64.const", value);
-    if (this.width === "vector") this.emit("splat");
-    this.writer.set(this.constant(value), this.type(false));
-  }
-
-  private emit(operation: string, ...immediates: number[]): void {
-    this.writer.emit(`${this.prefix}.${operation}` as InstructionName, ...immediates);
-  }
-
   private nameOf(id: number): string {
     const { op, index } = this.kernel.nodes[id]!;
     if (op === Op.load) return this.local(this.kernel.slots[index]!);
     if (op === Op.uniform) return this.local(`u.${index}`);
     return this.local(`${opInfo(op).name}.${id}`);
   }
-
-  /** The local of 0, -0, 1 or the threshold, e.g. `2^-115.v`. */
-  private constant(value: number): string {
-    if (Object.is(value, -0)) return this.local("-0");
-    return this.local(Number.isInteger(value) ? `${value}` : `2^${Math.log2(value)}`);
-  }
-
-  /** Vectors and single elements keep apart: `g.v`, `g.x`. */
-  private local(name: string): string {
-    return `${name}.${this.width === "vector" ? "v" : "x"}`;
-  }
-
-  private type(isMask: boolean): ValueType {
-    if (this.width === "vector") return "v128";
-    return isMask ? "i32" : this.dtype === "float32" ? "f32" : "f64";
-  }
-
-  /** Tensors start at any multiple of an element, so no more may be promised to the engine. */
-  private alignment(): number {
-    return Math.log2(bytesOf(this.dtype));
-  }
-}
-
-/** Leaves two elements of a vector of float32, the lower or the upper ones, on the stack as float64. */
-export function widen(writer: FunctionWriter, name: string, half: 0 | 1): void {
-  writer.get(name);
-  if (half === 1) {
-    writer.get(name);
-    writer.emit("i8x16.shuffle", ...UPPER_HALF);
-  }
-  writer.emit("f64x2.promote_low_f32x4");
 }
 
 function countUses(kernel: KernelIr): number[] {

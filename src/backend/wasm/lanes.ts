@@ -12,8 +12,9 @@ import { Op } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import type { DType } from "../../memory/dtype.ts";
 import { LANES } from "../backend.ts";
-import { widen, type Body } from "./body.ts";
+import type { Body } from "./body.ts";
 import { VECTOR_BYTES } from "./layout.ts";
+import { widen } from "./width.ts";
 import type { FunctionWriter } from "./writer.ts";
 
 export class Lanes {
