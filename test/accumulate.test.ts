@@ -174,6 +174,22 @@ describe("GradAccumulator", () => {
     expect(train(true)).toEqual(train(false));
   });
 
+  test("gradients of rows are part of its state", () => {
+    const start = () => {
+      const table = parameter({ shape: [4, 2], name: "table" });
+      const optimizer = new SGD([table], { lr: 1 });
+      return { table, accumulator: new GradAccumulator(optimizer, 2) };
+    };
+    const [one, other] = [start(), start()];
+    one.table.sparseGrad = { indices: [2, 0], values: [1, 2, 3, 4] };
+    one.accumulator.step();
+    other.accumulator.loadStateDict(structuredClone(one.accumulator.stateDict()));
+    expect(other.table.sparseGrad).toEqual(one.table.sparseGrad);
+    for (const { accumulator } of [one, other]) accumulator.flush();
+    expect([...other.table.data]).toEqual([-3, -4, 0, 0, -1, -2, 0, 0]);
+    expect(other.table.data).toEqual(one.table.data);
+  });
+
   test("a step that fails can be taken again", () => {
     const w = parameter([0]);
     const optimizer = new SGD([w], { lr: 1 });
@@ -210,14 +226,20 @@ describe("GradAccumulator", () => {
         "another type": of({ w: new Float64Array(2) }),
         "another size": of({ w: new Float32Array(3) }),
         "a frozen one": of({ frozen: new Float32Array(1) }),
+        "rows that are not there": of({
+          w: { indices: Uint32Array.of(2), values: new Float32Array(1) },
+        }),
+        "rows of another width": of({
+          w: { indices: Uint32Array.of(1), values: new Float32Array(2) },
+        }),
       }),
     ).toMatchInlineSnapshot(`
       {
         "a count that is too large": "StateDictError STATE_MISMATCH: GradAccumulator: count: got 2, expected a whole number from 0 to 1.",
-        "a frozen one": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "frozen": got Float32Array(1), expected float32 values of size 1, for a parameter that is trained.",
+        "a frozen one": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "frozen": got Float32Array(1), expected float32 values of size 1, or rows, for a parameter that is trained.",
         "an unknown name": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "v": got "v", expected names of the optimizer's parameters.",
-        "another size": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float32Array(3), expected float32 values of size 2, for a parameter that is trained.",
-        "another type": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float64Array(2), expected float32 values of size 2, for a parameter that is trained.",
+        "another size": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float32Array(3), expected float32 values of size 2, or rows, for a parameter that is trained.",
+        "another type": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got Float64Array(2), expected float32 values of size 2, or rows, for a parameter that is trained.",
         "every 0": "OptionError BAD_OPTION: GradAccumulator: every: got 0, expected a whole number from 1 on.",
         "every 1.5": "OptionError BAD_OPTION: GradAccumulator: every: got 1.5, expected a whole number from 1 on.",
         "gradients of two": "StateDictError STATE_MISMATCH: GradAccumulator: gradients: got [an object {}, an object {}], expected gradients for each of 1.",
@@ -225,6 +247,8 @@ describe("GradAccumulator", () => {
         "no gradients": "StateDictError STATE_MISMATCH: GradAccumulator: gradients: got undefined, expected gradients for each of 1.",
         "no optimizer": "OptionError BAD_OPTION: GradAccumulator: optimizer: got an object {}, expected an optimizer made of a rule, or several. Gradients are scaled and clipped by the step that uses them, so it needs the optimizer.",
         "nothing": "StateDictError STATE_MISMATCH: GradAccumulator: count: got undefined, expected a whole number from 0 to 1.",
+        "rows of another width": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got an object {indices, values}, expected float32 values of size 2, or rows, for a parameter that is trained.",
+        "rows that are not there": "StateDictError STATE_MISMATCH: GradAccumulator: gradient of "w": got an object {indices, values}, expected float32 values of size 2, or rows, for a parameter that is trained.",
       }
     `);
     expect([accumulator.count, ...w.grad!]).toEqual([1, 1, 2]);

@@ -6,6 +6,8 @@
  */
 import { StateDictError } from "../errors.ts";
 import { dtypeOf, type TypedArray } from "../memory/dtype.ts";
+import type { Parameter } from "../memory/parameter.ts";
+import type { CoalescedGradient } from "../memory/rows.ts";
 import { scaleAll } from "./clip.ts";
 import type { Entry } from "./entry.ts";
 import { check, optimizersOf, stepAll, type GradientSource } from "./gradient-source.ts";
@@ -15,8 +17,8 @@ import type { Optimizer } from "./optimizer.ts";
 export interface GradAccumulatorState {
   /** Batches since the last step. */
   readonly count: number;
-  /** For each optimizer the gradients added up since then, by parameter name. */
-  readonly gradients: readonly Readonly<Record<string, TypedArray>>[];
+  /** For each optimizer the gradients added up since then, by parameter name; of rows as they are read. */
+  readonly gradients: readonly Readonly<Record<string, TypedArray | CoalescedGradient>>[];
 }
 
 /**
@@ -92,9 +94,10 @@ export class GradAccumulator {
   /** A copy of the count and of the gradients added up so far. */
   stateDict(): GradAccumulatorState {
     const gradients = this.optimizers().map((optimizer) => {
-      const saved = Object.create(null) as Record<string, TypedArray>;
+      const saved = Object.create(null) as Record<string, TypedArray | CoalescedGradient>;
       for (const { key, parameter } of entriesOf(optimizer)) {
-        if (this.batches > 0 && parameter.grad) saved[key] = parameter.grad.slice();
+        const gradient = parameter.grad?.slice() ?? parameter.sparseGrad;
+        if (this.batches > 0 && gradient) saved[key] = gradient;
       }
       return saved;
     });
@@ -113,7 +116,10 @@ export class GradAccumulator {
       const saved = stateDict.gradients[i]!;
       optimizer.zeroGrad();
       for (const { key, parameter } of entriesOf(optimizer)) {
-        if (Object.hasOwn(saved, key)) parameter.grad = saved[key]!;
+        if (!Object.hasOwn(saved, key)) continue;
+        const gradient = saved[key]!;
+        if ("indices" in gradient) parameter.sparseGrad = gradient;
+        else parameter.grad = gradient;
       }
     });
     this.batches = stateDict.count;
@@ -126,6 +132,15 @@ export class GradAccumulator {
 
 function entriesOf({ arenas }: Optimizer): Entry[] {
   return arenas.flatMap(({ entries }) => entries);
+}
+
+/** Whether it is a gradient of rows that the parameter has. */
+function areRows(gradient: unknown, { shape, size, dtype }: Parameter): boolean {
+  const { indices, values } = (gradient ?? {}) as Partial<CoalescedGradient>;
+  const [rows] = shape;
+  if (!(indices instanceof Uint32Array) || rows === undefined) return false;
+  const fits = dtypeOf(values) === dtype && values!.length * rows === indices.length * size;
+  return fits && indices.every((row) => row < rows);
 }
 
 function checkState(
@@ -150,8 +165,10 @@ function checkState(
       const parameter = entries.get(key)?.parameter;
       if (!parameter) refuse(what, key, "names of the optimizer's parameters");
       const { dtype, size, requiresGrad } = parameter!;
-      if (dtypeOf(values) !== dtype || values.length !== size || !requiresGrad) {
-        refuse(what, values, `${dtype} values of size ${size}, for a parameter that is trained`);
+      const isDense = dtypeOf(values) === dtype && (values as TypedArray).length === size;
+      if (!requiresGrad || !(isDense || areRows(values, parameter!))) {
+        const wanted = `${dtype} values of size ${size}, or rows, for a parameter that is trained`;
+        refuse(what, values, wanted);
       }
     }
   });

@@ -32,12 +32,12 @@ export const rprop = /* @__PURE__ */ rule({
     if (smallest <= largest) return undefined;
     return { option: "stepSizes", expected: "[smallest, largest]" };
   },
-  step({ p, g, before, s }, { lr, etas: [shrink, grow], stepSizes, maximize }) {
+  step({ p, g, before, s }, { lr, etas: [shrink, grow], stepSizes: [least, most], maximize }) {
     if (maximize) g = neg(g);
     const change = g.mul(before);
     const turned = lt(change, 0);
     const factor = where(gt(change, 0), grow, where(turned, shrink, 1));
-    const size = clamp(isFresh(s) ? s.add(lr) : s.mul(factor), ...stepSizes);
+    const size = clamp(isFresh(s) ? s.add(lr) : s.mul(factor), least, most);
     const kept = where(turned, 0, g);
     return { p: p.sub(sign(kept).mul(size)), before: kept, s: size };
   },
