@@ -42,12 +42,19 @@ export class Expr<K extends Kind = Kind> {
   /** @internal */ readonly trace: Trace;
   /** @internal */ readonly id: number;
   /** @internal */ readonly parity: number;
+  private mask: Mask<K> | undefined;
 
   /** @internal */
   constructor(trace: Trace, id: number, parity: number) {
     this.trace = trace;
     this.id = id;
     this.parity = parity;
+    this.mask = undefined;
+  }
+
+  /** @internal The same as the result of a comparison; stand-ins are used again, and so is this. */
+  asMask(): Mask<K> {
+    return (this.mask ??= new Mask(this));
   }
 
   /** this + other */

@@ -38,6 +38,8 @@ export class Trace {
   readonly hostOperations: HostOperation[] = [];
   uniforms = new Float64Array(32);
   uniformCount = 0;
+  /** Where a word puts the numbers of an operation of the host. */
+  readonly numbers = new Float64Array(MAX_NUMBERS);
   /**
    * Two sets of stand-ins, used in turn: one that a rule kept from its last run is then told from
    * this run's by its parity.
@@ -150,15 +152,15 @@ export class Trace {
     return this.record(Op.where, condition, left, this.operand(b));
   }
 
-  /** @param numbers are recorded as uniforms, one right after the other. */
-  host(operation: HostOperation, x: Operand, ...numbers: readonly number[]): Expr {
+  /** @param count how many of {@link numbers} are recorded as uniforms, one right after the other. */
+  host(operation: HostOperation, x: Operand, count: number): Expr {
     this.matrix(operation.name);
     let known = this.hostOperations.indexOf(operation);
     if (known < 0) known = this.hostOperations.push(operation) - 1;
     const operand = this.operand(x);
     const first = this.next;
-    for (let i = 0; i < numbers.length; i++) this.uniform(numbers[i]!);
-    return this.record(Op.host, operand, first, known * MAX_NUMBERS + numbers.length);
+    for (let i = 0; i < count; i++) this.uniform(this.numbers[i]!);
+    return this.record(Op.host, operand, first, known * MAX_NUMBERS + count);
   }
 
   /** Rows and columns of the parameter at hand. */

@@ -100,7 +100,7 @@ export function emaSq<A extends Expr, B extends Expr>(average: A, x: B, b: numbe
 }
 
 function compare<A extends Operand, B extends Operand>(word: string, op: OpCode, a: A, b: B) {
-  return new Mask(binary(word, op, a, b));
+  return binary(word, op, a, b).asMask();
 }
 
 /** a > b */

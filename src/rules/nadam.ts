@@ -46,13 +46,14 @@ export const nadam = /* @__PURE__ */ rule({
     if (h.maximize) g = neg(g);
     if (h.decoupledWeightDecay && weightDecay !== 0) p = p.mul(1 - lr * weightDecay);
     else if (weightDecay !== 0) g = g.add(p.mul(weightDecay));
-    const mu = (time: number) => b1 * (1 - 0.5 * 0.96 ** (time * h.momentumDecay));
-    const product = Math.fround((t === 1 ? 1 : h.product) * Math.fround(mu(t)));
+    const mu = b1 * (1 - 0.5 * 0.96 ** (t * h.momentumDecay));
+    const next = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * h.momentumDecay));
+    const product = Math.fround((t === 1 ? 1 : h.product) * Math.fround(mu));
     const mean = lerp(m, g, 1 - b1);
     const square = emaSq(v, g, b2);
     const root = sqrt(square.mul(1 / (1 - pow(b2, t)))).add(eps);
-    const now = g.mul((lr * (1 - mu(t))) / (1 - product));
-    const ahead = mean.mul((lr * mu(t + 1)) / (1 - product * mu(t + 1)));
+    const now = g.mul((lr * (1 - mu)) / (1 - product));
+    const ahead = mean.mul((lr * next) / (1 - product * next));
     return { p: p.sub(now.add(ahead).div(root)), m: mean, v: square, product };
   },
 });

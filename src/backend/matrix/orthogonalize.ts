@@ -22,8 +22,11 @@ export interface OrthogonalizeOptions {
  */
 export function orthogonalize(
   x: Tensor,
-  { coefficients: [a, b, c], steps, eps }: OrthogonalizeOptions,
+  { coefficients, steps, eps }: OrthogonalizeOptions,
 ): Expr<"tensor"> {
   const unit = x.div(max(norm(x), eps));
-  return x.trace.host(newtonSchulz, unit, a, b, c, steps) as Expr<"tensor">;
+  const numbers = x.trace.numbers; // used again in every step
+  for (let i = 0; i < 3; i++) numbers[i] = coefficients[i]!;
+  numbers[3] = steps;
+  return x.trace.host(newtonSchulz, unit, 4) as Expr<"tensor">;
 }
