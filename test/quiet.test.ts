@@ -100,10 +100,10 @@ const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
 
 /**
- * Bytes per step that a collection leaves behind, the median of the last tries, and bytes that it finds,
- * the least of all: what is interpreted, or was compiled for other values before, leaves more. The
- * engine compiles when it sees fit, and keeps some kilobytes of what it makes of a step; so there are
- * more tries until it is done. What a step keeps or leaves by itself is there in every try.
+ * Bytes per step that a collection leaves behind, and bytes that it finds: the median of the last tries.
+ * What is interpreted leaves more, and the engine compiles when it sees fit, and keeps some kilobytes of
+ * what it makes of a step; so there are more tries until it is done. What a step keeps or leaves by
+ * itself is there in every try.
  *
  * @param enough how little garbage will do.
  */
@@ -113,7 +113,11 @@ function memoryPerStep(
   enough = Infinity,
 ): { kept: number; garbage: number } {
   const [kept, garbage]: [number[], number[]] = [[], []];
-  const isDone = () => median(kept.slice(-TRIES)) < 1 && Math.min(...garbage) < enough;
+  const last = () => ({
+    kept: median(kept.slice(-TRIES)),
+    garbage: median(garbage.slice(-TRIES)),
+  });
+  const isDone = () => last().kept < 1 && last().garbage < enough;
   while (kept.length < TRIES || (!isDone() && kept.length < MOST_TRIES)) {
     takeSteps(optimizer, steps);
     const before = collect();
@@ -122,7 +126,7 @@ function memoryPerStep(
     garbage.push((after - before) / steps);
     kept.push((collect() - before) / steps);
   }
-  return { kept: median(kept.slice(-TRIES)), garbage: Math.min(...garbage) };
+  return last();
 }
 
 describe("memory", () => {
