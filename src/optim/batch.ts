@@ -1,50 +1,31 @@
 /** Parameters that take a step together: one plan, one set of numbers, and the ranges they lie in. */
 import type { Plan } from "../ir/plan.ts";
-import type { Plans } from "../ir/plan-cache.ts";
 import type { Shape } from "../ir/trace.ts";
+import type { DType } from "../memory/dtype.ts";
 import type { ArenaState, Entry } from "./entry.ts";
-import type { GradChange } from "./grad-change.ts";
-import { Ranges } from "./ranges.ts";
+import { RuleBatch } from "./rule-batch.ts";
 
-export class Batch extends Ranges {
+export class Batch extends RuleBatch {
   private readonly takesAll: boolean;
   arena!: ArenaState;
-  group = 0;
-  steps = 0;
-  written = 0;
-  /** Whether their gradients consist of rows. */
-  sparse = false;
-  /** Whether they have rows and columns, and whether that matters to the rule. */
-  isMatrix = false;
+  /** Whether it matters to the rule that they have rows and columns. */
   private byForm = false;
-  /** What the rule remembers besides tensors, and what it will remember once the step is taken. */
-  numbers: number[] = [];
-  /** Rows and columns of each parameter, for rules that look at them. */
-  shape: Shape | null = null;
-  nextNumbers: number[] = [];
   /** Steps taken that its entries do not know of yet. */
   taken = 0;
-  /** The plans of what the rule did last, and the state written when it did. */
-  plans!: Plans;
-  traced = -1;
-  /** Whether the rule did not look at the time then. */
-  timeless = false;
   plan!: Plan;
   /** Bytes that a step reads and writes; -1 if nobody has counted yet. */
   bytes = -1;
-  uniforms = new Float64Array(32);
-  /** Goes up whenever the numbers change. */
-  version = 0;
   entries: Entry[] = [];
   entryCount = 0;
-  /** What the gradients are multiplied by and clamped to before the rule sees them, if anything. */
-  gradScale: number | undefined;
-  gradLimit: number | undefined;
 
   /** @param takesAll whether it does not matter what gradients its parameters have. */
   constructor(takesAll: boolean) {
     super();
     this.takesAll = takesAll;
+  }
+
+  get dtype(): DType {
+    return this.arena.arena.dtype;
   }
 
   /**
@@ -76,8 +57,8 @@ export class Batch extends Ranges {
       entry.written === this.written &&
       this.isSparse(entry) === this.sparse &&
       (!this.byForm || this.isMatrix === (entry.matrix !== null)) &&
-      this.remembers(entry) &&
-      this.hasShape(entry)
+      this.remembers(entry.numbers) &&
+      this.hasShape(entry.parameter.shape)
     );
   }
 
@@ -85,36 +66,10 @@ export class Batch extends Ranges {
     return !this.takesAll && parameter.isSparse;
   }
 
-  private remembers({ numbers }: Entry): boolean {
-    const count = Math.max(numbers.length, this.numbers.length);
-    for (let i = 0; i < count; i++) if (numbers[i] !== this.numbers[i]) return false;
-    return true;
-  }
-
-  private hasShape({ parameter }: Entry): boolean {
-    const { shape } = this;
-    return !shape || (shape[0] === parameter.shape[0] && shape[1] === parameter.shape[1]);
-  }
-
   add(entry: Entry, merge: boolean): void {
     this.entries[this.entryCount++] = entry;
     if (this.sparse) this.addGradient(entry, merge);
     else this.addRange(entry, merge);
-  }
-
-  /**
-   * Takes over what happens to the gradients: `change`, then a multiplication by `factor`. Says whether
-   * it is what happened in the last step.
-   */
-  keepsChange(change: GradChange, factor: number | undefined): boolean {
-    let scale = factor;
-    let limit: number | undefined;
-    if (change.scaled) scale = change.scaleOf(this.group) * (factor ?? 1);
-    if (change.limited) limit = change.limitOf(this.group, factor);
-    const same = scale === this.gradScale && limit === this.gradLimit;
-    this.gradScale = scale;
-    this.gradLimit = limit;
-    return same;
   }
 
   /** One range for each parameter, for plans whose values belong to one tensor. */

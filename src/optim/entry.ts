@@ -9,16 +9,19 @@ import { bytesOf, type TypedArray } from "../memory/dtype.ts";
 import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 
+/** What all parameters tell of themselves, wherever they live. */
+export type ParameterFacts = Pick<Parameter, "name" | "shape" | "size" | "dtype" | "label">;
+
 /** A parameter of an optimizer, by what state dicts say of it. */
-export interface Member {
-  readonly parameter: Parameter;
+export interface Member<P extends ParameterFacts = ParameterFacts> {
+  readonly parameter: P;
   /** Key in state dicts. */
   readonly key: string;
   readonly group: number;
 }
 
 /** One parameter of an optimizer that goes by a rule. */
-export interface Entry extends Member {
+export interface Entry extends Member<Parameter> {
   readonly home: Home;
   readonly arena: ArenaState;
   /** Its rows and columns; `null` for fewer than two dimensions. */
@@ -181,8 +184,8 @@ export class ArenaState {
 /** Refuses parameters that appear twice, and names that do. */
 export function checkDistinct(
   optimizer: string,
-  parameters: readonly Parameter[],
-  known: readonly Entry[],
+  parameters: readonly ParameterFacts[],
+  known: readonly Member[],
 ): void {
   const seen = new Set(known.map((entry) => entry.parameter));
   const names = new Set(known.map((entry) => entry.key));
@@ -210,7 +213,7 @@ export function checkDistinct(
 }
 
 /** Refuses parameters that are no matrices. */
-export function checkMatrices(optimizer: string, parameters: readonly Parameter[]): void {
+export function checkMatrices(optimizer: string, parameters: readonly ParameterFacts[]): void {
   for (const { shape, label } of parameters) {
     if (shape.length === 2) continue;
     throw new ParameterError("NOT_A_MATRIX", {
@@ -224,6 +227,6 @@ export function checkMatrices(optimizer: string, parameters: readonly Parameter[
 }
 
 /** A parameter's name, or its position among all parameters of the optimizer. */
-export function keyOf(parameter: Parameter, position: number): string {
+export function keyOf(parameter: ParameterFacts, position: number): string {
   return parameter.name ?? String(position);
 }

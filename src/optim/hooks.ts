@@ -185,8 +185,17 @@ export abstract class Hookable {
 
   /** Saving between its hooks. */
   protected saveHooked(save: () => StateDict): StateDict {
+    this.beforeSave();
+    return this.afterSave(save());
+  }
+
+  /** Calls the hooks before saving. */
+  protected beforeSave(): void {
     this.hooks?.savePre.run(this);
-    const dict = save();
+  }
+
+  /** Calls the hooks after saving; the state dict that is to be given out. */
+  protected afterSave(dict: StateDict): StateDict {
     return this.hooks ? this.hooks.savePost.pass(this, dict) : dict;
   }
 

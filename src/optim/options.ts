@@ -73,21 +73,38 @@ type Named<H extends HyperDefaults, Known> = string extends keyof H
   : Known;
 
 /** Some parameters and the hyperparameters that hold for them alone. */
-export type ParamGroupInput<H extends HyperDefaults> = Named<H, Partial<Hyper<H>>> & {
-  readonly params: readonly Parameter[];
+export type ParamGroupInput<H extends HyperDefaults, P = Parameter> = Named<
+  H,
+  Partial<Hyper<H>>
+> & {
+  readonly params: readonly P[];
 };
 
 /** A group as the optimizer keeps it: its numbers may be changed between steps. */
-export type ParamGroup<H extends HyperDefaults> = Named<H, Hyper<H>> & {
-  readonly params: readonly Parameter[];
+export type ParamGroup<H extends HyperDefaults, P = Parameter> = Named<H, Hyper<H>> & {
+  readonly params: readonly P[];
 };
 
 /** All groups, in order; there is always one. */
-export type ParamGroups<H extends HyperDefaults> = readonly [ParamGroup<H>, ...ParamGroup<H>[]];
+export type ParamGroups<H extends HyperDefaults, P = Parameter> = readonly [
+  ParamGroup<H, P>,
+  ...ParamGroup<H, P>[],
+];
 
 /** What `new Adam(...)` takes first. */
-export type ParamsInput<H extends HyperDefaults> =
-  readonly Parameter[] | readonly ParamGroupInput<H>[];
+export type ParamsInput<H extends HyperDefaults, P = Parameter> =
+  readonly P[] | readonly ParamGroupInput<H, P>[];
+
+/** What counts as a parameter, and how to make one. */
+export interface ParameterKind<P> {
+  readonly is: (value: unknown) => value is P;
+  readonly advice: string;
+}
+
+const onCpu: ParameterKind<Parameter> = {
+  is: (value) => value instanceof Parameter,
+  advice: "Make parameters with parameter(values, { name, shape }).",
+};
 
 export interface CheckedPlan {
   readonly foreach: boolean;
@@ -183,17 +200,18 @@ export function checkThreads(optimizer: string, given: number | undefined): numb
 }
 
 /** Reads parameters or groups; every group is complete and valid afterwards. */
-export function readGroups(
+export function readGroups<P = Parameter>(
   rule: RuleInfo,
-  params: ParamsInput<HyperDefaults>,
+  params: ParamsInput<HyperDefaults, P>,
   defaults: Hyper<HyperDefaults>,
-): ParamGroup<HyperDefaults>[] {
+  kind = onCpu as unknown as ParameterKind<P>,
+): ParamGroup<HyperDefaults, P>[] {
   if (!Array.isArray(params)) {
     throw new ParameterError("BAD_PARAMS", {
       subject: `${rule.name}: params`,
       got: params,
       expected: "an array of parameters or of groups",
-      advice: params instanceof Parameter ? "Put it into an array: [w]." : "See parameter().",
+      advice: kind.is(params) ? "Put it into an array: [w]." : "See parameter().",
     });
   }
   if (params.length === 0) {
@@ -203,31 +221,30 @@ export function readGroups(
       expected: "at least one parameter",
     });
   }
-  const plain = params.some((entry) => entry instanceof Parameter);
+  const plain = params.some((entry) => kind.is(entry));
   const groups = plain
-    ? [{ params } as ParamGroupInput<HyperDefaults>]
-    : (params as ParamGroupInput<HyperDefaults>[]);
-  return groups.map((group) => readGroup(rule, group, defaults));
+    ? [{ params } as ParamGroupInput<HyperDefaults, P>]
+    : (params as ParamGroupInput<HyperDefaults, P>[]);
+  return groups.map((group) => readGroup(rule, group, defaults, kind));
 }
 
-export function readGroup(
+export function readGroup<P = Parameter>(
   rule: RuleInfo,
-  group: ParamGroupInput<HyperDefaults>,
+  group: ParamGroupInput<HyperDefaults, P>,
   defaults: Hyper<HyperDefaults>,
-): ParamGroup<HyperDefaults> {
-  requireObject(rule.name, "a parameter group", group);
+  kind = onCpu as unknown as ParameterKind<P>,
+): ParamGroup<HyperDefaults, P> {
+  requireObject(rule.name, "a parameter group", group, kind.advice);
   refuseUnknown(rule, group, ["params"]);
   const { params } = group;
-  const alone = (params as unknown) instanceof Parameter;
-  const strange = Array.isArray(params) ? params.findIndex((p) => !(p instanceof Parameter)) : -1;
+  const alone = kind.is(params as unknown);
+  const strange = Array.isArray(params) ? params.findIndex((p) => !kind.is(p)) : -1;
   if (!Array.isArray(params) || strange >= 0) {
     throw new ParameterError("BAD_PARAMS", {
       subject: `${rule.name}: params of a group${strange >= 0 ? `, number ${strange + 1}` : ""}`,
       got: strange >= 0 ? params[strange] : params,
       expected: "an array of parameters",
-      advice: alone
-        ? "Put it into an array: { params: [w] }."
-        : "Make parameters with parameter(values, { name, shape }).",
+      advice: alone ? "Put it into an array: { params: [w] }." : kind.advice,
     });
   }
   const hyper = fillIn(rule, defaults, group);
@@ -235,7 +252,7 @@ export function readGroup(
     value: Object.freeze([...params]),
     enumerable: true,
   });
-  return Object.seal(made) as ParamGroup<HyperDefaults>;
+  return Object.seal(made) as ParamGroup<HyperDefaults, P>;
 }
 
 /** The values of `given` over those of `defaults`, checked together. */
@@ -255,7 +272,12 @@ export function fillIn(
   return values as Hyper<HyperDefaults>;
 }
 
-export function requireObject(rule: string, what: string, value: unknown): void {
+export function requireObject(
+  rule: string,
+  what: string,
+  value: unknown,
+  advice = onCpu.advice,
+): void {
   const isObject = typeof value === "object" && value !== null;
   if (isObject && !Array.isArray(value) && !ArrayBuffer.isView(value)) return;
   const error = what === "options" ? OptionError : ParameterError;
@@ -266,7 +288,7 @@ export function requireObject(rule: string, what: string, value: unknown): void 
       ? { expected: "an object such as { lr: 0.01 }" }
       : {
           expected: "a parameter or an object with params",
-          advice: "Make parameters with parameter(values, { name, shape }).",
+          advice,
         }),
   });
 }

@@ -1,7 +1,13 @@
 /** Ranges of elements in an arena; tensors that lie side by side become one. */
 import { ALIGNMENT } from "../memory/arena.ts";
-import { bytesOf } from "../memory/dtype.ts";
+import { bytesOf, type DType } from "../memory/dtype.ts";
 import type { Entry } from "./entry.ts";
+
+/** A tensor in a region that holds many. */
+export interface Placed {
+  readonly home: { readonly offset: number };
+  readonly parameter: { readonly size: number; readonly dtype: DType };
+}
 
 export class Ranges {
   /** Begin and end of each range, in elements. */
@@ -9,6 +15,8 @@ export class Ranges {
   rangeCount = 0;
   /** Where a parameter would lie that continues the last range. */
   private next = -1;
+  /** Bytes on a multiple of which every tensor starts. */
+  protected readonly alignment: number = ALIGNMENT;
 
   clearRanges(): void {
     this.rangeCount = 0;
@@ -22,7 +30,7 @@ export class Ranges {
   }
 
   /** @param merge whether it may continue the last range; the gap before it then belongs to it. */
-  addRange({ home, parameter }: Entry, merge: boolean): void {
+  addRange({ home, parameter }: Placed, merge: boolean): void {
     const end = home.offset + parameter.size;
     if (merge && home.offset === this.next) this.ranges[2 * this.rangeCount - 1] = end;
     else {
@@ -30,7 +38,7 @@ export class Ranges {
       this.ranges[2 * this.rangeCount + 1] = end;
       this.rangeCount++;
     }
-    const step = ALIGNMENT / bytesOf(parameter.dtype);
+    const step = this.alignment / bytesOf(parameter.dtype);
     this.next = Math.ceil(end / step) * step;
   }
 

@@ -7,13 +7,12 @@
  */
 import { Prose, RuleError } from "../errors.ts";
 import { PlanCache, type PlanCacheOptions, type Plans } from "../ir/plan-cache.ts";
-import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import type { Rule } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
-import type { Batch } from "./batch.ts";
 import { changedGradient, type GradChange } from "./grad-change.ts";
-import type { ParamGroup } from "./options.ts";
+import type { RuleBatch } from "./rule-batch.ts";
 
-type Group = ParamGroup<HyperDefaults>;
+type Group = Readonly<Record<string, unknown>>;
 
 const CHECK_PERIOD = 64;
 
@@ -57,7 +56,7 @@ export class RuleRun {
    * @param changed whether any hyperparameter differs from the last step's.
    */
   update(
-    batches: readonly Batch[],
+    batches: readonly RuleBatch[],
     count: number,
     groups: readonly Group[],
     gradScale: number | undefined,
@@ -80,7 +79,7 @@ export class RuleRun {
     this.holds = true;
   }
 
-  private retrace(batch: Batch, group: Group): void {
+  private retrace(batch: RuleBatch, group: Group): void {
     const { trace, clock } = this;
     batch.traced = -1;
     clock.read = false;
@@ -88,7 +87,7 @@ export class RuleRun {
     batch.plans = this.plans.find(trace) ?? this.makePlans(batch, group);
     const count = trace.uniformCount;
     if (batch.uniforms.length < count) batch.uniforms = new Float64Array(trace.uniforms.length);
-    const isSingle = batch.arena.arena.dtype === "float32";
+    const isSingle = batch.dtype === "float32";
     for (let i = 0; i < count; i++) {
       const value = trace.uniforms[i]!;
       if (isSingle && !Number.isFinite(Math.fround(value))) this.refuseOverflow(value);
@@ -100,10 +99,10 @@ export class RuleRun {
   }
 
   /** Lets the rule write itself onto the trace. */
-  private run(batch: Batch, group: Group): object {
+  private run(batch: RuleBatch, group: Group): object {
     const { rule, trace, tensors, numbers } = this;
-    const { dtype } = batch.arena.arena;
-    trace.begin(batch.sparse ? 0 : ~batch.written, batch.shape, batch.isMatrix, dtype);
+    const { written, shape, isMatrix, dtype } = batch;
+    trace.begin(batch.sparse ? 0 : ~written, shape, isMatrix, dtype);
     for (let i = 0; i < rule.slots.length; i++) tensors[rule.slots[i]!] = trace.slot(i);
     const { gradScale, gradLimit } = batch;
     if (gradScale !== undefined || gradLimit !== undefined) {
@@ -128,7 +127,7 @@ export class RuleRun {
   }
 
   /** Makes the plans of what was traced, unless the rule does something else when it runs again. */
-  private makePlans(batch: Batch, group: Group): Plans {
+  private makePlans(batch: RuleBatch, group: Group): Plans {
     const { trace } = this;
     const tape = trace.tape.slice(0, trace.length);
     const uniforms = trace.uniforms.slice(0, trace.uniformCount);
@@ -138,7 +137,7 @@ export class RuleRun {
   }
 
   /** Refuses a rule that would now do something else than it did. */
-  private check(batch: Batch, group: Group): void {
+  private check(batch: RuleBatch, group: Group): void {
     this.run(batch, group);
     const isSame = this.plans.find(this.trace) === batch.plans;
     if (!isSame || !this.hasUniforms(batch.uniforms)) this.refuseImpure();

@@ -2,7 +2,7 @@
 import { Prose, StateDictError } from "../errors.ts";
 import type { RuleInfo } from "../ir/rule.ts";
 import { dtypeOf, type TypedArray } from "../memory/dtype.ts";
-import type { Entry, Member } from "./entry.ts";
+import type { Member } from "./entry.ts";
 import type { GroupState, ParameterInfo, ParameterState, StateDict } from "./state-dict.ts";
 
 /** So that the next step's count is still a whole number that floats can hold. */
@@ -87,17 +87,17 @@ function checkParameters(
   }
 }
 
+/** @param sizeOf how many numbers a state tensor has here, by position; -1 if there is none. */
 export function checkParameterState(
   rule: RuleInfo,
-  entry: Entry,
+  { key, parameter }: Member,
+  sizeOf: (slot: number) => number,
   state: ParameterState,
   cast: boolean,
 ): void {
-  const { key, parameter } = entry;
   const where = `state of ${JSON.stringify(key)}`;
   if (!isObject(state)) throw refusal(rule, where, state, "an object");
   const counts = [...(rule.counted ? ["step"] : []), ...rule.numberNames];
-  const sizeOf = (slot: number) => entry.arena.sizeOf(slot + 2, entry);
   const known = [...counts, ...rule.stateNames.filter((_, slot) => sizeOf(slot) >= 0)];
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);

@@ -49,11 +49,23 @@ export function saveState(
     }
     if (entry.steps > 0 || entry.written !== 0) state[entry.key] = saved;
   }
-  const lists = byGroup(entries, groups.length);
+  return dictOf(rule, entries, groups, state);
+}
+
+/** A state dict with this state. */
+export function dictOf(
+  rule: Rule,
+  members: readonly Member[],
+  groups: readonly object[],
+  state: StateDict["state"],
+): StateDict {
+  const lists = byGroup(members, groups.length);
   const paramGroups = groups.map((group, index): GroupState => {
     const params = lists[index]!.map(infoOf);
     const saved: Record<string, unknown> = {};
-    for (const name of rule.hyperNames) saved[name] = copyOf(group[name]);
+    for (const name of rule.hyperNames) {
+      saved[name] = copyOf((group as Record<string, unknown>)[name]);
+    }
     return { params, ...saved };
   });
   return { optimizer: rule.name, version: 1, state, paramGroups };
@@ -86,24 +98,43 @@ export function checkState(
   dict: StateDict,
   cast: boolean,
 ): () => void {
+  const sizeOf = (entry: Entry, slot: number): number => entry.arena.sizeOf(slot + 2, entry);
+  const loadHyper = checkDict(rule, entries, sizeOf, groups, dict, cast);
+  reserve(rule, entries, dict);
+  return () => {
+    for (const entry of entries) restore(rule, entry, own(dict.state, entry.key));
+    loadHyper();
+  };
+}
+
+/**
+ * Checks all of a state dict.
+ *
+ * @param sizeOf how many numbers a state tensor has, by position; -1 if there is none.
+ * @returns what loads the hyperparameters, and cannot fail.
+ */
+export function checkDict<M extends Member>(
+  rule: Rule,
+  members: readonly M[],
+  sizeOf: (member: M, slot: number) => number,
+  groups: readonly object[],
+  dict: StateDict,
+  cast: boolean,
+): () => void {
   checkHead(rule, dict);
-  checkGroups(rule, entries, groups, dict.paramGroups, cast);
-  const byKey = new Map(entries.map((entry) => [entry.key, entry]));
+  checkGroups(rule, members, groups, dict.paramGroups, cast);
+  const byKey = new Map(members.map((member) => [member.key, member]));
   for (const key of Object.keys(dict.state)) {
-    const entry = byKey.get(key);
+    const member = byKey.get(key);
     const where = `state of ${JSON.stringify(key)}`;
     const stranger = new Prose("state of an unknown parameter");
-    if (!entry) throw refusal(rule, where, stranger, "state of this optimizer's parameters only");
-    checkParameterState(rule, entry, dict.state[key]!, cast);
+    if (!member) throw refusal(rule, where, stranger, "state of this optimizer's parameters only");
+    checkParameterState(rule, member, (slot) => sizeOf(member, slot), dict.state[key]!, cast);
   }
   const hyper = dict.paramGroups.map((saved) =>
     Object.fromEntries(rule.hyperNames.map((name) => [name, copyOf(saved[name])])),
   );
-  reserve(rule, entries, dict);
-  return () => {
-    for (const entry of entries) restore(rule, entry, own(dict.state, entry.key));
-    groups.forEach((group, index) => Object.assign(group, hyper[index]));
-  };
+  return () => groups.forEach((group, index) => Object.assign(group, hyper[index]));
 }
 
 /** Hyperparameters are numbers, switches and pairs. */
@@ -136,6 +167,7 @@ function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined
   });
 }
 
-function own(state: StateDict["state"], key: string): ParameterState | undefined {
+/** What a state dict holds of a parameter. */
+export function own(state: StateDict["state"], key: string): ParameterState | undefined {
   return Object.hasOwn(state, key) ? state[key] : undefined;
 }

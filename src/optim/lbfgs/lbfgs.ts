@@ -5,6 +5,7 @@ import { requireValues } from "../../memory/adopt.ts";
 import { checkClosure, describe, evaluate, zeroGrads } from "../common.ts";
 import { checkDistinct, keyOf, type Member } from "../entry.ts";
 import { Hookable, type StepCall } from "../hooks.ts";
+import type { Parameter } from "../../memory/parameter.ts";
 import type { StepOptions } from "../options.ts";
 import type { StateDict } from "../state-dict.ts";
 import { refuseSwapped } from "../swapped.ts";
@@ -51,7 +52,7 @@ const OTHERS = 9;
 export class LBFGS extends Hookable {
   /** The one group. Its numbers may be changed between steps; they are checked again in the next. */
   readonly paramGroups: readonly [LBFGSGroup];
-  private readonly members: readonly Member[];
+  private readonly members: readonly Member<Parameter>[];
   private readonly vectors: Vectors;
   private readonly minimizer: Minimizer;
   private busy = false;
