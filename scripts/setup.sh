@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the full test suite needs beyond npm, from Debian's packages: a Python with PyTorch, to
-# record its learning curves live, and Chromium, to take steps in a browser. Everything else works
-# without them.
+# record its learning curves live; Chromium, to take steps in a browser; and Vulkan's loader, to take steps
+# with WebGPU in Node on the driver that comes with Chromium. Everything else works without them.
 set -euo pipefail
 
 packages=()
@@ -14,6 +14,14 @@ if [ -x "${DOWNHILL_CHROMIUM:-/usr/bin/chromium}" ]; then
   echo "Chromium: already here"
 else
   packages+=(chromium)
+fi
+icd=${DOWNHILL_VULKAN_ICD:-/usr/lib/chromium/vk_swiftshader_icd.json}
+loader=$(ls -d /usr/lib*/libvulkan.so.1 /usr/lib/*/libvulkan.so.1 2>/dev/null || true)
+if [ -n "$loader" ] && [ -e "$icd" ]; then
+  echo "Vulkan: already here"
+else
+  packages+=(libvulkan1)
+  if [ ! -e "$icd" ]; then packages+=(chromium-common); fi
 fi
 if [ ${#packages[@]} = 0 ]; then exit 0; fi
 

@@ -1,4 +1,7 @@
-/** A browser for tests: Debian's Chromium, which `npm run setup` installs, or what DOWNHILL_CHROMIUM names. */
+/**
+ * A browser for tests: Debian's Chromium, which `npm run setup` installs, or what DOWNHILL_CHROMIUM names.
+ * Its WebGPU runs on the processor, on the driver that comes with it.
+ */
 import { existsSync } from "node:fs";
 import { chromium, type Browser } from "playwright-core";
 
@@ -17,6 +20,8 @@ export function launchChromium(): Promise<Browser> {
       "--headless",
       "--no-sandbox",
       "--disable-gpu",
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",

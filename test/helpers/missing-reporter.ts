@@ -3,6 +3,7 @@ import type { Reporter } from "vitest/node";
 import { findTorch } from "../../src/cli/torch.ts";
 import { wideLimit } from "../../src/memory/arena.ts";
 import { findChromium } from "./chromium.ts";
+import { findVulkan } from "./find-vulkan.ts";
 
 export default class MissingReporter implements Reporter {
   onTestRunEnd(): void {
@@ -11,6 +12,8 @@ export default class MissingReporter implements Reporter {
         "a Python with PyTorch, so nothing was recorded live (npm run setup installs it)",
       findChromium() === null &&
         "Chromium, so nothing ran in a browser (npm run setup installs it)",
+      findVulkan() === null &&
+        "a Vulkan driver, so nothing ran with WebGPU in Node (npm run setup installs one)",
       wideLimit() === 0 &&
         "memory64, so no kernel ran in a wide memory, they were only validated (Node 24 has it)",
     ];
