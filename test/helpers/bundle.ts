@@ -13,7 +13,11 @@ export async function bundle(code: string): Promise<Uint8Array> {
       loader: "ts",
       resolveDir: fileURLToPath(new URL("..", import.meta.url)),
     },
-    alias: { "downhill/jax": source("adapters/jax.ts"), downhill: source("index.ts") },
+    alias: {
+      "downhill/jax": source("adapters/jax.ts"),
+      "downhill/webgpu": source("webgpu/index.ts"),
+      downhill: source("index.ts"),
+    },
     external: ["@jax-js/jax", "node:*"],
     bundle: true,
     minify: true,

@@ -1,0 +1,60 @@
+/**
+ * Memory on a GPU: one buffer for parameters and one for their gradients, element by element side by side.
+ *
+ * Every tensor starts where a binding may start, so that its part can be bound in anybody's shader.
+ */
+import { BINDING_ALIGNMENT, SHARED_USAGE } from "./constants.ts";
+
+/** Elements on a multiple of which every tensor starts. */
+export const TENSOR_ALIGNMENT = BINDING_ALIGNMENT / Float32Array.BYTES_PER_ELEMENT;
+
+/** A part of a buffer, in bytes. */
+export interface BufferPart {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export class Chunk {
+  readonly device: GPUDevice;
+  readonly data: BufferPart;
+  readonly grad: BufferPart;
+  readonly elements: number;
+  /** Whether the buffers were made here, so that also what lies between tensors may be written. */
+  readonly isOwn: boolean;
+
+  constructor(
+    device: GPUDevice,
+    data: BufferPart,
+    grad: BufferPart,
+    elements: number,
+    isOwn: boolean,
+  ) {
+    this.device = device;
+    this.data = data;
+    this.grad = grad;
+    this.elements = elements;
+    this.isOwn = isOwn;
+  }
+
+  /** New memory, zero all over, for a number of elements that is aligned. */
+  static create(device: GPUDevice, elements: number): Chunk {
+    const size = elements * Float32Array.BYTES_PER_ELEMENT;
+    const part = (label: string): BufferPart => {
+      const buffer = device.createBuffer({ label, size, usage: SHARED_USAGE });
+      return { buffer, offset: 0, size };
+    };
+    return new Chunk(
+      device,
+      part("downhill: parameters"),
+      part("downhill: gradients"),
+      elements,
+      true,
+    );
+  }
+}
+
+/** A number of elements, up to where the next tensor may start. */
+export function aligned(elements: number): number {
+  return Math.max(1, Math.ceil(elements / TENSOR_ALIGNMENT)) * TENSOR_ALIGNMENT;
+}

@@ -1,0 +1,145 @@
+/** Makes parameters on a GPU: of numbers, of a shape alone, or of buffers that somebody else has. */
+import { ParameterError, Prose } from "../../errors.ts";
+import { parameter as onCpu } from "../create.ts";
+import type { TypedArray } from "../dtype.ts";
+import { sizeOfShape, type NestedNumbers } from "../shape.ts";
+import { Chunk, type BufferPart } from "./chunk.ts";
+import { BINDING_ALIGNMENT, Usage } from "./constants.ts";
+import { GpuParameter, type GpuParameterOptions } from "./parameter.ts";
+
+/** Buffers, or parts of them, that hold a parameter and its gradient as float32. */
+export interface AdoptedBuffers {
+  /** Needs `STORAGE`, and `COPY_SRC` and `COPY_DST` to be read and written from the CPU. */
+  readonly data: GPUBuffer | GPUBufferBinding;
+  /** Needs `STORAGE`. Steps only read it, unless they are told to set it to zero. */
+  readonly grad: GPUBuffer | GPUBufferBinding;
+}
+
+/**
+ * A parameter on a GPU.
+ *
+ * @param values numbers, flat or nested, of which a copy is made; or nothing but `{ shape }` for zeros; or
+ *   buffers of your own, which the optimizer then updates in place: `{ data, grad }`, whole or as
+ *   `{ buffer, offset, size }` with offsets that are multiples of 256.
+ * @throws {ParameterError} `BAD_SHAPE`, `BAD_VALUES`, `BAD_OPTION` or `BAD_BUFFER`.
+ *
+ * @example
+ * parameter(device, new Float32Array(1000), { name: "w", shape: [10, 100] });
+ * parameter(device, { name: "b", shape: [100] });
+ * parameter(device, { data: positions, grad: gradients }, { name: "positions", shape: [5000, 3] });
+ */
+export function parameter(
+  device: GPUDevice,
+  values: TypedArray | NestedNumbers,
+  options?: GpuParameterOptions,
+): GpuParameter;
+export function parameter(
+  device: GPUDevice,
+  buffers: AdoptedBuffers,
+  options?: GpuParameterOptions,
+): GpuParameter;
+export function parameter(
+  device: GPUDevice,
+  options: GpuParameterOptions & { readonly shape: readonly number[] },
+): GpuParameter;
+export function parameter(
+  device: GPUDevice,
+  first: TypedArray | NestedNumbers | AdoptedBuffers | GpuParameterOptions,
+  options: GpuParameterOptions = {},
+): GpuParameter {
+  requireDevice(device);
+  if (isBuffers(first)) return adopt(device, first, options);
+  if (isShapeAlone(first)) {
+    checkOptions(first);
+    const size = sizeOfShape(first.shape, labelOf(first));
+    return new GpuParameter(device, first.shape, size, null, null, first);
+  }
+  // The CPU's function checks and reads all forms that values may have.
+  const { shape, size, data } = onCpu(first as number[], { ...options, dtype: "float32" });
+  return new GpuParameter(device, shape, size, null, data, options);
+}
+
+/** As the CPU's function does, but for the shape. */
+function checkOptions(options: GpuParameterOptions): void {
+  onCpu({ ...options, shape: [0], dtype: "float32" });
+}
+
+function requireDevice(device: unknown): void {
+  const is = typeof device === "object" && device !== null && "createComputePipeline" in device;
+  if (is) return;
+  throw new ParameterError("BAD_OPTION", {
+    subject: "parameter: device",
+    got: device,
+    expected: "a GPUDevice",
+    advice: 'Get one with await requestDevice(). Parameters on the CPU come from "downhill".',
+  });
+}
+
+function isBuffers(first: object | number): first is AdoptedBuffers {
+  return typeof first === "object" && !ArrayBuffer.isView(first) && "data" in first;
+}
+
+function isShapeAlone(first: unknown): first is GpuParameterOptions & { shape: number[] } {
+  const isObject = typeof first === "object" && first !== null && "shape" in first;
+  return isObject && !Array.isArray(first) && !ArrayBuffer.isView(first);
+}
+
+function adopt(
+  device: GPUDevice,
+  buffers: AdoptedBuffers,
+  options: GpuParameterOptions,
+): GpuParameter {
+  const label = labelOf(options);
+  const whole = wholeOf(`${label}: data`, buffers.data);
+  checkOptions(options);
+  const { shape = [whole.size / Float32Array.BYTES_PER_ELEMENT] } = options;
+  const size = sizeOfShape(shape, label);
+  const data = partOf(`${label}: data`, whole, size);
+  const grad = partOf(`${label}: grad`, wholeOf(`${label}: grad`, buffers.grad), size);
+  const from = Math.max(data.offset, grad.offset);
+  const to = Math.min(data.offset, grad.offset) + data.size;
+  if (data.buffer === grad.buffer && from < to) {
+    refuse(label, new Prose("a gradient that overlaps its parameter"), "parts of a buffer apart");
+  }
+  const chunk = new Chunk(device, data, grad, size, false);
+  return new GpuParameter(device, shape, size, { chunk, offset: 0 }, null, options);
+}
+
+/** All that was given, as a part of a buffer. */
+function wholeOf(subject: string, given: GPUBuffer | GPUBufferBinding): BufferPart {
+  const isPart = typeof given === "object" && given !== null && "buffer" in given;
+  const buffer = isPart ? given.buffer : given;
+  if (typeof buffer !== "object" || buffer === null || !("usage" in buffer)) {
+    refuse(subject, given, "a GPUBuffer, or { buffer, offset, size }");
+  }
+  const offset = (isPart ? given.offset : undefined) ?? 0;
+  const size = (isPart ? given.size : undefined) ?? buffer.size - offset;
+  return { buffer, offset, size };
+}
+
+function partOf(subject: string, whole: BufferPart, elements: number): BufferPart {
+  const { buffer, offset } = whole;
+  if (!(buffer.usage & Usage.storage)) {
+    refuse(subject, new Prose("a buffer without STORAGE among its usages"), "a storage buffer");
+  }
+  if (offset % BINDING_ALIGNMENT !== 0) {
+    refuse(subject, new Prose(`offset ${offset}`), `a multiple of ${BINDING_ALIGNMENT}`);
+  }
+  const size = elements * Float32Array.BYTES_PER_ELEMENT;
+  if (elements === 0 || whole.size < size || offset + size > buffer.size) {
+    refuse(
+      subject,
+      new Prose(`${whole.size} bytes from ${offset} on, of a buffer of ${buffer.size}`),
+      elements === 0 ? "at least one element" : `${size} bytes for ${elements} elements`,
+    );
+  }
+  return { buffer, offset, size };
+}
+
+function refuse(subject: string, got: unknown, expected: string): never {
+  throw new ParameterError("BAD_BUFFER", { subject, got, expected });
+}
+
+function labelOf({ name }: GpuParameterOptions): string {
+  return name === undefined ? "parameter" : `parameter ${JSON.stringify(name)}`;
+}

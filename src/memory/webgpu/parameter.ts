@@ -1,0 +1,219 @@
+/**
+ * A parameter on a GPU, and the gradient that it is improved by.
+ *
+ * Shaders read and write both where they are; nothing but `read` and `write` moves numbers between GPU and
+ * CPU. Until an optimizer takes it in, or somebody asks where it is, a parameter has no memory at all, so
+ * that all parameters of an optimizer can be laid side by side.
+ */
+import { BackendError, GradientError, ParameterError, Prose, show } from "../../errors.ts";
+import { inspectKey } from "../../symbols.ts";
+import { gradientChanges } from "../parameter.ts";
+import type { NestedNumbers } from "../shape.ts";
+import { acceptValues } from "../values.ts";
+import { aligned, Chunk, type BufferPart } from "./chunk.ts";
+import { Usage } from "./constants.ts";
+import { readParts, writeNumbers } from "./read.ts";
+
+/** Where a parameter lives. */
+export interface GpuHome {
+  readonly chunk: Chunk;
+  /** Elements from the start of the chunk. */
+  readonly offset: number;
+}
+
+export interface GpuParameterOptions {
+  /** Key in state dicts and in messages. */
+  readonly name?: string;
+  /** Row-major; by default that of the values. */
+  readonly shape?: readonly number[];
+  /** Whether it is trained (default true). */
+  readonly requiresGrad?: boolean;
+}
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** A trainable float32 tensor on a GPU; made by `parameter(device, ...)`. */
+export class GpuParameter {
+  readonly device: GPUDevice;
+  /** Key in state dicts; without one, its position among all parameters of the optimizer. */
+  readonly name: string | undefined;
+  readonly shape: readonly number[];
+  /** Number of elements. */
+  readonly size: number;
+  readonly dtype = "float32";
+  /** @internal */ home: GpuHome | null;
+  private initial: Float32Array | null;
+  private trainable: boolean;
+  private counts = true;
+
+  /** @internal @param initial its first values if it has no home yet; `null` for zeros. */
+  constructor(
+    device: GPUDevice,
+    shape: readonly number[],
+    size: number,
+    home: GpuHome | null,
+    initial: Float32Array | null,
+    options: GpuParameterOptions,
+  ) {
+    this.device = device;
+    this.shape = Object.freeze([...shape]);
+    this.size = size;
+    this.home = home;
+    this.initial = initial;
+    this.name = options.name;
+    this.trainable = options.requiresGrad ?? true;
+  }
+
+  /**
+   * Where the values are, to be bound in a shader: `{ buffer, offset, size }` in bytes. It stays the same
+   * for good. Make the optimizer before you ask: it lays its parameters side by side and runs over all of
+   * them at once, while one that has a place already is run over by itself.
+   */
+  get data(): Required<GPUBufferBinding> {
+    return this.partOf("data");
+  }
+
+  /** Where the gradient is: shaders write it there. It is zero to begin with. */
+  get grad(): Required<GPUBufferBinding> {
+    return this.partOf("grad");
+  }
+
+  /**
+   * Whether the gradient counts (default true): a step skips parameters whose gradient does not, and leaves
+   * their state and count of steps alone.
+   */
+  get hasGrad(): boolean {
+    return this.counts && this.trainable;
+  }
+
+  set hasGrad(value: boolean) {
+    this.requireSwitch("hasGrad", value);
+    if (value) this.refuseIfFrozen();
+    if (value !== this.counts) gradientChanges.count++;
+    this.counts = value;
+  }
+
+  /** `false` freezes: the parameter takes no steps. */
+  get requiresGrad(): boolean {
+    return this.trainable;
+  }
+
+  set requiresGrad(value: boolean) {
+    this.requireSwitch("requiresGrad", value);
+    if (value !== this.trainable) gradientChanges.count++;
+    this.trainable = value;
+  }
+
+  /** A copy of the values. @throws {BackendError} `DEVICE_LOST`. */
+  async read(): Promise<Float32Array> {
+    return this.readPart("data");
+  }
+
+  /** A copy of the gradient. @throws {BackendError} `DEVICE_LOST`. */
+  async readGrad(): Promise<Float32Array> {
+    return this.readPart("grad");
+  }
+
+  /** Copies values in: they are there for all that is submitted later. @throws {ParameterError} */
+  write(values: Float32Array | NestedNumbers): void {
+    const numbers = this.accept(values, (parts) => new ParameterError("BAD_DATA", parts));
+    if (this.home) writeNumbers(this.device, this.data, numbers);
+    else this.initial = numbers.slice();
+  }
+
+  /**
+   * Copies a gradient in, which then counts; `null` says that there is none.
+   *
+   * @throws {GradientError} for values of another shape, or a frozen parameter.
+   */
+  writeGrad(values: Float32Array | NestedNumbers | null): void {
+    if (values === null) {
+      this.hasGrad = false;
+      return;
+    }
+    this.refuseIfFrozen();
+    const numbers = this.accept(values, (parts) => new GradientError("BAD_GRADIENT", parts));
+    writeNumbers(this.device, this.grad, numbers);
+    this.hasGrad = true;
+  }
+
+  /** How messages call it. */
+  get label(): string {
+    return this.name === undefined ? "parameter" : `parameter ${JSON.stringify(this.name)}`;
+  }
+
+  /** What it is, without its values. */
+  toString(): string {
+    const { name, shape, requiresGrad } = this;
+    const parts = Object.entries({ name, shape, requiresGrad })
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => `${key}: ${show(value)}`);
+    return `GpuParameter { ${parts.join(", ")} }`;
+  }
+
+  /** What Node's `console.log` prints. */
+  [inspectKey](): string {
+    return this.toString();
+  }
+
+  /** @internal Gives it a place in memory that is zero, and writes its first values there. */
+  moveTo(home: GpuHome): void {
+    this.home = home;
+    if (this.initial) writeNumbers(this.device, this.partOf("data"), this.initial);
+    this.initial = null;
+  }
+
+  private partOf(role: "data" | "grad"): Required<GPUBufferBinding> {
+    if (!this.home) {
+      this.moveTo({ chunk: Chunk.create(this.device, aligned(this.size)), offset: 0 });
+    }
+    const { chunk, offset } = this.home!;
+    const whole: BufferPart = chunk[role];
+    const size = Math.max(1, this.size) * BYTES;
+    return { buffer: whole.buffer, offset: whole.offset + offset * BYTES, size };
+  }
+
+  private async readPart(role: "data" | "grad"): Promise<Float32Array> {
+    const part = this.partOf(role);
+    if (!(part.buffer.usage & Usage.copySource)) {
+      throw new BackendError("NOT_READABLE", {
+        subject: `${this.label}: ${role === "data" ? "read" : "readGrad"}`,
+        got: new Prose("a buffer without COPY_SRC among its usages"),
+        expected: "one that may be copied from",
+        advice: "Add GPUBufferUsage.COPY_SRC where you make the buffer.",
+      });
+    }
+    const size = this.size * BYTES;
+    const [bytes] = await readParts(this.device, this.label, [{ ...part, size }]);
+    return new Float32Array(bytes!);
+  }
+
+  private accept(
+    values: unknown,
+    error: (parts: ConstructorParameters<typeof GradientError>[1]) => Error,
+  ): Float32Array {
+    const numbers = acceptValues(values, "float32", this.shape, (got, expected, advice = "") => {
+      throw error({ subject: this.label, got, expected, advice });
+    });
+    return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+  }
+
+  private requireSwitch(name: string, value: unknown): void {
+    if (typeof value === "boolean") return;
+    throw new ParameterError("BAD_OPTION", {
+      subject: `${this.label}: ${name}`,
+      got: value,
+      expected: "true or false",
+    });
+  }
+
+  private refuseIfFrozen(): void {
+    if (this.trainable) return;
+    throw new GradientError("FROZEN", {
+      subject: this.label,
+      got: new Prose("a gradient although requiresGrad is false"),
+      expected: "no gradient",
+      advice: "Set requiresGrad to true first.",
+    });
+  }
+}

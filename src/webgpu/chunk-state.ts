@@ -1,0 +1,151 @@
+/**
+ * An optimizer's share of a chunk of GPU memory: its state, and the plans that run over it.
+ *
+ * State reaches from the first of the optimizer's parameters to the last. Each slot has a buffer of its own,
+ * as a shader must not have a buffer bound for reading and for writing at once.
+ */
+import type { ChunkMemory, Window } from "../backend/webgpu/chunk.ts";
+import type { Plan } from "../ir/plan.ts";
+import type { SlotRank } from "../ir/rank.ts";
+import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
+import { aligned, type BufferPart, type Chunk } from "../memory/webgpu/chunk.ts";
+import { SHARED_USAGE } from "../memory/webgpu/constants.ts";
+import type { GpuParameter } from "../memory/webgpu/parameter.ts";
+import type { GpuEntry } from "./entry.ts";
+import type { PlanRunner } from "./run.ts";
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+/** Windows are a multiple of so many elements, so that they begin where bindings may, also of 2 bytes each. */
+const WINDOW_UNIT = 128;
+
+export class ChunkState implements ChunkMemory {
+  readonly chunk: Chunk;
+  /** In the order of their offsets. */
+  readonly entries: GpuEntry[] = [];
+  readonly bound = new Map<Plan, PlanRunner>();
+  readonly slotRanks: readonly SlotRank[];
+  windows: readonly Window[] = [];
+  private readonly buffers: (GPUBuffer | undefined)[];
+  private readonly temporaries: GPUBuffer[] = [];
+  private readonly extents: Readonly<Record<SlotRank, { first: number; end: number }>> = {
+    tensor: { first: Infinity, end: 0 },
+    row: { first: 0, end: 0 },
+    column: { first: 0, end: 0 },
+  };
+
+  constructor(chunk: Chunk, slotRanks: readonly SlotRank[]) {
+    this.chunk = chunk;
+    this.slotRanks = slotRanks;
+    this.buffers = slotRanks.map(() => undefined);
+  }
+
+  /**
+   * Lets the state reach to one more parameter; what is there moves along.
+   *
+   * @returns where its rows and columns are; `null` for fewer than two dimensions.
+   */
+  cover({ home, size, shape }: GpuParameter): MatrixPlace | null {
+    const { offset } = home!;
+    const { row, column } = this.extents;
+    const place = matrixPlace(shape, { tensor: offset, row: row.end, column: column.end });
+    this.extend("tensor", offset, offset + size);
+    if (place) {
+      this.extend("row", 0, row.end + place.sizes.row);
+      this.extend("column", 0, column.end + place.sizes.column);
+    }
+    const { first, end } = this.extents.tensor;
+    this.windows = windowsOf(first, Math.min(end, this.chunk.elements), this.chunk.device.limits);
+    return place;
+  }
+
+  /** Whether there is memory for a slot. */
+  has(slot: number): boolean {
+    return slot < 2 || this.buffers[slot] !== undefined;
+  }
+
+  /** Makes room for a slot, zero all over. */
+  require(slot: number): void {
+    if (this.has(slot)) return;
+    this.buffers[slot] = this.create(`downhill: state ${slot - 2}`, this.bytesOf(slot));
+  }
+
+  /** All of a slot's memory, or of temporary ~slot; its first element is the state's first. */
+  whole(slot: number): BufferPart {
+    if (slot < 0) {
+      const size = this.bytesOf(0);
+      const label = `downhill: temporary ${~slot}`;
+      const buffer = (this.temporaries[~slot] ??= this.create(label, size));
+      return { buffer, offset: 0, size };
+    }
+    if (slot >= 2) return { buffer: this.buffers[slot]!, offset: 0, size: this.bytesOf(slot) };
+    const { data, grad, elements } = this.chunk;
+    const part = slot === 0 ? data : grad;
+    const { first, end } = this.extents.tensor;
+    const size = (Math.min(end, elements) - first) * BYTES;
+    return { buffer: part.buffer, offset: part.offset + first * BYTES, size };
+  }
+
+  binding(slot: number, { begin, end }: Window): BufferPart {
+    const { buffer, offset } = this.whole(slot);
+    const { first } = this.extents.tensor;
+    const size = slot < 2 ? (end - begin) * BYTES : aligned(end - begin) * BYTES;
+    return { buffer, offset: offset + (begin - first) * BYTES, size };
+  }
+
+  /** How many numbers a parameter has in a slot; -1 for rows and columns that it does not have. */
+  sizeOf(slot: number, { parameter, matrix }: Pick<GpuEntry, "parameter" | "matrix">): number {
+    const rank = this.slotRanks[slot]!;
+    return rank === "tensor" ? parameter.size : (matrix?.sizes[rank] ?? -1);
+  }
+
+  /** Where one parameter's part of a slot is. */
+  partOf(slot: number, entry: GpuEntry): BufferPart {
+    const rank = this.slotRanks[slot]!;
+    const from = rank === "tensor" ? entry.home.offset : entry.matrix!.offsets[rank];
+    const { buffer, offset } = this.whole(slot);
+    const { first } = this.extents[rank];
+    const size = this.sizeOf(slot, entry) * BYTES;
+    return { buffer, offset: offset + (from - first) * BYTES, size };
+  }
+
+  private extend(rank: SlotRank, begin: number, stop: number): void {
+    const extent = this.extents[rank];
+    const first = Math.min(extent.first, begin);
+    const end = Math.max(extent.end, begin + aligned(stop - begin));
+    if (first === extent.first && end === extent.end) return;
+    const old = { ...extent };
+    Object.assign(extent, { first, end });
+    this.bound.clear();
+    this.temporaries.length = 0;
+    for (let slot = 2; slot < this.buffers.length; slot++) {
+      const buffer = this.buffers[slot];
+      if (!buffer || this.slotRanks[slot] !== rank) continue;
+      const larger = this.create(buffer.label, this.bytesOf(slot));
+      const encoder = this.chunk.device.createCommandEncoder();
+      const to = (old.first - first) * BYTES;
+      encoder.copyBufferToBuffer(buffer, 0, larger, to, buffer.size);
+      this.chunk.device.queue.submit([encoder.finish()]);
+      this.buffers[slot] = larger;
+    }
+  }
+
+  private bytesOf(slot: number): number {
+    const { first, end } = this.extents[this.slotRanks[slot]!];
+    return aligned(end - first) * BYTES;
+  }
+
+  private create(label: string, size: number): GPUBuffer {
+    return this.chunk.device.createBuffer({ label, size, usage: SHARED_USAGE });
+  }
+}
+
+/** The parts of some elements that can be bound at once. */
+function windowsOf(first: number, end: number, limits: GPUSupportedLimits): Window[] {
+  const most = limits.maxStorageBufferBindingSize / BYTES;
+  const step = Math.floor(most / WINDOW_UNIT) * WINDOW_UNIT;
+  const windows: Window[] = [];
+  for (let begin = first; begin < end; begin += step) {
+    windows.push({ begin, end: Math.min(end, begin + step) });
+  }
+  return windows;
+}

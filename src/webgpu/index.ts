@@ -1,0 +1,14 @@
+/** Downhill on WebGPU: the same rules, for parameters that live on a GPU and never leave it. */
+export { requestDevice, type DeviceOptions } from "../backend/webgpu/device.ts";
+export { parameter, type AdoptedBuffers } from "../memory/webgpu/create.ts";
+export { GpuParameter, type GpuParameterOptions } from "../memory/webgpu/parameter.ts";
+export * from "./classes.ts";
+export { GpuOptimizer } from "./optimizer.ts";
+export type {
+  GpuOptimizerOptions,
+  GpuParamGroup,
+  GpuParamGroupInput,
+  GpuParamGroups,
+  GpuParamsInput,
+  GpuPlanOptions,
+} from "./options.ts";

@@ -1,0 +1,288 @@
+/**
+ * An optimizer whose parameters are on a GPU and never leave it: a rule, parameter groups, and steps that
+ * are submitted by themselves or recorded into an encoder of the user's.
+ */
+import { OptionError, ParameterError, Prose } from "../errors.ts";
+import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
+import { place } from "../memory/webgpu/adopt.ts";
+import { GpuParameter, type GpuHome } from "../memory/webgpu/parameter.ts";
+import { describe } from "../optim/common.ts";
+import { checkDistinct, checkMatrices, keyOf } from "../optim/entry.ts";
+import { Hookable, type StepCall } from "../optim/hooks.ts";
+import { HyperWatch } from "../optim/hyper-watch.ts";
+import { checkStepOptions, readGroup, readGroups, type StepOptions } from "../optim/options.ts";
+import { dictOf, type ParameterState, type StateDict } from "../optim/state-dict.ts";
+import { ChunkState } from "./chunk-state.ts";
+import type { GpuEntry } from "./entry.ts";
+import {
+  checkGpuOptions,
+  onGpu,
+  type GpuOptimizerOptions,
+  type GpuParamGroup,
+  type GpuParamGroupInput,
+  type GpuParamGroups,
+  type GpuParamsInput,
+} from "./options.ts";
+import { prepareStates, readStates } from "./state.ts";
+import { GpuStepper } from "./stepper.ts";
+
+export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hookable {
+  readonly device: GPUDevice;
+  /** What holds for groups that do not say otherwise: the constructor's options over the rule's. */
+  readonly defaults: Readonly<Hyper<H>>;
+  /** @internal */ readonly rule: Rule;
+  private readonly stepper: GpuStepper;
+  private readonly groups: GpuParamGroup<HyperDefaults>[] = [];
+  private readonly watches: HyperWatch[] = [];
+  private shownGroups!: GpuParamGroups<H>;
+  private readonly entries: GpuEntry[] = [];
+  private readonly chunks: ChunkState[] = [];
+
+  /**
+   * @param rule the equations, see `rule()`.
+   * @param params parameters of one device, or groups of them with hyperparameters of their own.
+   * @param options hyperparameters for all groups, and how to run, see {@link GpuPlanOptions}.
+   * @throws {OptionError} for a wrong or unknown option, also in a group.
+   * @throws {ParameterError} for parameters that are missing, double, have equal names or are on several
+   *   devices; {BackendError} `OUT_OF_MEMORY` for one that is too large for a buffer.
+   */
+  constructor(rule: Rule<H>, params: GpuParamsInput<H>, options: GpuOptimizerOptions<H> = {}) {
+    super();
+    const given = rule as unknown as Rule;
+    const { defaults, way } = checkGpuOptions(given, options as GpuOptimizerOptions<HyperDefaults>);
+    const all = readGroups(given, params as GpuParamsInput<HyperDefaults>, defaults, onGpu);
+    this.rule = given;
+    this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
+    this.device = all[0]!.params[0]?.device ?? refuseEmpty(given.name);
+    this.stepper = new GpuStepper(given, way, this.device);
+    this.admit(all);
+  }
+
+  /**
+   * The groups, in order. Their numbers may be changed between steps
+   * (`optimizer.paramGroups[0].lr = 1e-4`); they are checked again in the next step.
+   */
+  get paramGroups(): GpuParamGroups<H> {
+    return this.shownGroups;
+  }
+
+  /**
+   * Adds parameters, as `torch.optim.Optimizer.add_param_group` does.
+   *
+   * @throws as the constructor does; the optimizer is unchanged then.
+   */
+  addParamGroup(group: GpuParamGroupInput<H>): void {
+    const input = group as GpuParamGroupInput<HyperDefaults>;
+    this.admit([readGroup(this.rule, input, this.defaults as Hyper<HyperDefaults>, onGpu)]);
+  }
+
+  /**
+   * Updates every parameter in place, with the gradients that its buffers hold once all that was submitted
+   * before is done. Nothing waits and nothing is read back.
+   *
+   * @param options what to do in the same pass: `{ gradScale, zeroGrad }`.
+   * @throws {OptionError} for a wrong option or hyperparameter, {BackendError} `DEVICE_LOST`; nothing has
+   *   been submitted then.
+   */
+  step(options?: StepOptions): void {
+    const encoder = this.device.createCommandEncoder();
+    if (!this.isHooked) this.record(encoder, options);
+    else this.stepHooked({ options: { ...options, encoder } as StepOptions });
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Records a step into a command encoder or a compute pass of yours, so that one submit holds forward,
+   * backward and step. The step counts as taken from here on: submit what you record, in this order. At
+   * most 64 steps may be recorded and not yet submitted.
+   *
+   * @throws as {@link step} does; nothing has been recorded then.
+   */
+  encode(into: GPUCommandEncoder | GPUComputePassEncoder, options?: StepOptions): void {
+    if (typeof into !== "object" || into === null || !("finish" in into || "end" in into)) {
+      throw new OptionError("BAD_OPTION", {
+        subject: `${this.rule.name}: encode`,
+        got: into,
+        expected: "a GPUCommandEncoder or a GPUComputePassEncoder",
+      });
+    }
+    if (!this.isHooked) this.record(into, options);
+    else this.stepHooked({ options: { ...options, encoder: into } as StepOptions });
+  }
+
+  protected override take(_: StepCall["closure"], options: StepCall["options"]): void {
+    const { encoder, ...given } = options as StepOptions & { encoder: GPUCommandEncoder };
+    this.record(encoder, given);
+  }
+
+  private record(into: GPUCommandEncoder | GPUComputePassEncoder, given?: StepOptions): void {
+    const options = checkStepOptions(this.rule.name, given);
+    this.stepper.prepare(this.chunks, this.groups, options, this.checkGroups());
+    if ("dispatchWorkgroups" in into) this.stepper.encode(into);
+    else {
+      const pass = into.beginComputePass({ label: this.rule.name });
+      this.stepper.encode(pass);
+      pass.end();
+    }
+    this.stepper.commit();
+  }
+
+  /** Sets all gradients to zero, after all that was submitted before; it submits by itself. */
+  zeroGrad(): void {
+    const encoder = this.device.createCommandEncoder();
+    for (const { parameter } of this.entries) {
+      const { buffer, offset, size } = parameter.grad;
+      encoder.clearBuffer(buffer, offset, size);
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * What is remembered of a parameter, read back: numbers and copies of the tensors written so far, by the
+   * names that state dicts have; empty before its first step.
+   *
+   * @throws {ParameterError} `UNKNOWN_PARAMETER` if it is not one of this optimizer.
+   */
+  async state(parameter: GpuParameter): Promise<Readonly<ParameterState>> {
+    this.stepper.settle();
+    const entry = this.entries.find((known) => known.parameter === parameter);
+    if (!entry) {
+      throw new ParameterError("UNKNOWN_PARAMETER", {
+        subject: `${this.rule.name}: state`,
+        got: parameter,
+        expected: "one of its parameters",
+      });
+    }
+    const [state] = await readStates(this.device, this.rule, [entry]);
+    return Object.freeze(state!);
+  }
+
+  /**
+   * A copy of the state as it is after all steps so far, keyed by parameter name; steps that are taken while
+   * it is read back make no difference. It is a state dict as the CPU's optimizers have it, and may be
+   * loaded there as well.
+   *
+   * @throws {BackendError} `DEVICE_LOST`.
+   */
+  async stateDict(): Promise<StateDict> {
+    this.stepper.gpu.requireSound(`${this.rule.name}: stateDict`);
+    this.beforeSave();
+    this.stepper.settle();
+    const head = dictOf(this.rule, this.entries, this.groups, {});
+    const keys = this.entries.map(({ key, steps, written }) =>
+      steps > 0 || written !== 0 ? key : null,
+    );
+    const states = await readStates(this.device, this.rule, this.entries);
+    const state = Object.create(null) as Record<string, ParameterState>;
+    keys.forEach((key, i) => {
+      if (key !== null) state[key] = states[i]!;
+    });
+    return this.afterSave({ ...head, state });
+  }
+
+  /**
+   * Continues from a copy of the state, also one of the CPU's optimizer: counts, slots and hyperparameters.
+   * Parameters themselves are not part of it.
+   *
+   * @param options `{ dtype: "cast" }` converts float64 state.
+   * @throws {StateDictError} if optimizer, groups, names, shapes, dtypes or slots do not fit, and
+   *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
+   */
+  loadStateDict(stateDict: StateDict, options: { readonly dtype?: "exact" | "cast" } = {}): void {
+    const { rule, device, entries, groups, stepper } = this;
+    stepper.gpu.requireSound(`${rule.name}: loadStateDict`);
+    const strange = Object.keys(options).find((key) => key !== "dtype");
+    const { dtype = "exact" } = options;
+    if (strange !== undefined || (dtype !== "exact" && dtype !== "cast")) {
+      throw new OptionError("BAD_OPTION", {
+        subject: `${rule.name}: loadStateDict`,
+        got: options,
+        expected: '{ dtype: "exact" } or { dtype: "cast" }',
+      });
+    }
+    const dict = this.beforeLoad(stateDict);
+    stepper.startOver();
+    const commit = prepareStates(device, rule, entries, groups, dict, dtype === "cast");
+    commit();
+    this.afterLoad();
+  }
+
+  /** The name, and each group's hyperparameters, laid out as PyTorch prints them. */
+  override toString(): string {
+    return describe(this.rule.name, this.rule.hyperNames, this.groups);
+  }
+
+  /** Checks the hyperparameters that were changed since the last step; whether there are any. */
+  private checkGroups(): boolean {
+    const { groups, watches, rule } = this;
+    let changed = false;
+    for (let i = 0; i < groups.length; i++) {
+      watches[i] ??= new HyperWatch(rule.hyperNames);
+      if (!watches[i]!.differs(groups[i]!)) continue;
+      rule.validate(groups[i]!, i);
+      changed = true;
+    }
+    if (changed) for (let i = 0; i < groups.length; i++) watches[i]!.remember(groups[i]!);
+    return changed;
+  }
+
+  private admit(groups: readonly GpuParamGroup<HyperDefaults>[]): void {
+    const parameters = groups.flatMap((group) => [...group.params]);
+    checkDistinct(this.rule.name, parameters, this.entries);
+    if (this.rule.matrices) checkMatrices(this.rule.name, parameters);
+    for (const parameter of parameters) {
+      if (parameter.device !== this.device) refuseDevices(this.rule.name, parameter);
+    }
+    this.stepper.gpu.requireSound(this.rule.name);
+    this.stepper.gpu.guarded(() => place(this.device, parameters));
+    this.stepper.startOver();
+    for (const group of groups) {
+      for (const parameter of group.params) this.enter(parameter, this.groups.length);
+      this.groups.push(group);
+    }
+    this.shownGroups = Object.freeze([...this.groups]) as unknown as GpuParamGroups<H>;
+    for (const { entries } of this.chunks) entries.sort((a, b) => a.home.offset - b.home.offset);
+  }
+
+  private enter(parameter: GpuParameter, group: number): void {
+    const home = parameter.home!;
+    const chunk = this.chunkOf(home);
+    const entry: GpuEntry = {
+      parameter,
+      key: keyOf(parameter, this.entries.length),
+      group,
+      home,
+      chunk,
+      matrix: chunk.cover(parameter),
+      had: false,
+      steps: 0,
+      written: 0,
+      numbers: [],
+    };
+    this.entries.push(entry);
+    chunk.entries.push(entry);
+  }
+
+  private chunkOf(home: GpuHome): ChunkState {
+    let state = this.chunks.find(({ chunk }) => chunk === home.chunk);
+    if (!state) this.chunks.push((state = new ChunkState(home.chunk, this.rule.slotRanks)));
+    return state;
+  }
+}
+
+function refuseEmpty(rule: string): never {
+  throw new ParameterError("NO_PARAMS", {
+    subject: `${rule}: params`,
+    got: new Prose("a first group without parameters"),
+    expected: "at least one parameter in it",
+  });
+}
+
+function refuseDevices(rule: string, parameter: GpuParameter): never {
+  throw new ParameterError("BAD_PARAMS", {
+    subject: `${rule}: ${parameter.label}`,
+    got: new Prose("a parameter on another device"),
+    expected: "all parameters on one device",
+    advice: "Make an optimizer for each device.",
+  });
+}

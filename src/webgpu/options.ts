@@ -1,0 +1,60 @@
+/** What optimizers on a GPU take. */
+import { OptionError } from "../errors.ts";
+import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
+import { GpuParameter } from "../memory/webgpu/parameter.ts";
+import {
+  fillIn,
+  refuseUnknown,
+  requireObject,
+  type ParamGroup,
+  type ParamGroupInput,
+  type ParamGroups,
+  type ParameterKind,
+  type ParamsInput,
+} from "../optim/options.ts";
+import type { Way } from "./run.ts";
+
+/** How a step is run. */
+export interface GpuPlanOptions {
+  /** All tensors at once (default true), or a dispatch for each. */
+  readonly foreach?: boolean;
+  /** All operations of the rule in one pass (default true), or a dispatch for each. */
+  readonly compile?: boolean;
+}
+
+/** Hyperparameters that differ from the defaults, and how to run. */
+export type GpuOptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> & GpuPlanOptions;
+
+export type GpuParamGroupInput<H extends HyperDefaults> = ParamGroupInput<H, GpuParameter>;
+export type GpuParamGroup<H extends HyperDefaults> = ParamGroup<H, GpuParameter>;
+export type GpuParamGroups<H extends HyperDefaults> = ParamGroups<H, GpuParameter>;
+/** What `new Adam(...)` takes first. */
+export type GpuParamsInput<H extends HyperDefaults> = ParamsInput<H, GpuParameter>;
+
+export const onGpu: ParameterKind<GpuParameter> = {
+  is: (value) => value instanceof GpuParameter,
+  advice: 'Make them with parameter(device, values, { name, shape }) of "downhill/webgpu".',
+};
+
+const switches = ["foreach", "compile"] as const;
+
+/** Splits options into hyperparameters and plan, and refuses what is neither. @throws {OptionError} */
+export function checkGpuOptions(
+  rule: Rule,
+  options: GpuOptimizerOptions<HyperDefaults>,
+): { readonly defaults: Hyper<HyperDefaults>; readonly way: Way } {
+  requireObject(rule.name, "options", options);
+  refuseUnknown(rule, options, switches);
+  const given: GpuPlanOptions = options;
+  for (const name of switches) {
+    const value = given[name];
+    if (value === undefined || typeof value === "boolean") continue;
+    throw new OptionError("BAD_OPTION", {
+      subject: `${rule.name}: ${name}`,
+      got: value,
+      expected: "true or false",
+    });
+  }
+  const { foreach = true, compile = true } = given;
+  return { defaults: fillIn(rule, rule.hyper, options), way: { foreach, compile } };
+}

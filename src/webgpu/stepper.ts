@@ -1,0 +1,230 @@
+/**
+ * Takes steps on a GPU: finds out which parameters go together, lets the rule write itself down once for
+ * each such set, and encodes its kernels.
+ *
+ * What runs, and over what, is laid out when it changes, and for some steps ahead: a later step only sends
+ * its numbers and encodes. Everything that can fail comes before that.
+ */
+import type { Arrangement } from "../backend/webgpu/chunk.ts";
+import { Gpu } from "../backend/webgpu/gpu.ts";
+import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import type { Plan } from "../ir/plan.ts";
+import { gradientChanges } from "../memory/parameter.ts";
+import { BINDING_ALIGNMENT } from "../memory/webgpu/constants.ts";
+import { GradChange } from "../optim/grad-change.ts";
+import type { ParamGroup, StepOptions } from "../optim/options.ts";
+import { RuleRun } from "../optim/rule-run.ts";
+import { GpuBatch } from "./batch.ts";
+import type { ChunkState } from "./chunk-state.ts";
+import type { GpuParameter } from "../memory/webgpu/parameter.ts";
+import { PlanRunner, type Way } from "./run.ts";
+import { ValuesRing } from "./values.ts";
+
+type Groups = readonly ParamGroup<HyperDefaults, GpuParameter>[];
+
+/** How many steps ahead kernels are made ready: RAdam's formula changes in its sixth. */
+const AHEAD = 8;
+/** No gradient is changed but by `gradScale`. */
+const noChange = /* @__PURE__ */ new GradChange();
+
+/** One plan over some batches of a chunk. */
+interface Run {
+  readonly runner: PlanRunner;
+  readonly batches: readonly GpuBatch[];
+  readonly work: Arrangement;
+  /** Where their numbers begin among those of the step, in bytes. */
+  readonly offset: number;
+}
+
+export class GpuStepper {
+  readonly gpu: Gpu;
+  private readonly rule: Rule;
+  private readonly way: Way;
+  private readonly ruleRun: RuleRun;
+  private readonly ring: ValuesRing;
+  private batches: GpuBatch[] = [];
+  private runs: readonly Run[] = [];
+  /** The plan of each batch in the runs. */
+  private planned: Plan[] = [];
+  private gathered = false;
+  private changesSeen = 0;
+  private byForm: boolean;
+
+  constructor(rule: Rule, way: Way, device: GPUDevice) {
+    this.rule = rule;
+    this.way = way;
+    this.gpu = Gpu.of(device);
+    this.ring = new ValuesRing(device);
+    this.byForm = rule.slotRanks.some((rank) => rank !== "tensor");
+    this.ruleRun = new RuleRun(rule, { flush: false, fuse: way.compile });
+  }
+
+  /** Makes a step ready: all of it that can fail. @param changed whether any hyperparameter has. */
+  prepare(
+    chunks: readonly ChunkState[],
+    groups: Groups,
+    { gradScale, zeroGrad = false }: StepOptions,
+    changed: boolean,
+  ): void {
+    this.gpu.requireSound(`${this.rule.name}: step`);
+    if (!this.isRepetition(chunks)) this.gather(chunks);
+    const update = (batches: readonly GpuBatch[]) =>
+      this.ruleRun.update(batches, batches.length, groups, gradScale, noChange, zeroGrad, changed);
+    update(this.batches);
+    if (this.ruleRun.asksForm && !this.byForm) {
+      this.byForm = true;
+      this.gather(chunks);
+      update(this.batches);
+    }
+    if (this.batches.every((batch, i) => batch.plans.usual === this.planned[i])) return;
+    this.gpu.guarded(() => this.layOut(update));
+  }
+
+  /** Sends the numbers of the step that was made ready, and encodes it. */
+  encode(pass: GPUComputePassEncoder): void {
+    const { runs, ring } = this;
+    if (runs.length === 0) return;
+    const { staging } = ring;
+    for (let r = 0; r < runs.length; r++) {
+      const { runner, batches, offset } = runs[r]!;
+      let at = offset / Float32Array.BYTES_PER_ELEMENT;
+      for (let b = 0; b < batches.length; b++, at += runner.stride) {
+        const { uniforms } = batches[b]!;
+        for (let i = 0; i < runner.stride; i++) staging[at + i] = uniforms[i]!;
+      }
+    }
+    const start = ring.send();
+    for (let r = 0; r < runs.length; r++) runs[r]!.work.encode(pass, start + runs[r]!.offset);
+  }
+
+  /** Counts the step that was encoded. */
+  commit(): void {
+    for (let b = 0; b < this.batches.length; b++) {
+      const batch = this.batches[b]!;
+      batch.taken++;
+      if (this.rule.counted) batch.steps++;
+      const { numbers, nextNumbers } = batch;
+      for (let i = 0; i < nextNumbers.length; i++) numbers[i] = nextNumbers[i]!;
+      batch.written |= batch.plans.usual.storeMask >>> 2;
+    }
+  }
+
+  /** Lets all entries know how many steps they have taken and what they have written. */
+  settle(): void {
+    for (const batch of this.batches) {
+      if (batch.taken === 0) continue;
+      for (const entry of batch.entries) {
+        entry.steps = batch.steps;
+        entry.written = batch.written;
+        if (batch.numbers.length > 0) entry.numbers = [...batch.numbers];
+      }
+      batch.taken = 0;
+    }
+  }
+
+  /** Settles, and forgets the batches: entries have come, or their counts are about to change. */
+  startOver(): void {
+    this.settle();
+    this.batches = [];
+    this.planned = [];
+    this.gathered = false;
+  }
+
+  private isRepetition(chunks: readonly ChunkState[]): boolean {
+    if (!this.gathered) return false;
+    if (gradientChanges.count === this.changesSeen) return true;
+    for (const { entries } of chunks) {
+      for (const entry of entries) if (entry.parameter.hasGrad !== entry.had) return false;
+    }
+    this.changesSeen = gradientChanges.count;
+    return true;
+  }
+
+  private gather(chunks: readonly ChunkState[]): void {
+    this.startOver();
+    for (const { entries, bound } of chunks) {
+      for (const runner of bound.values()) runner.forget();
+      let batch: GpuBatch | undefined;
+      for (const entry of entries) {
+        entry.had = entry.parameter.hasGrad;
+        if (!entry.had && !this.rule.takesAll) continue;
+        if (!batch?.takes(entry)) {
+          batch = this.batches.find((known) => known.takes(entry));
+          if (!batch) {
+            batch = new GpuBatch(entry, this.rule.matrices, this.byForm);
+            this.batches.push(batch);
+          }
+        }
+        batch.add(entry);
+      }
+    }
+    this.gathered = true;
+    this.changesSeen = gradientChanges.count;
+  }
+
+  /** Lays out this step and those ahead, which differ where a rule does. */
+  private layOut(update: (batches: readonly GpuBatch[]) => void): void {
+    const { batches } = this;
+    const now = batches.map((batch) => batch.plans.usual);
+    const steps = [now, ...this.plansAhead(update)];
+    const runners = steps.map((plans) => plans.map((plan, b) => this.runner(batches[b]!, plan)));
+    const bytes = Math.max(...runners.map((each) => this.bytesOf(each)));
+    if (this.ring.reserve(bytes)) for (const each of runners.flat()) each.forget();
+    const laidOut = runners.map((each) => this.runsOf(each));
+    this.runs = laidOut[0]!;
+    this.planned = now;
+  }
+
+  /** The plan of each batch in the steps that come next. The batches are as they were afterwards. */
+  private plansAhead(update: (batches: readonly GpuBatch[]) => void): Plan[][] {
+    const count = this.rule.counted ? AHEAD : 1;
+    const probes = this.batches.map((batch) => batch.probe());
+    const ahead: Plan[][] = [];
+    for (let step = 0; step < count; step++) {
+      for (const probe of probes) probe.advance(this.rule.counted);
+      update(probes);
+      ahead.push(probes.map((probe) => probe.plans.usual));
+    }
+    return ahead;
+  }
+
+  private runner({ chunk }: GpuBatch, plan: Plan): PlanRunner {
+    let runner = chunk.bound.get(plan);
+    if (!runner) chunk.bound.set(plan, (runner = new PlanRunner(this.gpu, plan, chunk, this.way)));
+    return runner;
+  }
+
+  /** Batches by who runs them, in order. */
+  private together(runners: readonly PlanRunner[]): Map<PlanRunner, GpuBatch[]> {
+    const lists = new Map<PlanRunner, GpuBatch[]>();
+    runners.forEach((runner, b) => {
+      const list = lists.get(runner) ?? [];
+      list.push(this.batches[b]!);
+      lists.set(runner, list);
+    });
+    return lists;
+  }
+
+  private bytesOf(runners: readonly PlanRunner[]): number {
+    let bytes = 0;
+    for (const [runner, { length }] of this.together(runners)) bytes += spaceFor(runner, length);
+    return bytes;
+  }
+
+  private runsOf(runners: readonly PlanRunner[]): Run[] {
+    let offset = 0;
+    return [...this.together(runners)].map(([runner, batches]) => {
+      const size = spaceFor(runner, batches.length);
+      const work = runner.arrange(batches, this.ring.binding(size));
+      const run = { runner, batches, work, offset };
+      offset += size;
+      return run;
+    });
+  }
+}
+
+/** Bytes for the numbers of some batches: as much as may be bound from where bindings may begin. */
+function spaceFor({ stride }: PlanRunner, batches: number): number {
+  const bytes = stride * batches * Float32Array.BYTES_PER_ELEMENT;
+  return Math.max(1, Math.ceil(bytes / BINDING_ALIGNMENT)) * BINDING_ALIGNMENT;
+}
