@@ -75,6 +75,7 @@ export class GpuBatch extends RuleBatch {
     for (const entry of this.entries) this.addRange(entry, merge);
     return Array.from({ length: this.rangeCount }, (_, r) => ({
       segment,
+      group: this.group,
       begin: this.ranges[2 * r]!,
       end: this.ends(r),
     }));

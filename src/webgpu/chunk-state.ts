@@ -5,7 +5,6 @@
  * as a shader must not have a buffer bound for reading and for writing at once.
  */
 import type { ChunkMemory, Window } from "../backend/webgpu/chunk.ts";
-import type { Plan } from "../ir/plan.ts";
 import type { SlotRank } from "../ir/rank.ts";
 import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
 import { aligned, type BufferPart, type Chunk } from "../memory/webgpu/chunk.ts";
@@ -22,7 +21,7 @@ export class ChunkState implements ChunkMemory {
   readonly chunk: Chunk;
   /** In the order of their offsets. */
   readonly entries: GpuEntry[] = [];
-  readonly bound = new Map<Plan, PlanRunner>();
+  readonly bound: PlanRunner[] = [];
   readonly slotRanks: readonly SlotRank[];
   windows: readonly Window[] = [];
   private readonly buffers: (GPUBuffer | undefined)[];
@@ -115,7 +114,7 @@ export class ChunkState implements ChunkMemory {
     if (first === extent.first && end === extent.end) return;
     const old = { ...extent };
     Object.assign(extent, { first, end });
-    this.bound.clear();
+    this.bound.length = 0;
     this.temporaries.length = 0;
     for (let slot = 2; slot < this.buffers.length; slot++) {
       const buffer = this.buffers[slot];

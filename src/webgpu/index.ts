@@ -3,6 +3,7 @@ export { requestDevice, type DeviceOptions } from "../backend/webgpu/device.ts";
 export { parameter, type AdoptedBuffers } from "../memory/webgpu/create.ts";
 export { GpuParameter, type GpuParameterOptions } from "../memory/webgpu/parameter.ts";
 export * from "./classes.ts";
+export { clipGradNorm, clipGradValue, scaleGrads, type GpuClipNormOptions } from "./clip.ts";
 export { GpuOptimizer } from "./optimizer.ts";
 export type {
   GpuOptimizerOptions,
@@ -11,4 +12,5 @@ export type {
   GpuParamGroups,
   GpuParamsInput,
   GpuPlanOptions,
+  GpuStepPolicy,
 } from "./options.ts";

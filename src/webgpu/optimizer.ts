@@ -5,6 +5,7 @@
 import { OptionError, ParameterError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { place } from "../memory/webgpu/adopt.ts";
+import { readParts } from "../memory/webgpu/read.ts";
 import { GpuParameter, type GpuHome } from "../memory/webgpu/parameter.ts";
 import { describe } from "../optim/common.ts";
 import { checkDistinct, checkMatrices, keyOf } from "../optim/entry.ts";
@@ -14,6 +15,7 @@ import { checkStepOptions, readGroup, readGroups, type StepOptions } from "../op
 import { dictOf, type ParameterState, type StateDict } from "../optim/state-dict.ts";
 import { ChunkState } from "./chunk-state.ts";
 import type { GpuEntry } from "./entry.ts";
+import { GpuGradients } from "./gradients.ts";
 import {
   checkGpuOptions,
   onGpu,
@@ -31,6 +33,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   /** What holds for groups that do not say otherwise: the constructor's options over the rule's. */
   readonly defaults: Readonly<Hyper<H>>;
   /** @internal */ readonly rule: Rule;
+  /** @internal */ readonly gradients: GpuGradients;
   private readonly stepper: GpuStepper;
   private readonly groups: GpuParamGroup<HyperDefaults>[] = [];
   private readonly watches: HyperWatch[] = [];
@@ -49,12 +52,16 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   constructor(rule: Rule<H>, params: GpuParamsInput<H>, options: GpuOptimizerOptions<H> = {}) {
     super();
     const given = rule as unknown as Rule;
-    const { defaults, way } = checkGpuOptions(given, options as GpuOptimizerOptions<HyperDefaults>);
+    const { defaults, way, nonFinite } = checkGpuOptions(
+      given,
+      options as GpuOptimizerOptions<HyperDefaults>,
+    );
     const all = readGroups(given, params as GpuParamsInput<HyperDefaults>, defaults, onGpu);
     this.rule = given;
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.device = all[0]!.params[0]?.device ?? refuseEmpty(given.name);
     this.stepper = new GpuStepper(given, way, this.device);
+    this.gradients = new GpuGradients(this.stepper.gpu, this.groups, nonFinite === "skip");
     this.admit(all);
   }
 
@@ -117,14 +124,29 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
 
   private record(into: GPUCommandEncoder | GPUComputePassEncoder, given?: StepOptions): void {
     const options = checkStepOptions(this.rule.name, given);
-    this.stepper.prepare(this.chunks, this.groups, options, this.checkGroups());
-    if ("dispatchWorkgroups" in into) this.stepper.encode(into);
+    const { gradients, stepper } = this;
+    stepper.prepare(this.chunks, this.groups, options, gradients, this.checkGroups());
+    if ("dispatchWorkgroups" in into) stepper.encode(into, options, gradients);
     else {
       const pass = into.beginComputePass({ label: this.rule.name });
-      this.stepper.encode(pass);
+      stepper.encode(pass, options, gradients);
       pass.end();
     }
-    this.stepper.commit();
+    stepper.commit();
+    gradients.forget();
+  }
+
+  /**
+   * What the GPU has found out, read back: the norm of all gradients in the last step that measured it,
+   * before clipping (`null` if none has), and how many steps were left out because of `nonFinite: "skip"`.
+   */
+  async gradientReport(): Promise<{ norm: number | null; skippedSteps: number }> {
+    const { decided: buffer } = this.gradients;
+    if (!buffer) return { norm: null, skippedSteps: 0 };
+    const part = { buffer, offset: 0, size: 16 };
+    const [bytes] = await readParts(this.device, `${this.rule.name}: gradientReport`, [part]);
+    const [norm] = new Float32Array(bytes!, 8, 1) as unknown as [number];
+    return { norm, skippedSteps: new Uint32Array(bytes!)[1]! };
   }
 
   /** Sets all gradients to zero, after all that was submitted before; it submits by itself. */

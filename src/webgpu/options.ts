@@ -22,8 +22,20 @@ export interface GpuPlanOptions {
   readonly compile?: boolean;
 }
 
+/** What a step does about gradients that it should not be taken with. */
+export interface GpuStepPolicy {
+  /**
+   * `"propagate"` (default) takes a step even if gradients are infinite or NaN; `"skip"` lets the GPU leave
+   * it out, without a word to the CPU: no parameter and no state changes, but the count of steps goes on,
+   * because only the GPU knows. It costs one more read of the gradients.
+   */
+  readonly nonFinite?: "propagate" | "skip";
+}
+
 /** Hyperparameters that differ from the defaults, and how to run. */
-export type GpuOptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> & GpuPlanOptions;
+export type GpuOptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> &
+  GpuPlanOptions &
+  GpuStepPolicy;
 
 export type GpuParamGroupInput<H extends HyperDefaults> = ParamGroupInput<H, GpuParameter>;
 export type GpuParamGroup<H extends HyperDefaults> = ParamGroup<H, GpuParameter>;
@@ -42,10 +54,14 @@ const switches = ["foreach", "compile"] as const;
 export function checkGpuOptions(
   rule: Rule,
   options: GpuOptimizerOptions<HyperDefaults>,
-): { readonly defaults: Hyper<HyperDefaults>; readonly way: Way } {
+): {
+  readonly defaults: Hyper<HyperDefaults>;
+  readonly way: Way;
+  readonly nonFinite: "propagate" | "skip";
+} {
   requireObject(rule.name, "options", options);
-  refuseUnknown(rule, options, switches);
-  const given: GpuPlanOptions = options;
+  refuseUnknown(rule, options, [...switches, "nonFinite"]);
+  const given: GpuOptimizerOptions<Record<never, number>> = options;
   for (const name of switches) {
     const value = given[name];
     if (value === undefined || typeof value === "boolean") continue;
@@ -55,6 +71,14 @@ export function checkGpuOptions(
       expected: "true or false",
     });
   }
-  const { foreach = true, compile = true } = given;
-  return { defaults: fillIn(rule, rule.hyper, options), way: { foreach, compile } };
+  const { foreach = true, compile = true, nonFinite = "propagate" } = given;
+  if (nonFinite !== "propagate" && nonFinite !== "skip") {
+    throw new OptionError("BAD_OPTION", {
+      subject: `${rule.name}: nonFinite`,
+      got: nonFinite,
+      expected: '"propagate" or "skip"',
+      advice: "The CPU learns of a step only when it asks, so nothing can be thrown.",
+    });
+  }
+  return { defaults: fillIn(rule, rule.hyper, options), way: { foreach, compile }, nonFinite };
 }

@@ -14,19 +14,22 @@ export interface Way {
 
 export class PlanRunner {
   readonly plan: Plan;
+  /** Where the GPU decides about the step; `null` if it decides nothing. */
+  readonly control: GPUBuffer | null;
   private readonly bound: ElementPlan;
   private readonly way: Way;
   /** What has been laid out, by the batches that it is for. */
   private readonly known: { readonly batches: readonly GpuBatch[]; readonly run: Arrangement }[] =
     [];
 
-  constructor(gpu: Gpu, plan: Plan, chunk: ChunkState, way: Way) {
+  constructor(gpu: Gpu, plan: Plan, chunk: ChunkState, way: Way, control: GPUBuffer | null) {
     this.plan = plan;
+    this.control = control;
     this.way = way;
     for (let slot = 2; slot < chunk.slotRanks.length; slot++) {
       if ((plan.usedMask >> slot) & 1) chunk.require(slot);
     }
-    this.bound = new ElementPlan(gpu, plan, chunk, !way.foreach);
+    this.bound = new ElementPlan(gpu, plan, chunk, !way.foreach, control);
   }
 
   /** Numbers of each batch in what is uploaded for a step. */

@@ -6,16 +6,17 @@
  * its numbers and encodes. Everything that can fail comes before that.
  */
 import type { Arrangement } from "../backend/webgpu/chunk.ts";
+import type { GradientWork } from "../backend/webgpu/gradient-check.ts";
 import { Gpu } from "../backend/webgpu/gpu.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import type { Plan } from "../ir/plan.ts";
 import { gradientChanges } from "../memory/parameter.ts";
 import { BINDING_ALIGNMENT } from "../memory/webgpu/constants.ts";
-import { GradChange } from "../optim/grad-change.ts";
 import type { ParamGroup, StepOptions } from "../optim/options.ts";
 import { RuleRun } from "../optim/rule-run.ts";
 import { GpuBatch } from "./batch.ts";
 import type { ChunkState } from "./chunk-state.ts";
+import type { GpuGradients } from "./gradients.ts";
 import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import { PlanRunner, type Way } from "./run.ts";
 import { ValuesRing } from "./values.ts";
@@ -24,9 +25,6 @@ type Groups = readonly ParamGroup<HyperDefaults, GpuParameter>[];
 
 /** How many steps ahead kernels are made ready: RAdam's formula changes in its sixth. */
 const AHEAD = 8;
-/** No gradient is changed but by `gradScale`. */
-const noChange = /* @__PURE__ */ new GradChange();
-
 /** One plan over some batches of a chunk. */
 interface Run {
   readonly runner: PlanRunner;
@@ -44,8 +42,13 @@ export class GpuStepper {
   private readonly ring: ValuesRing;
   private batches: GpuBatch[] = [];
   private runs: readonly Run[] = [];
+  /** What measures the gradients first, if anything does. */
+  private checking: GradientWork | null = null;
   /** The plan of each batch in the runs. */
   private planned: Plan[] = [];
+  /** Where the GPU decides about steps, and by which norm, when the runs were laid out. */
+  private control: GPUBuffer | null = null;
+  private normType: number | undefined;
   private gathered = false;
   private changesSeen = 0;
   private byForm: boolean;
@@ -64,27 +67,36 @@ export class GpuStepper {
     chunks: readonly ChunkState[],
     groups: Groups,
     { gradScale, zeroGrad = false }: StepOptions,
+    gradients: GpuGradients,
     changed: boolean,
   ): void {
     this.gpu.requireSound(`${this.rule.name}: step`);
-    if (!this.isRepetition(chunks)) this.gather(chunks);
+    const { change, control } = gradients;
+    if (!this.isRepetition(chunks)) {
+      this.gather(chunks);
+      gradients.forgetLayout();
+    }
     const update = (batches: readonly GpuBatch[]) =>
-      this.ruleRun.update(batches, batches.length, groups, gradScale, noChange, zeroGrad, changed);
+      this.ruleRun.update(batches, batches.length, groups, gradScale, change, zeroGrad, changed);
     update(this.batches);
     if (this.ruleRun.asksForm && !this.byForm) {
       this.byForm = true;
       this.gather(chunks);
       update(this.batches);
     }
-    if (this.batches.every((batch, i) => batch.plans.usual === this.planned[i])) return;
-    this.gpu.guarded(() => this.layOut(update));
+    const isSame = control === this.control && gradients.clipping?.normType === this.normType;
+    if (isSame && this.batches.every((batch, i) => batch.plans.usual === this.planned[i])) return;
+    this.control = control;
+    this.normType = gradients.clipping?.normType;
+    this.gpu.guarded(() => this.layOut(update, chunks, gradients));
   }
 
   /** Sends the numbers of the step that was made ready, and encodes it. */
-  encode(pass: GPUComputePassEncoder): void {
-    const { runs, ring } = this;
+  encode(pass: GPUComputePassEncoder, { gradScale }: StepOptions, gradients: GpuGradients): void {
+    const { runs, ring, checking } = this;
     if (runs.length === 0) return;
     const { staging } = ring;
+    if (checking) gradients.write(staging, 0, gradScale);
     for (let r = 0; r < runs.length; r++) {
       const { runner, batches, offset } = runs[r]!;
       let at = offset / Float32Array.BYTES_PER_ELEMENT;
@@ -94,6 +106,7 @@ export class GpuStepper {
       }
     }
     const start = ring.send();
+    checking?.encode(pass, start);
     for (let r = 0; r < runs.length; r++) runs[r]!.work.encode(pass, start + runs[r]!.offset);
   }
 
@@ -143,7 +156,7 @@ export class GpuStepper {
   private gather(chunks: readonly ChunkState[]): void {
     this.startOver();
     for (const { entries, bound } of chunks) {
-      for (const runner of bound.values()) runner.forget();
+      for (const runner of bound) runner.forget();
       let batch: GpuBatch | undefined;
       for (const entry of entries) {
         entry.had = entry.parameter.hasGrad;
@@ -163,14 +176,23 @@ export class GpuStepper {
   }
 
   /** Lays out this step and those ahead, which differ where a rule does. */
-  private layOut(update: (batches: readonly GpuBatch[]) => void): void {
+  private layOut(
+    update: (batches: readonly GpuBatch[]) => void,
+    chunks: readonly ChunkState[],
+    gradients: GpuGradients,
+  ): void {
     const { batches } = this;
     const now = batches.map((batch) => batch.plans.usual);
     const steps = [now, ...this.plansAhead(update)];
     const runners = steps.map((plans) => plans.map((plan, b) => this.runner(batches[b]!, plan)));
-    const bytes = Math.max(...runners.map((each) => this.bytesOf(each)));
-    if (this.ring.reserve(bytes)) for (const each of runners.flat()) each.forget();
-    const laidOut = runners.map((each) => this.runsOf(each));
+    const front = this.control ? gradients.bytes : 0;
+    const bytes = front + Math.max(...runners.map((each) => this.bytesOf(each)));
+    if (this.ring.reserve(bytes)) {
+      gradients.forgetLayout();
+      for (const { bound } of chunks) for (const runner of bound) runner.forget();
+    }
+    this.checking = this.control ? gradients.arrange(chunks, this.ring.binding(front)) : null;
+    const laidOut = runners.map((each) => this.runsOf(each, front));
     this.runs = laidOut[0]!;
     this.planned = now;
   }
@@ -189,8 +211,9 @@ export class GpuStepper {
   }
 
   private runner({ chunk }: GpuBatch, plan: Plan): PlanRunner {
-    let runner = chunk.bound.get(plan);
-    if (!runner) chunk.bound.set(plan, (runner = new PlanRunner(this.gpu, plan, chunk, this.way)));
+    const { gpu, way, control } = this;
+    let runner = chunk.bound.find((known) => known.plan === plan && known.control === control);
+    if (!runner) chunk.bound.push((runner = new PlanRunner(gpu, plan, chunk, way, control)));
     return runner;
   }
 
@@ -211,8 +234,9 @@ export class GpuStepper {
     return bytes;
   }
 
-  private runsOf(runners: readonly PlanRunner[]): Run[] {
-    let offset = 0;
+  /** @param front bytes before their numbers. */
+  private runsOf(runners: readonly PlanRunner[], front: number): Run[] {
+    let offset = front;
     return [...this.together(runners)].map(([runner, batches]) => {
       const size = spaceFor(runner, batches.length);
       const work = runner.arrange(batches, this.ring.binding(size));

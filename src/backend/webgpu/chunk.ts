@@ -15,6 +15,8 @@ export interface ChunkMemory {
 /** One stretch of elements whose numbers are those of a segment. */
 export interface Stretch {
   readonly segment: number;
+  /** The parameter group. */
+  readonly group: number;
   readonly begin: number;
   readonly end: number;
 }

@@ -9,7 +9,7 @@ import { Op } from "../../ir/op.ts";
 import type { Arrangement, ChunkMemory, GpuPlan, Stretch, Window } from "./chunk.ts";
 import { Gpu, type BindingKind } from "./gpu.ts";
 import { ItemList, type Dispatch } from "./items.ts";
-import { lowerElements, storedSlots, WORKGROUP } from "./lower.ts";
+import { FIRST_SLOT, lowerElements, storedSlots, WORKGROUP } from "./lower.ts";
 
 /** Elements of a vector. */
 const VECTOR = 4;
@@ -32,13 +32,24 @@ export class ElementPlan implements GpuPlan {
   private readonly plan: Plan;
   private readonly memory: ChunkMemory;
   private readonly tensorByTensor: boolean;
+  private readonly control: GPUBuffer | null;
 
-  /** @param tensorByTensor whether a tensor goes through all stages before the next one starts. */
-  constructor(gpu: Gpu, plan: Plan, memory: ChunkMemory, tensorByTensor: boolean) {
+  /**
+   * @param tensorByTensor whether a tensor goes through all stages before the next one starts.
+   * @param control what the GPU has decided about a step; `null` where it decides nothing.
+   */
+  constructor(
+    gpu: Gpu,
+    plan: Plan,
+    memory: ChunkMemory,
+    tensorByTensor: boolean,
+    control: GPUBuffer | null,
+  ) {
     this.gpu = gpu;
     this.plan = plan;
     this.memory = memory;
     this.tensorByTensor = tensorByTensor;
+    this.control = control;
     this.stride = uniformCountOf(plan);
     for (const stage of plan.stages) this.pipeline(stage, false); // compiled before anything is written
   }
@@ -73,7 +84,8 @@ export class ElementPlan implements GpuPlan {
   private bind(window: Window, items: GPUBufferBinding, values: GPUBufferBinding): GPUBindGroup[] {
     return this.plan.stages.map((stage) => {
       const slots = stage.pointers.map((slot) => this.memory.binding(slot, window));
-      const resources = [items, values, ...slots];
+      const control = this.control ? [{ buffer: this.control }] : [];
+      const resources = [items, values, ...slots, ...control];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
       const layout = this.gpu.layout(this.kinds(stage));
       return this.gpu.device.createBindGroup({ layout, entries });
@@ -83,8 +95,10 @@ export class ElementPlan implements GpuPlan {
   private pipeline(stage: Stage, tail: boolean): GPUComputePipeline {
     const kinds = this.kinds(stage);
     const numbers = { stride: this.stride, sources: stage.uniforms };
-    const writable = kinds.slice(2).map((kind) => kind === "write");
-    return this.gpu.pipeline(lowerElements(stage.kernel, { numbers, writable, tail }), kinds);
+    const writable = kinds.slice(FIRST_SLOT).map((kind) => kind === "write");
+    const gradient = this.control ? { gradient: stage.pointers.indexOf(1) } : {};
+    const code = lowerElements(stage.kernel, { numbers, writable, tail, ...gradient });
+    return this.gpu.pipeline(code, kinds);
   }
 
   /** A buffer that is written to must not be bound for reading besides. */
@@ -93,8 +107,8 @@ export class ElementPlan implements GpuPlan {
     const buffers = pointers.map((slot) => this.memory.binding(slot, window!).buffer);
     const stored = storedSlots(kernel);
     const written = new Set(buffers.filter((_, slot) => stored[slot]));
-    const slots = buffers.map((buffer) => (written.has(buffer) ? "write" : "read"));
-    return ["dynamic", "dynamic", ...slots];
+    const slots = buffers.map((buffer): BindingKind => (written.has(buffer) ? "write" : "read"));
+    return ["dynamic", "dynamic", ...slots, ...(this.control ? (["uniform"] as const) : [])];
   }
 }
 
@@ -143,7 +157,7 @@ export function uniformCountOf({ program }: Plan): number {
 /** Adds what of a stretch lies in a window: whole vectors, or the elements behind the last of them. */
 function addItems(
   list: ItemList,
-  { segment, begin, end }: Stretch,
+  { segment, group, begin, end }: Stretch,
   window: Window,
   size: number,
   tail: boolean,
@@ -153,10 +167,10 @@ function addItems(
   if (from >= to) return;
   const whole = Math.floor(to / VECTOR);
   if (tail) {
-    if (whole * VECTOR < to) list.add(segment, Math.max(from, whole * VECTOR), to);
+    if (whole * VECTOR < to) list.add(segment, Math.max(from, whole * VECTOR), to, group);
     return;
   }
   for (let at = from / VECTOR; at < whole; at += size) {
-    list.add(segment, at, Math.min(whole, at + size));
+    list.add(segment, at, Math.min(whole, at + size), group);
   }
 }

@@ -35,8 +35,8 @@ export class ItemList {
     return this.words.length > this.begin;
   }
 
-  add(segment: number, begin: number, end: number, extra = 0): void {
-    this.words.push(segment, begin, end, extra);
+  add(segment: number, begin: number, end: number, last: number): void {
+    this.words.push(segment, begin, end, last);
   }
 
   /** Makes what was added since the last one a dispatch. */

@@ -1,14 +1,15 @@
 /**
  * From a kernel's IR to a shader that runs it element by element.
  *
- * A workgroup works off one item: (segment, begin, end), begin and end counting vectors of four elements
- * from the start of what is bound. So one dispatch serves any number of tensors and groups: a segment
+ * A workgroup works off one item: (segment, begin, end, group), begin and end counting vectors of four
+ * elements from the start of what is bound. So one dispatch serves any number of tensors and groups: a segment
  * stands for the numbers that its elements meet. The last elements of memory that is not a multiple of four
  * long are done one by one by a shader of their own.
  */
 import { Op } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import { BodyWriter, type Width } from "./body.ts";
+import { changedGradient, declareControl, readChange } from "./control.ts";
 
 /** Threads of a workgroup. */
 export const WORKGROUP = 256;
@@ -29,6 +30,11 @@ export interface ElementShader {
   readonly writable: readonly boolean[];
   /** Whether items are of single elements. */
   readonly tail?: boolean;
+  /**
+   * Given where the GPU decides about the step, see control.ts: the slot that is the gradient, or -1. The
+   * control is bound behind the slots, and an item's fourth number is its parameter group.
+   */
+  readonly gradient?: number;
 }
 
 /** The slots that a kernel stores to. */
@@ -41,30 +47,52 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
   const type = width === 4 ? "vec4f" : "f32";
   const threads = shader.tail ? 1 : WORKGROUP;
   const { stride, sources } = shader.numbers;
-  const body = new BodyWriter(
-    kernel,
-    { load: (slot) => `s${slot}[i]`, uniform: (index) => `u${index}` },
-    width,
-  );
+  const { gradient } = shader;
+  const load = (slot: number): string =>
+    slot === gradient ? changedGradient(`s${slot}[i]`, type) : `s${slot}[i]`;
+  const body = new BodyWriter(kernel, { load, uniform: (index) => `u${index}` }, width);
   const stores = kernel.outputs.flatMap((id, slot) =>
     id < 0 ? [] : [`s${slot}[i] = ${body.elements(id)};`],
   );
   const used = kernel.nodes.filter(({ op }) => op === Op.uniform).map(({ index }) => index);
   const uniforms = [...new Set(used)].toSorted((a, b) => a - b);
+  const loop = `for (var i = item.y + thread; i < item.z; i += ${threads}u)`;
+  const lines = [
+    readItem,
+    ...(gradient === undefined ? [] : controlled(kernel, gradient, loop, type)),
+    `let numbers = item.x * ${stride}u;`,
+    ...uniforms.map((u) => `let u${u} = values[numbers + ${sources[u]!}u];`),
+    `${loop} {`,
+    ...[...body.lines, ...stores].map((line) => `  ${line}`),
+    "}",
+  ];
+  const slots = kernel.slots.map((_, slot) => declareSlot(slot, type, shader.writable[slot]!));
   return `${kernel.slots.map((name, slot) => `// s${slot}: ${name}`).join("\n")}
 ${declareItems()}
-${kernel.slots.map((_, slot) => declareSlot(slot, type, shader.writable[slot]!)).join("\n")}
-
+${slots.join("\n")}
+${gradient === undefined ? "" : `${declareControl(FIRST_SLOT + slots.length)}\n`}
 @compute @workgroup_size(${threads})
 fn main(${builtins}) {
-  ${readItem}
-  let numbers = item.x * ${stride}u;
-${uniforms.map((u) => `  let u${u} = values[numbers + ${sources[u]!}u];`).join("\n")}
-  for (var i = item.y + thread; i < item.z; i += ${threads}u) {
-${[...body.lines, ...stores].map((line) => `    ${line}`).join("\n")}
-  }
+${lines.map((line) => `  ${line}`).join("\n")}
 }
 `;
+}
+
+/** Heeds the control. A step that is left out sets gradients to zero all the same, if it was to. */
+function controlled(
+  kernel: KernelIr,
+  gradient: number,
+  loop: string,
+  type: string,
+): readonly string[] {
+  const clears = (kernel.outputs[gradient] ?? -1) >= 0;
+  return [
+    "if (control.skip != 0u) {",
+    ...(clears ? [`  ${loop} { s${gradient}[i] = ${type}(); }`] : []),
+    "  return;",
+    "}",
+    ...(gradient < 0 ? [] : [readChange]),
+  ];
 }
 
 /** The parameters of every entry point. */
