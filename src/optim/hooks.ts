@@ -160,17 +160,6 @@ export abstract class Hookable {
     return this.hooks !== undefined || globalPre.all.length + globalPost.all.length > 0;
   }
 
-  /** A step without hooks. */
-  protected abstract take(closure: StepCall["closure"], options: StepCall["options"]): unknown;
-
-  /** A step between its hooks: global, own, the step, own, global. */
-  protected stepHooked(call: StepCall): unknown {
-    const replaced = this.beforeStep(call);
-    const result = this.take(replaced.closure, replaced.options);
-    this.afterStep(replaced);
-    return result;
-  }
-
   /** @internal Calls the pre-hooks; what the step is to be called with. */
   beforeStep(call: StepCall): StepCall {
     const replaced = globalPre.pass(this, call);
@@ -223,5 +212,19 @@ export abstract class Hookable {
       loadPre: new HookList("a load pre-hook"),
       loadPost: new HookList("a load post-hook"),
     });
+  }
+}
+
+/** Optimizers that take a step when they are called. */
+export abstract class Steppable extends Hookable {
+  /** A step without hooks. */
+  protected abstract take(closure: StepCall["closure"], options: StepCall["options"]): unknown;
+
+  /** A step between its hooks: global, own, the step, own, global. */
+  protected stepHooked(call: StepCall): unknown {
+    const replaced = this.beforeStep(call);
+    const result = this.take(replaced.closure, replaced.options);
+    this.afterStep(replaced);
+    return result;
   }
 }

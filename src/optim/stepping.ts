@@ -1,8 +1,8 @@
 /** `step`, as optimizers have it whose update needs the gradients once. */
-import { Hookable } from "./hooks.ts";
+import { Steppable } from "./hooks.ts";
 import type { StepOptions } from "./options.ts";
 
-export abstract class Stepping extends Hookable {
+export abstract class Stepping extends Steppable {
   /**
    * Updates every parameter that has a gradient, in place.
    *

@@ -9,7 +9,7 @@ import { readParts } from "../memory/webgpu/read.ts";
 import { GpuParameter, type GpuHome } from "../memory/webgpu/parameter.ts";
 import { describe } from "../optim/common.ts";
 import { checkDistinct, checkMatrices, keyOf } from "../optim/entry.ts";
-import { Hookable, type StepCall } from "../optim/hooks.ts";
+import { Hookable } from "../optim/hooks.ts";
 import { HyperWatch } from "../optim/hyper-watch.ts";
 import { checkStepOptions, readGroup, readGroups, type StepOptions } from "../optim/options.ts";
 import { dictOf, type ParameterState, type StateDict } from "../optim/state-dict.ts";
@@ -93,8 +93,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
    */
   step(options?: StepOptions): void {
     const encoder = this.device.createCommandEncoder();
-    if (!this.isHooked) this.record(encoder, options);
-    else this.stepHooked({ options: { ...options, encoder } as StepOptions });
+    this.encode(encoder, options);
     this.device.queue.submit([encoder.finish()]);
   }
 
@@ -113,13 +112,10 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
         expected: "a GPUCommandEncoder or a GPUComputePassEncoder",
       });
     }
-    if (!this.isHooked) this.record(into, options);
-    else this.stepHooked({ options: { ...options, encoder: into } as StepOptions });
-  }
-
-  protected override take(_: StepCall["closure"], options: StepCall["options"]): void {
-    const { encoder, ...given } = options as StepOptions & { encoder: GPUCommandEncoder };
-    this.record(encoder, given);
+    if (!this.isHooked) return this.record(into, options);
+    const call = this.beforeStep({ options });
+    this.record(into, call.options);
+    this.afterStep(call);
   }
 
   private record(into: GPUCommandEncoder | GPUComputePassEncoder, given?: StepOptions): void {

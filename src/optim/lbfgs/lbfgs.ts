@@ -4,7 +4,7 @@ import { OptionError, Prose } from "../../errors.ts";
 import { requireValues } from "../../memory/adopt.ts";
 import { checkClosure, describe, evaluate, zeroGrads } from "../common.ts";
 import { checkDistinct, keyOf, type Member } from "../entry.ts";
-import { Hookable, type StepCall } from "../hooks.ts";
+import { Steppable, type StepCall } from "../hooks.ts";
 import type { Parameter } from "../../memory/parameter.ts";
 import type { StepOptions } from "../options.ts";
 import type { StateDict } from "../state-dict.ts";
@@ -49,7 +49,7 @@ const OTHERS = 9;
  *   return lossAt(w.data);
  * });
  */
-export class LBFGS extends Hookable {
+export class LBFGS extends Steppable {
   /** The one group. Its numbers may be changed between steps; they are checked again in the next. */
   readonly paramGroups: readonly [LBFGSGroup];
   private readonly members: readonly Member<Parameter>[];
