@@ -21,3 +21,6 @@ export function findVulkan(): string | null {
 
 /** Whether tests with a device are to be skipped; where nothing may be missing they fail instead. */
 export const noVulkan = findVulkan() === null && process.env["DOWNHILL_REQUIRE_ALL"] !== "1";
+
+/** Whether the driver is the one whose rounding is known to the bit. */
+export const onSwiftShader = findVulkan() === swiftShader;
