@@ -1,13 +1,6 @@
 /** PyTorch's recorded trajectories, and how a run of ours is measured against them. */
 import { readFileSync } from "node:fs";
-import type {
-  DType,
-  Optimizer,
-  Parameter,
-  PlanOptions,
-  SparseGradient,
-  TypedArray,
-} from "../../src/index.ts";
+import type { Optimizer, Parameter, PlanOptions, TypedArray } from "../../src/index.ts";
 import {
   Adadelta,
   Adafactor,
@@ -25,19 +18,9 @@ import {
   SGD,
   SparseAdam,
 } from "../../src/index.ts";
+import { camelCase, type GoldenCase } from "./golden-case.ts";
 
-type Values = Record<string, number[]>;
-
-export interface GoldenCase {
-  readonly options: Record<string, number | boolean | string | number[]>;
-  readonly dtype: DType;
-  readonly shapes: Record<string, number[]>;
-  readonly init: Values;
-  readonly grads: readonly Record<string, number[] | SparseGradient | null>[];
-  readonly lr?: readonly number[];
-  readonly params: readonly Values[];
-  readonly state: Record<string, Record<string, number | number[]>>;
-}
+export { camelCase, type GoldenCase } from "./golden-case.ts";
 
 export const optimizers = {
   SGD,
@@ -69,16 +52,6 @@ type AnyName = keyof typeof all;
 export function goldenCases(name: AnyName): GoldenCase[] {
   const file = new URL(`../golden/${name}.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { cases: GoldenCase[] }).cases;
-}
-
-/** PyTorch's option names in camelCase. */
-export function camelCase(options: GoldenCase["options"]): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [
-      name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-      value,
-    ]),
-  );
 }
 
 export interface Run {
