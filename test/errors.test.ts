@@ -129,7 +129,7 @@ test("params and groups", () => {
       "a bad number in the second group": "OptionError BAD_HYPERPARAMETER: SGD: lr: got -1, expected a finite number in [0, inf).",
       "a float array": "ParameterError BAD_OPTION: SGD: a parameter group: got Float32Array(3), expected a parameter or an object with params. Make parameters with parameter(values, { name, shape }).",
       "a group of a parameter": "ParameterError BAD_PARAMS: SGD: params of a group: got a Parameter, expected an array of parameters. Put it into an array: { params: [w] }.",
-      "a group of nothing": "ParameterError BAD_PARAMS: SGD: params of a group: got undefined, expected an array of parameters. Make parameters with parameter(values, { name, shape }).",
+      "a group of nothing": "ParameterError BAD_PARAMS: SGD: params: got an object {lr}, expected parameters, or groups with params. Make parameters with parameter(values, { name, shape }).",
       "a group of numbers": "ParameterError BAD_PARAMS: SGD: params of a group, number 1: got 1, expected an array of parameters. Make parameters with parameter(values, { name, shape }).",
       "a group that does not fit the defaults": "OptionError BAD_HYPERPARAMETER: SGD: nesterov: got true, expected false, or momentum > 0 with dampening = 0.",
       "a group that says how to run": "OptionError UNKNOWN_OPTION: SGD: "foreach": got an unknown name, expected one of lr, momentum, dampening, weightDecay, nesterov, maximize, params.",

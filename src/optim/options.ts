@@ -235,6 +235,14 @@ export function readGroup<P = Parameter>(
   kind = onCpu as unknown as ParameterKind<P>,
 ): ParamGroup<HyperDefaults, P> {
   requireObject(rule.name, "a parameter group", group, kind.advice);
+  if (!("params" in group)) {
+    throw new ParameterError("BAD_PARAMS", {
+      subject: `${rule.name}: params`,
+      got: group,
+      expected: "parameters, or groups with params",
+      advice: kind.advice,
+    });
+  }
   refuseUnknown(rule, group, ["params"]);
   const { params } = group;
   const alone = kind.is(params as unknown);

@@ -7,7 +7,7 @@
 import type { ChunkMemory, Window } from "../backend/webgpu/chunk.ts";
 import type { SlotRank } from "../ir/rank.ts";
 import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
-import { aligned, type BufferPart, type Chunk } from "../memory/webgpu/chunk.ts";
+import { aligned, limits, type BufferPart, type Chunk } from "../memory/webgpu/chunk.ts";
 import { SHARED_USAGE } from "../memory/webgpu/constants.ts";
 import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import type { GpuEntry } from "./entry.ts";
@@ -53,7 +53,7 @@ export class ChunkState implements ChunkMemory {
       this.extend("column", 0, column.end + place.sizes.column);
     }
     const { first, end } = this.extents.tensor;
-    this.windows = windowsOf(first, Math.min(end, this.chunk.elements), this.chunk.device.limits);
+    this.windows = windowsOf(first, Math.min(end, this.chunk.elements), this.chunk.device);
     return place;
   }
 
@@ -139,8 +139,8 @@ export class ChunkState implements ChunkMemory {
 }
 
 /** The parts of some elements that can be bound at once. */
-function windowsOf(first: number, end: number, limits: GPUSupportedLimits): Window[] {
-  const most = limits.maxStorageBufferBindingSize / BYTES;
+function windowsOf(first: number, end: number, device: GPUDevice): Window[] {
+  const most = Math.min(device.limits.maxStorageBufferBindingSize, limits.binding) / BYTES;
   const step = Math.floor(most / WINDOW_UNIT) * WINDOW_UNIT;
   const windows: Window[] = [];
   for (let begin = first; begin < end; begin += step) {

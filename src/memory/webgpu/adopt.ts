@@ -1,7 +1,7 @@
 /** Lays the parameters of an optimizer side by side on their device, in as few buffers as it allows. */
 import { BackendError, Prose } from "../../errors.ts";
 import { showBytes } from "../arena.ts";
-import { aligned, Chunk, TENSOR_ALIGNMENT } from "./chunk.ts";
+import { aligned, Chunk, limits, TENSOR_ALIGNMENT } from "./chunk.ts";
 import type { GpuParameter } from "./parameter.ts";
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -15,7 +15,8 @@ export function place(device: GPUDevice, parameters: readonly GpuParameter[]): v
   const homeless = parameters.filter(({ home }) => home === null);
   if (homeless.length === 0) return;
   const unit = TENSOR_ALIGNMENT * BYTES;
-  const most = (Math.floor(device.limits.maxBufferSize / unit) * unit) / BYTES;
+  const bytes = Math.min(device.limits.maxBufferSize, limits.buffer);
+  const most = (Math.floor(bytes / unit) * unit) / BYTES;
   const loads: { elements: number; readonly moves: [GpuParameter, number][] }[] = [];
   for (const parameter of homeless) {
     const elements = aligned(parameter.size);

@@ -8,6 +8,9 @@ import { BINDING_ALIGNMENT, SHARED_USAGE } from "./constants.ts";
 /** Elements on a multiple of which every tensor starts. */
 export const TENSOR_ALIGNMENT = BINDING_ALIGNMENT / Float32Array.BYTES_PER_ELEMENT;
 
+/** Bytes of a buffer and of a binding, where a device allows more. Tests set less. */
+export const limits = { buffer: Infinity, binding: Infinity };
+
 /** A part of a buffer, in bytes. */
 export interface BufferPart {
   readonly buffer: GPUBuffer;
