@@ -5,7 +5,7 @@ import type { KernelIr } from "../../src/ir/plan.ts";
 import { Arena } from "../../src/memory/arena.ts";
 import { readBuffer } from "./webgpu.ts";
 
-/** Vectors of four elements that a workgroup works off. */
+/** Elements or vectors of four that a workgroup works off. */
 const ITEM = 1024;
 
 /** Runs a kernel over its slots' numbers, whose length is a multiple of 4, and returns what they are then. */
@@ -27,23 +27,25 @@ export function interpret(
   return places.map((place) => arena.view(place, count).slice() as Float32Array);
 }
 
-/** The same on a GPU. */
+/** The same on a GPU, four elements at a time or, as at the end of a buffer of the user's, one by one. */
 export async function runOnGpu(
   device: GPUDevice,
   kernel: KernelIr,
   slots: readonly Float32Array[],
   uniforms: readonly number[] = [],
+  tail = false,
 ): Promise<Float32Array[]> {
-  const vectors = slots[0]!.length / 4;
-  const items = Array.from({ length: Math.ceil(vectors / ITEM) }, (_, i) => [
+  const length = slots[0]!.length / (tail ? 1 : 4);
+  const items = Array.from({ length: Math.ceil(length / ITEM) }, (_, i) => [
     0,
     i * ITEM,
-    Math.min(vectors, (i + 1) * ITEM),
+    Math.min(length, (i + 1) * ITEM),
     0,
   ]);
   const code = lowerElements(kernel, {
     numbers: { stride: uniforms.length, sources: uniforms.map((_, index) => index) },
     writable: storedSlots(kernel),
+    tail,
   });
   const bindGroupLayout = layoutOf(device, kernel);
   const pipeline = device.createComputePipeline({

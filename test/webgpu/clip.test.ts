@@ -156,6 +156,15 @@ describe.skipIf(findVulkan() === null && !required)("clipping", () => {
     expect((await gpu.gradientReport()).norm).toBe(Infinity);
   });
 
+  test("clamping keeps NaN", async () => {
+    const [p] = (await pair()).onGpu as [GpuParameter];
+    const gpu = new SGD([p], { lr: 1 });
+    p.writeGrad([NaN, 1, -3, Infinity, -NaN]);
+    clipGradValue(gpu, 2);
+    gpu.step();
+    expect([...(await p.read())]).toEqual([NaN, -1, 2, -2, NaN]);
+  });
+
   test("a norm is clipped once, and last", async () => {
     const { onGpu } = await pair();
     const gpu = new SGD(onGpu) as unknown as GpuOptimizer;

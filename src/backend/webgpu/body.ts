@@ -8,6 +8,7 @@
 import { flushThreshold, Op, opInfo, type OpCode } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import { isHost } from "../../ir/rank.ts";
+import { isNaN } from "./nan.ts";
 
 /** Where a kernel's values come from, as WGSL expressions. */
 export interface BodySource {
@@ -28,8 +29,6 @@ const infix: Partial<Record<OpCode, string>> = {
 };
 const comparison: Partial<Record<OpCode, string>> = { [Op.gt]: ">", [Op.ge]: ">=", [Op.eq]: "==" };
 const calls: Partial<Record<OpCode, string>> = {
-  [Op.min]: "min",
-  [Op.max]: "max",
   [Op.abs]: "abs",
   [Op.sqrt]: "sqrt",
   [Op.sign]: "sign",
@@ -92,10 +91,18 @@ export class BodyWriter {
     if (relation) return all.join(` ${relation} `);
     const call = calls[op];
     if (call) return `${call}(${all.join(", ")})`;
+    if (op === Op.min || op === Op.max) return this.extreme(id, all[0]!, all[1]!);
     if (op === Op.neg) return `-${all[0]!}`;
     if (op === Op.where) return `select(${all[2]!}, ${all[1]!}, ${all[0]!})`;
     if (op === Op.flush) return this.flush(all[0]!);
     throw new Error(`no such operation on elements: ${opInfo(op).name}`);
+  }
+
+  /** As in IEEE, NaN if either is. */
+  private extreme(id: number, a: string, b: string): string {
+    const type = this.width === 4 && !this.isNumber(id) ? "vec4f" : "f32";
+    const call = this.kernel.nodes[id]!.op === Op.min ? "min" : "max";
+    return `select(select(${call}(${a}, ${b}), ${b}, ${isNaN(b, type)}), ${a}, ${isNaN(a, type)})`;
   }
 
   private flush(x: string): string {

@@ -2,6 +2,7 @@
  * What the GPU itself has decided about a step: whether it is left out, and what gradients are multiplied
  * by. It is written by one dispatch and read by all those after it, so nothing comes back to the CPU.
  */
+import { isNaN } from "./nan.ts";
 
 /** Parameter groups that may have a factor of their own. */
 export const MAX_GROUPS = 256;
@@ -31,7 +32,9 @@ export const readChange = `let change = control.changes[item.w / 2u];
   let limit = select(change.x, change.z, (item.w & 1u) != 0u);
   let factor = select(change.y, change.w, (item.w & 1u) != 0u);`;
 
-/** A gradient as the step is to see it. @param type `f32` or `vec4f`. */
-export function changedGradient(gradient: string, type: string): string {
-  return `select(${gradient}, clamp(${gradient}, ${type}(-limit), ${type}(limit)), limit >= 0f) * factor`;
+/** A gradient as the step is to see it. */
+export function changedGradient(gradient: string, type: "f32" | "vec4f"): string {
+  const clamped = `clamp(${gradient}, ${type}(-limit), ${type}(limit))`;
+  const limited = `select(${clamped}, ${gradient}, ${isNaN(gradient, type)})`;
+  return `select(${gradient}, ${limited}, limit >= 0f) * factor`;
 }
