@@ -36,6 +36,8 @@ export interface Program {
   readonly outputs: readonly number[];
   /** Ids of scalars that the host wants to know. */
   readonly results: readonly number[];
+  /** The slot of what updates of the parameter are multiplied by, if they are: see ./scale-update.ts. */
+  readonly factors?: number;
 }
 
 export interface PassOptions {

@@ -12,6 +12,8 @@ export class GpuBatch extends RuleBatch {
   readonly dtype = "float32";
   /** Steps taken that its entries do not know of yet. */
   taken = 0;
+  /** Whether their updates are multiplied by factors, each parameter's by its own. */
+  readonly isScaled: boolean;
   private readonly byForm: boolean;
   protected override readonly alignment = BINDING_ALIGNMENT;
 
@@ -25,6 +27,7 @@ export class GpuBatch extends RuleBatch {
     this.group = entry.group;
     this.steps = entry.steps;
     this.written = entry.written;
+    this.isScaled = entry.lrScale !== null;
     this.isMatrix = entry.matrix !== null;
     this.byForm = byForm;
     this.numbers = [...entry.numbers];
@@ -37,6 +40,7 @@ export class GpuBatch extends RuleBatch {
       entry.group === this.group &&
       entry.steps === this.steps &&
       entry.written === this.written &&
+      (entry.lrScale !== null) === this.isScaled &&
       (!this.byForm || this.isMatrix === (entry.matrix !== null)) &&
       this.remembers(entry.numbers) &&
       this.hasShape(entry.parameter.shape)
@@ -66,18 +70,21 @@ export class GpuBatch extends RuleBatch {
   }
 
   /**
-   * Where its elements lie: stretches of neighbours with the gaps between them, or one for each parameter.
+   * Where its elements lie: stretches of neighbours with the gaps between them, or one for each parameter,
+   * as there always is where these have factors.
    *
    * @param segment whose numbers they meet.
    */
   stretches(segment: number, merge: boolean): Stretch[] {
     this.clearRanges();
-    for (const entry of this.entries) this.addRange(entry, merge);
+    const { entries, group, isScaled } = this;
+    for (const entry of entries) this.addRange(entry, merge && !isScaled);
     return Array.from({ length: this.rangeCount }, (_, r) => ({
       segment,
-      group: this.group,
+      group,
       begin: this.ranges[2 * r]!,
       end: this.ends(r),
+      ...(isScaled && { factors: entries[r]!.lrScale! }),
     }));
   }
 

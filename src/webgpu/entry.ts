@@ -11,6 +11,8 @@ export interface GpuEntry extends Member<GpuParameter> {
   readonly matrix: MatrixPlace | null;
   /** Whether it had a gradient when the batches were last put together. */
   had: boolean;
+  /** Its `lrScale` then. */
+  lrScale: readonly number[] | null;
   /** Steps this parameter has taken. Current once settled. */
   steps: number;
   /** Bit i: state slot i has been written. */

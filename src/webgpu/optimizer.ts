@@ -273,6 +273,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
       chunk,
       matrix: chunk.cover(parameter),
       had: false,
+      lrScale: null,
       steps: 0,
       written: 0,
       numbers: [],

@@ -9,7 +9,8 @@ import type { Arrangement } from "../backend/webgpu/chunk.ts";
 import type { GradientWork } from "../backend/webgpu/gradient-check.ts";
 import { Gpu } from "../backend/webgpu/gpu.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
-import type { Plan } from "../ir/plan.ts";
+import { planOf, type Plan } from "../ir/plan.ts";
+import { scaleUpdate } from "../ir/scale-update.ts";
 import { gradientChanges } from "../memory/parameter.ts";
 import { BINDING_ALIGNMENT } from "../memory/webgpu/constants.ts";
 import type { ParamGroup, StepOptions } from "../optim/options.ts";
@@ -40,6 +41,7 @@ export class GpuStepper {
   private readonly way: Way;
   private readonly ruleRun: RuleRun;
   private readonly ring: ValuesRing;
+  private readonly scaledPlans = new Map<Plan, Plan>();
   private batches: GpuBatch[] = [];
   private runs: readonly Run[] = [];
   /** What measures the gradients first, if anything does. */
@@ -147,7 +149,9 @@ export class GpuStepper {
     if (!this.gathered) return false;
     if (gradientChanges.count === this.changesSeen) return true;
     for (const { entries } of chunks) {
-      for (const entry of entries) if (entry.parameter.hasGrad !== entry.had) return false;
+      for (const { parameter, had, lrScale } of entries) {
+        if (parameter.hasGrad !== had || parameter.lrScale !== lrScale) return false;
+      }
     }
     this.changesSeen = gradientChanges.count;
     return true;
@@ -160,6 +164,7 @@ export class GpuStepper {
       let batch: GpuBatch | undefined;
       for (const entry of entries) {
         entry.had = entry.parameter.hasGrad;
+        entry.lrScale = entry.parameter.lrScale;
         if (!entry.had && !this.rule.takesAll) continue;
         if (!batch?.takes(entry)) {
           batch = this.batches.find((known) => known.takes(entry));
@@ -210,11 +215,22 @@ export class GpuStepper {
     return ahead;
   }
 
-  private runner({ chunk }: GpuBatch, plan: Plan): PlanRunner {
+  private runner({ chunk, isScaled }: GpuBatch, usual: Plan): PlanRunner {
     const { gpu, way, control } = this;
+    const plan = isScaled ? this.scaled(usual) : usual;
     let runner = chunk.bound.find((known) => known.plan === plan && known.control === control);
     if (!runner) chunk.bound.push((runner = new PlanRunner(gpu, plan, chunk, way, control)));
     return runner;
+  }
+
+  /** The same plan for parameters whose updates are multiplied by factors. */
+  private scaled(plan: Plan): Plan {
+    let scaled = this.scaledPlans.get(plan);
+    if (!scaled) {
+      scaled = planOf(scaleUpdate(plan.program), this.way.compile);
+      this.scaledPlans.set(plan, scaled);
+    }
+    return scaled;
   }
 
   /** Batches by who runs them, in order. */

@@ -19,6 +19,8 @@ export interface Stretch {
   readonly group: number;
   readonly begin: number;
   readonly end: number;
+  /** What updates are multiplied by: one factor for each element of a row, the first of which begins here. */
+  readonly factors?: readonly number[];
 }
 
 /** Work that has been laid out: which kernels run over what. */

@@ -7,6 +7,7 @@
 import type { Plan, Stage } from "../../ir/plan.ts";
 import { Op } from "../../ir/op.ts";
 import type { Arrangement, ChunkMemory, GpuPlan, Stretch, Window } from "./chunk.ts";
+import { FACTOR_ITEM, FactorTable } from "./factors.ts";
 import { Gpu, type BindingKind } from "./gpu.ts";
 import { ItemList, type Dispatch } from "./items.ts";
 import { FIRST_SLOT, lowerElements, storedSlots, WORKGROUP } from "./lower.ts";
@@ -24,6 +25,13 @@ interface Work {
   readonly dispatch: Dispatch;
   readonly pipelines: readonly GPUComputePipeline[];
   readonly groups: readonly GPUBindGroup[];
+}
+
+/** What is bound besides the memory. */
+interface OwnBindings {
+  readonly items: GPUBufferBinding;
+  readonly values: GPUBufferBinding;
+  readonly factors: GPUBuffer | undefined;
 }
 
 export class ElementPlan implements GpuPlan {
@@ -55,8 +63,10 @@ export class ElementPlan implements GpuPlan {
   }
 
   arrange(stretches: readonly Stretch[], values: GPUBufferBinding): Arrangement {
-    const { gpu, memory } = this;
-    const list = new ItemList(gpu.device.limits.maxComputeWorkgroupsPerDimension);
+    const { gpu, memory, plan } = this;
+    const factors = plan.program.factors === undefined ? null : new FactorTable();
+    const { maxComputeWorkgroupsPerDimension: most } = gpu.device.limits;
+    const list = new ItemList(most, factors ? FACTOR_ITEM : undefined);
     const planned: { dispatch: Dispatch; window: Window; tail: boolean }[] = [];
     const vectors = stretches.reduce((sum, { begin, end }) => sum + (end - begin) / VECTOR, 0);
     const size = vectors > MANY ? LARGE_ITEM : SMALL_ITEM;
@@ -64,26 +74,32 @@ export class ElementPlan implements GpuPlan {
     for (const part of parts) {
       for (const window of memory.windows) {
         for (const tail of [false, true]) {
-          for (const stretch of part) addItems(list, stretch, window, size, tail);
+          for (const stretch of part) {
+            addItems(list, stretch, window, size, tail, factors?.rowOf(stretch, window));
+          }
           if (list.isOpen) planned.push({ dispatch: list.close(), window, tail });
         }
       }
     }
     const items = { buffer: list.upload(gpu.device), size: list.largest };
+    const own = { items, values, factors: factors?.upload(gpu.device) };
     const groups = new Map<string, GPUBindGroup[]>();
     const work = planned.map(({ dispatch, window, tail }) => {
       const key = `${window.begin} ${tail}`;
       let bound = groups.get(key);
-      if (!bound) groups.set(key, (bound = this.bind(window, items, values)));
-      const pipelines = this.plan.stages.map((stage) => this.pipeline(stage, tail));
+      if (!bound) groups.set(key, (bound = this.bind(window, own)));
+      const pipelines = plan.stages.map((stage) => this.pipeline(stage, tail));
       return { dispatch, pipelines, groups: bound };
     });
-    return new ElementWork(work, this.plan.stages.length, this.tensorByTensor);
+    return new ElementWork(work, plan.stages.length, this.tensorByTensor);
   }
 
-  private bind(window: Window, items: GPUBufferBinding, values: GPUBufferBinding): GPUBindGroup[] {
-    return this.plan.stages.map((stage) => {
-      const slots = stage.pointers.map((slot) => this.memory.binding(slot, window));
+  private bind(window: Window, { items, values, factors }: OwnBindings): GPUBindGroup[] {
+    const { memory, plan } = this;
+    return plan.stages.map((stage) => {
+      const slots = stage.pointers.map((slot) =>
+        slot === plan.program.factors ? { buffer: factors! } : memory.binding(slot, window),
+      );
       const control = this.control ? [{ buffer: this.control }] : [];
       const resources = [items, values, ...slots, ...control];
       const entries = resources.map((resource, binding) => ({ binding, resource }));
@@ -96,15 +112,24 @@ export class ElementPlan implements GpuPlan {
     const kinds = this.kinds(stage);
     const numbers = { stride: this.stride, sources: stage.uniforms };
     const writable = kinds.slice(FIRST_SLOT).map((kind) => kind === "write");
-    const gradient = this.control ? { gradient: stage.pointers.indexOf(1) } : {};
-    const code = lowerElements(stage.kernel, { numbers, writable, tail, ...gradient });
+    const { factors } = this.plan.program;
+    const code = lowerElements(stage.kernel, {
+      numbers,
+      writable,
+      tail,
+      ...(factors !== undefined && { factors: stage.pointers.indexOf(factors) }),
+      ...(this.control && { gradient: stage.pointers.indexOf(1) }),
+    });
     return this.gpu.pipeline(code, kinds);
   }
 
   /** A buffer that is written to must not be bound for reading besides. */
   private kinds({ kernel, pointers }: Stage): BindingKind[] {
     const [window] = this.memory.windows;
-    const buffers = pointers.map((slot) => this.memory.binding(slot, window!).buffer);
+    const { factors } = this.plan.program;
+    const buffers = pointers.map((slot) =>
+      slot === factors ? null : this.memory.binding(slot, window!).buffer,
+    );
     const stored = storedSlots(kernel);
     const written = new Set(buffers.filter((_, slot) => stored[slot]));
     const slots = buffers.map((buffer): BindingKind => (written.has(buffer) ? "write" : "read"));
@@ -154,23 +179,28 @@ export function uniformCountOf({ program }: Plan): number {
   return Math.max(0, ...indices);
 }
 
-/** Adds what of a stretch lies in a window: whole vectors, or the elements behind the last of them. */
+/**
+ * Adds what of a stretch lies in a window: whole vectors, or the elements behind the last of them.
+ *
+ * @param more further numbers of its items.
+ */
 function addItems(
   list: ItemList,
   { segment, group, begin, end }: Stretch,
   window: Window,
   size: number,
   tail: boolean,
+  more?: readonly number[],
 ): void {
   const from = Math.max(begin, window.begin) - window.begin;
   const to = Math.min(end, window.end) - window.begin;
   if (from >= to) return;
   const whole = Math.floor(to / VECTOR);
   if (tail) {
-    if (whole * VECTOR < to) list.add(segment, Math.max(from, whole * VECTOR), to, group);
+    if (whole * VECTOR < to) list.add(segment, Math.max(from, whole * VECTOR), to, group, more);
     return;
   }
   for (let at = from / VECTOR; at < whole; at += size) {
-    list.add(segment, at, Math.min(whole, at + size), group);
+    list.add(segment, at, Math.min(whole, at + size), group, more);
   }
 }

@@ -4,11 +4,6 @@
  */
 import { BINDING_ALIGNMENT, Usage } from "../../memory/webgpu/constants.ts";
 
-/** Numbers of an item. */
-const WORDS = 4;
-const BYTES = 4 * WORDS;
-const PER_ALIGNMENT = BINDING_ALIGNMENT / BYTES;
-
 /** One dispatch: where its items begin, and its grid of workgroups. */
 export interface Dispatch {
   /** Bytes from the start of the buffer. */
@@ -21,13 +16,18 @@ export interface Dispatch {
 export class ItemList {
   private readonly words: number[] = [];
   private readonly most: number;
+  private readonly itemWords: number;
   /** Bytes of the largest dispatch. */
   largest = BINDING_ALIGNMENT;
   private begin = 0;
 
-  /** @param most workgroups in one dimension. */
-  constructor(most: number) {
+  /**
+   * @param most workgroups in one dimension.
+   * @param itemWords numbers of an item.
+   */
+  constructor(most: number, itemWords = 4) {
     this.most = most;
+    this.itemWords = itemWords;
   }
 
   /** Whether items were added since the last dispatch was closed. */
@@ -35,19 +35,26 @@ export class ItemList {
     return this.words.length > this.begin;
   }
 
-  add(segment: number, begin: number, end: number, last: number): void {
-    this.words.push(segment, begin, end, last);
+  /** @param more numbers beyond the fourth. */
+  add(
+    segment: number,
+    begin: number,
+    end: number,
+    last: number,
+    more: readonly number[] = [],
+  ): void {
+    this.words.push(segment, begin, end, last, ...more);
   }
 
   /** Makes what was added since the last one a dispatch. */
   close(): Dispatch {
-    const { words, begin, most } = this;
-    const count = (words.length - begin) / WORDS;
+    const { words, begin, most, itemWords } = this;
+    const count = (words.length - begin) / itemWords;
     const y = Math.max(1, Math.ceil(count / most));
     const x = Math.ceil(count / y);
-    const padded = Math.ceil((x * y) / PER_ALIGNMENT) * PER_ALIGNMENT;
-    while (words.length < begin + padded * WORDS) words.push(0);
-    this.largest = Math.max(this.largest, padded * BYTES);
+    const bytes = Math.ceil((4 * x * y * itemWords) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+    while (4 * (words.length - begin) < bytes) words.push(0);
+    this.largest = Math.max(this.largest, bytes);
     this.begin = words.length;
     return { offset: 4 * begin, x, y };
   }

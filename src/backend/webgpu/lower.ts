@@ -8,6 +8,7 @@
  */
 import { Op } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
+import { declareFactors, loadFactors, readFactorItem } from "./factors.ts";
 import { BodyWriter, type Width } from "./body.ts";
 import { changedGradient, declareControl, readChange } from "./control.ts";
 
@@ -35,6 +36,8 @@ export interface ElementShader {
    * control is bound behind the slots, and an item's fourth number is its parameter group.
    */
   readonly gradient?: number;
+  /** Given where updates are multiplied by factors, see factors.ts: the slot that they are, or -1. */
+  readonly factors?: number;
 }
 
 /** The slots that a kernel stores to. */
@@ -47,9 +50,11 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
   const type = width === 4 ? "vec4f" : "f32";
   const threads = shader.tail ? 1 : WORKGROUP;
   const { stride, sources } = shader.numbers;
-  const { gradient } = shader;
-  const load = (slot: number): string =>
-    slot === gradient ? changedGradient(`s${slot}[i]`, type) : `s${slot}[i]`;
+  const { gradient, factors } = shader;
+  const load = (slot: number): string => {
+    if (slot === factors) return loadFactors(width);
+    return slot === gradient ? changedGradient(`s${slot}[i]`, type) : `s${slot}[i]`;
+  };
   const body = new BodyWriter(kernel, { load, uniform: (index) => `u${index}` }, width);
   const stores = kernel.outputs.flatMap((id, slot) =>
     id < 0 ? [] : [`s${slot}[i] = ${body.elements(id)};`],
@@ -58,7 +63,7 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
   const uniforms = [...new Set(used)].toSorted((a, b) => a - b);
   const loop = `for (var i = item.y + thread; i < item.z; i += ${threads}u)`;
   const lines = [
-    readItem,
+    factors === undefined ? readItem : readFactorItem,
     ...(gradient === undefined ? [] : controlled(kernel, gradient, loop, type)),
     `let numbers = item.x * ${stride}u;`,
     ...uniforms.map((u) => `let u${u} = values[numbers + ${sources[u]!}u];`),
@@ -66,7 +71,11 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
     ...[...body.lines, ...stores].map((line) => `  ${line}`),
     "}",
   ];
-  const slots = kernel.slots.map((_, slot) => declareSlot(slot, type, shader.writable[slot]!));
+  const slots = kernel.slots.map((_, slot) =>
+    slot === factors
+      ? declareFactors(FIRST_SLOT + slot, slot)
+      : declareSlot(slot, type, shader.writable[slot]!),
+  );
   return `${kernel.slots.map((name, slot) => `// s${slot}: ${name}`).join("\n")}
 ${declareItems()}
 ${slots.join("\n")}

@@ -2,6 +2,7 @@
 import { ParameterError, Prose } from "../../errors.ts";
 import { parameter as onCpu } from "../create.ts";
 import type { TypedArray } from "../dtype.ts";
+import type { ParameterOptions } from "../parameter.ts";
 import { sizeOfShape, type NestedNumbers } from "../shape.ts";
 import { Chunk, type BufferPart } from "./chunk.ts";
 import { BINDING_ALIGNMENT, Usage } from "./constants.ts";
@@ -55,13 +56,19 @@ export function parameter(
     return new GpuParameter(device, first.shape, size, null, null, first);
   }
   // The CPU's function checks and reads all forms that values may have.
-  const { shape, size, data } = onCpu(first as number[], { ...options, dtype: "float32" });
+  const { shape, size, data } = onCpu(first as number[], onCpuToo(options));
   return new GpuParameter(device, shape, size, null, data, options);
 }
 
 /** As the CPU's function does, but for the shape. */
 function checkOptions(options: GpuParameterOptions): void {
-  onCpu({ ...options, shape: [0], dtype: "float32" });
+  onCpu({ ...onCpuToo(options), shape: [0] });
+}
+
+/** Options without what parameters on the CPU do not have. */
+function onCpuToo(options: GpuParameterOptions): ParameterOptions & { readonly dtype: "float32" } {
+  const { lrScale: _, ...others } = { ...options };
+  return { ...others, dtype: "float32" };
 }
 
 function requireDevice(device: unknown): void {

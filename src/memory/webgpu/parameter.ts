@@ -12,6 +12,7 @@ import type { NestedNumbers } from "../shape.ts";
 import { acceptValues } from "../values.ts";
 import { aligned, Chunk, type BufferPart } from "./chunk.ts";
 import { Usage } from "./constants.ts";
+import { readLrScale } from "./lr-scale.ts";
 import { readParts, writeNumbers } from "./read.ts";
 
 /** Where a parameter lives. */
@@ -28,6 +29,11 @@ export interface GpuParameterOptions {
   readonly shape?: readonly number[];
   /** Whether it is trained (default true). */
   readonly requiresGrad?: boolean;
+  /**
+   * What updates are multiplied by, one number ≥ 0 for each element of a row, that is of `shape.slice(1)`:
+   * see {@link GpuParameter.lrScale}.
+   */
+  readonly lrScale?: Float32Array | NestedNumbers | null;
 }
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
@@ -42,6 +48,7 @@ export class GpuParameter {
   readonly size: number;
   readonly dtype = "float32";
   /** @internal */ home: GpuHome | null;
+  private factors: readonly number[] | null;
   private initial: Float32Array | null;
   private trainable: boolean;
   private counts = true;
@@ -62,6 +69,7 @@ export class GpuParameter {
     this.initial = initial;
     this.name = options.name;
     this.trainable = options.requiresGrad ?? true;
+    this.factors = readLrScale(this.label, this.shape, options.lrScale ?? null);
   }
 
   /**
@@ -102,6 +110,34 @@ export class GpuParameter {
     this.requireSwitch("requiresGrad", value);
     if (value !== this.trainable) gradientChanges.count++;
     this.trainable = value;
+  }
+
+  /**
+   * Learning rates of the components of a row, as factors: one number for each element of `shape.slice(1)`,
+   * finite and ≥ 0, or `null` (default). An element with the factor s gets that share of its update,
+   *
+   *     p ← p + s·(p' - p)
+   *
+   * where p' is what the rule makes of it, decoupled weight decay included. For Adam or SGD that is a learning
+   * rate of s·lr; it is said of the update because rules use lr in many ways, or not at all. 0 freezes a
+   * component, and 1 leaves its update alone to the bit. State is what it would be without, but for what is
+   * made of the new parameter, such as ASGD's average.
+   *
+   * It may be changed between steps; nothing is compiled anew.
+   *
+   * @throws {ParameterError} `BAD_OPTION`.
+   *
+   * @example
+   * const splats = parameter(device, { shape: [n, 4] }); // x, y, z, opacity
+   * splats.lrScale = [1, 1, 1, 0.1];
+   */
+  get lrScale(): readonly number[] | null {
+    return this.factors;
+  }
+
+  set lrScale(factors: Float32Array | NestedNumbers | null) {
+    this.factors = readLrScale(this.label, this.shape, factors);
+    gradientChanges.count++;
   }
 
   /** A copy of the values. @throws {BackendError} `DEVICE_LOST`. */
