@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { GpuOptimizer, GpuParameter } from "../../src/webgpu/index.ts";
-import { parameter, SGD } from "../../src/webgpu/index.ts";
+import { clipGradNorm, clipGradValue, parameter, scaleGrads, SGD } from "../../src/webgpu/index.ts";
 import { plans } from "../helpers/backends.ts";
 import { countCalls, type Calls } from "../helpers/counting-device.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
@@ -122,5 +122,38 @@ describe.skipIf(noVulkan)("WebGPU", () => {
         expect(await read(all)).toEqual(expected);
       }
     });
+  });
+
+  test.each<[string, object, (optimizer: GpuOptimizer) => void]>([
+    ["gradients set to zero", {}, (optimizer) => optimizer.step({ zeroGrad: true })],
+    ["steps left out", { nonFinite: "skip" }, (optimizer) => optimizer.step()],
+    [
+      "gradients clipped by their norm",
+      {},
+      (optimizer) => {
+        clipGradNorm(optimizer, 1);
+        optimizer.step();
+      },
+    ],
+    [
+      "gradients scaled and clamped",
+      {},
+      (optimizer) => {
+        scaleGrads(optimizer, 0.5);
+        clipGradValue(optimizer, 1);
+        optimizer.step();
+      },
+    ],
+  ])("%s: makes nothing after its first step", (_, options, step) => {
+    const [optimizer] = create("AdamW", options);
+    const [, ...later] = Array.from({ length: STEPS }, () => {
+      told();
+      step(optimizer);
+      return told();
+    });
+    for (const calls of later) {
+      expect(others(calls)).toMatchObject({ createCommandEncoder: 1, submit: 1 });
+      expect(Object.keys(calls).filter((call) => call.startsWith("create"))).toHaveLength(1);
+    }
   });
 });
