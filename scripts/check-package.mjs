@@ -33,12 +33,16 @@ try {
   writeFileSync(
     join(folder, "use.js"),
     `import { Adam, parameter } from "downhill";
+     import * as gpu from "downhill/webgpu";
      const w = parameter([1, 2, 3]);
      const optimizer = new Adam([w], { lr: 0.1 });
      w.grad = [1, 1, 1];
      optimizer.step();
      if (Math.abs(w.data[0] - 0.9) > 1e-6) throw new Error(String(w.data));
-     console.log(optimizer.backend, w.data.join(" "));`,
+     console.log(optimizer.backend, w.data.join(" "));
+     // There is no WebGPU in Node by itself.
+     const refusal = await gpu.requestDevice().catch(({ code }) => code);
+     if (refusal !== "NO_WEBGPU" || !(gpu.Adam.rule === Adam.rule)) throw new Error(String(refusal));`,
   );
   say(run("node", ["use.js"], folder));
   say(run("npx", ["--no-install", "downhill", "explain"], folder));
