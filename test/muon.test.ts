@@ -18,6 +18,7 @@ import {
 import { ways } from "./helpers/backends.ts";
 import { goldenCases, runCase } from "./helpers/golden.ts";
 import { bits, expectUnchanged } from "./helpers/bits.ts";
+import { iterate, map, type Matrix } from "./helpers/newton-schulz.ts";
 import { noise } from "./helpers/rules.ts";
 import { untilReady } from "./helpers/threads.ts";
 import { refusals } from "./helpers/refusals.ts";
@@ -52,15 +53,6 @@ describe("PyTorch's trajectories", () => {
   });
 });
 
-/** Rows of numbers. */
-type Matrix = number[][];
-
-const product = (a: Matrix, b: Matrix): Matrix =>
-  a.map((row) => b[0]!.map((_, j) => row.reduce((sum, x, k) => sum + x * b[k]![j]!, 0)));
-const transpose = (a: Matrix): Matrix => a[0]!.map((_, j) => a.map((row) => row[j]!));
-const map = (a: Matrix, b: Matrix, f: (x: number, y: number) => number): Matrix =>
-  a.map((row, i) => row.map((x, j) => f(x, b[i]![j]!)));
-
 const defaults = {
   lr: 1e-3,
   weightDecay: 0.1,
@@ -75,19 +67,15 @@ const defaults = {
 /** A step as PyTorch's documentation has it. */
 function plainStep(p: Matrix, g: Matrix, buffer: Matrix, options: Options): [Matrix, Matrix] {
   const h = { ...defaults, ...options };
-  const [a, b, c] = h.nsCoefficients;
   const [rows, columns] = [p.length, p[0]!.length];
   const mean = map(buffer, g, (x, y) => h.momentum * x + (1 - h.momentum) * y);
   const update = h.nesterov ? map(g, mean, (x, y) => (1 - h.momentum) * x + h.momentum * y) : mean;
-  let x = rows > columns ? transpose(update) : update;
-  const length = Math.max(Math.hypot(...x.flat()), h.eps);
-  x = map(x, x, (each) => each / length);
-  for (let step = 0; step < h.nsSteps; step++) {
-    const gram = product(x, transpose(x));
-    const polynomial = map(gram, product(gram, gram), (once, twice) => b * once + c * twice);
-    x = map(x, product(polynomial, x), (each, change) => a * each + change);
-  }
-  if (rows > columns) x = transpose(x);
+  const length = Math.max(Math.hypot(...update.flat()), h.eps);
+  const x = iterate(
+    map(update, update, (each) => each / length),
+    h.nsCoefficients,
+    h.nsSteps,
+  );
   const scale =
     h.adjustLrFn === "match_rms_adamw"
       ? 0.2 * Math.sqrt(Math.max(rows, columns))
