@@ -42,6 +42,13 @@ export async function gpuDevice(
   return device;
 }
 
+let shared: Promise<GPUDevice> | undefined;
+
+/** One device for all tests of the file, whose pipelines are then made once. */
+export function sharedDevice(): Promise<GPUDevice> {
+  return (shared ??= gpuDevice());
+}
+
 /** The errors that the devices of this file reported and nobody caught, which are then forgotten. */
 export async function uncapturedErrors(): Promise<string[]> {
   await Promise.all([...devices].map((device) => device.queue.onSubmittedWorkDone()));

@@ -14,10 +14,8 @@ import {
   type GpuOptimizer,
   type GpuParameter,
 } from "../../src/webgpu/index.ts";
-import { findVulkan } from "../helpers/find-vulkan.ts";
-import { gpuDevice } from "../helpers/webgpu.ts";
-
-const required = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
+import { noVulkan } from "../helpers/find-vulkan.ts";
+import { sharedDevice } from "../helpers/webgpu.ts";
 
 const sizes = [5, 300, 9000];
 /** Element i of gradient k. */
@@ -31,7 +29,7 @@ interface Pair {
 
 /** The same parameters on both; the second one in buffers of the test's. */
 async function pair(): Promise<Pair> {
-  const device = await gpuDevice();
+  const device = await sharedDevice();
   const usage = SHARED_USAGE;
   const buffer = (size: number) => device.createBuffer({ size: 4 * size, usage });
   const onGpu = sizes.map((size, k) => {
@@ -65,7 +63,7 @@ const inGroups = <P>(params: readonly P[]) => [
   { params: params.slice(2) },
 ];
 
-describe.skipIf(findVulkan() === null && !required)("clipping", () => {
+describe.skipIf(noVulkan)("clipping", () => {
   test.each([
     [2, false, 1],
     [2, true, 1],

@@ -6,13 +6,13 @@
  * quotient, compute a root as 1 / inverseSqrt(x) and an fma as a product and a sum, and take any
  * subnormal for 0 (https://www.w3.org/TR/WGSL/#floating-point-accuracy).
  */
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Op, opInfo, type OpCode } from "../../src/ir/op.ts";
 import type { KernelIr } from "../../src/ir/plan.ts";
 import type { Node } from "../../src/ir/program.ts";
 import { noVulkan, onSwiftShader } from "../helpers/find-vulkan.ts";
 import { interpret, runOnGpu } from "../helpers/gpu-kernel.ts";
-import { gpuDevice } from "../helpers/webgpu.ts";
+import { sharedDevice } from "../helpers/webgpu.ts";
 
 const LEAST = 2 ** -126;
 /** The distance between neighbouring numbers around x. */
@@ -131,12 +131,8 @@ function isKnown(op: OpCode, found: number, expected: number): boolean {
 }
 
 describe.skipIf(noVulkan)("WebGPU", () => {
-  let device: GPUDevice;
-  beforeAll(async () => {
-    device = await gpuDevice();
-  });
   const onGpu = async (op: OpCode, operands: Operands, tail = false): Promise<Float32Array> =>
-    (await runOnGpu(device, kernelOf(op), withRoom(operands), uniforms, tail))[3]!;
+    (await runOnGpu(await sharedDevice(), kernelOf(op), withRoom(operands), uniforms, tail))[3]!;
 
   describe.each(operations.map((op) => [opInfo(op).name, op] as const))("%s", (name, op) => {
     test.each([
