@@ -128,13 +128,13 @@ def options_of(hyper):
     return options
 
 
-def prepare(request):
-    generator = torch.Generator().manual_seed(1)
+def prepare(request, device="cpu"):
+    generator = torch.Generator(device).manual_seed(1)
     params = []
     for size in request["sizes"]:
         shape = request.get("shape") or [size]
-        p = torch.nn.Parameter(torch.randn(shape, generator=generator))
-        p.grad = 0.01 * torch.randn(shape, generator=generator)
+        p = torch.nn.Parameter(torch.randn(shape, generator=generator, device=device))
+        p.grad = 0.01 * torch.randn(shape, generator=generator, device=device)
         params.append(p)
     step = make_step(request["prepare"], request, params)
     with torch.no_grad():
@@ -165,4 +165,5 @@ def main():
         print(json.dumps(answer), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

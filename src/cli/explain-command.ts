@@ -12,6 +12,7 @@ export interface ExplainFlags {
   readonly dtype: DType;
   readonly t: string;
   readonly vector: boolean;
+  readonly wgsl: boolean;
   readonly json: boolean;
 }
 
@@ -20,7 +21,13 @@ export function explainCommand(rule: string | undefined, flags: ExplainFlags): v
   if (!Number.isSafeInteger(t) || t < 1) {
     throw new UsageError(`--t: got ${JSON.stringify(flags.t)}, expected a whole number from 1 on.`);
   }
-  const options = { hyper: flags.hyper, dtype: flags.dtype, t, vector: flags.vector };
+  const { hyper, dtype, vector, wgsl } = flags;
+  if (wgsl && dtype !== "float32") {
+    throw new UsageError(
+      `--wgsl: got it with --dtype ${dtype}, expected float32: GPUs have no other.`,
+    );
+  }
+  const options = { hyper, dtype, t, vector, wgsl };
   if (rule === undefined) return printList(flags.json);
   const explained = explain(rule, options);
   print(flags.json ? JSON.stringify(explained) : explanationText(explained, options));

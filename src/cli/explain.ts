@@ -11,11 +11,14 @@ import { flushesAt } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
 import { lowerLines } from "../backend/lines/lower.ts";
 import { lower } from "../backend/wasm/lower.ts";
+import { uniformCountOf } from "../backend/webgpu/element-plan.ts";
+import { lowerElements, storedSlots } from "../backend/webgpu/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
 import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
 import { checkOptions } from "../optim/options.ts";
 import { catalog, findRule } from "./catalog.ts";
 import type { OptionValue } from "./experiment.ts";
+import { UsageError } from "./errors.ts";
 import { checkHyper, showOptions } from "./usage.ts";
 
 export interface ExplainOptions {
@@ -25,6 +28,8 @@ export interface ExplainOptions {
   readonly t: number;
   /** For a parameter without rows and columns; by default for one that has them. */
   readonly vector?: boolean;
+  /** Whether to show the shaders of a GPU as well. */
+  readonly wgsl?: boolean;
 }
 
 /** What is known of a rule with certain hyperparameters. */
@@ -45,6 +50,8 @@ export interface Explanation {
   readonly uniforms: readonly number[];
   /** One module for each kernel. */
   readonly wasm: readonly string[];
+  /** One shader for each kernel, where they were asked for. */
+  readonly wgsl?: readonly string[];
 }
 
 export function explain(name: string, options: ExplainOptions): Explanation {
@@ -72,6 +79,7 @@ export function explain(name: string, options: ExplainOptions): Explanation {
       const lowering = kernel.lines ? lowerLines : lower;
       return wasmText(lowering(kernel, options.dtype, true, false), true);
     }),
+    ...(options.wgsl === true && { wgsl: shadersOf(rule, plan) }),
   };
 }
 
@@ -105,11 +113,29 @@ function loadMask({ program }: Plan): number {
   );
 }
 
+/** @throws {UsageError} for a rule whose kernels are not element by element. */
+function shadersOf(rule: Rule, plan: Plan): string[] {
+  if (plan.perTensor) {
+    throw new UsageError(
+      `--wgsl: got it for ${rule.name}, expected a rule that goes element by element.`,
+    );
+  }
+  const stride = uniformCountOf(plan);
+  return plan.stages.map(({ kernel, uniforms }) => {
+    const numbers = { stride, sources: uniforms };
+    return lowerElements(kernel, { numbers, writable: storedSlots(kernel) }).trimEnd();
+  });
+}
+
 /** The explanation as text. */
 export function explanationText(explained: Explanation, { dtype, t }: ExplainOptions): string {
-  const { name, formula, hyper, state, reads, writes, bytes, passes, ir, uniforms, wasm } =
-    explained;
+  const { name, formula, hyper, state, reads, writes, bytes, passes, ir, uniforms } = explained;
+  const { wasm, wgsl = [] } = explained;
   const section = (title: string, body: string) => `${title}\n${body.replaceAll(/^(?=.)/gm, "  ")}`;
+  const kernels = (language: string, texts: readonly string[]) =>
+    texts.map((text, i) =>
+      section(`${language}${texts.length > 1 ? `, kernel ${i + 1} of ${texts.length}` : ""}`, text),
+    );
   return [
     section(`${name}: the formula`, formula),
     section("Hyperparameters", showOptions(hyper)),
@@ -120,9 +146,8 @@ export function explanationText(explained: Explanation, { dtype, t }: ExplainOpt
     ),
     section(`Intermediate representation (step ${t})`, ir),
     section("Uniforms in this step", uniforms.map((u, i) => `u${i} = ${u}`).join("\n")),
-    ...wasm.map((text, i) =>
-      section(`WebAssembly${wasm.length > 1 ? `, kernel ${i + 1} of ${wasm.length}` : ""}`, text),
-    ),
+    ...kernels("WebAssembly", wasm),
+    ...kernels("WGSL", wgsl),
   ].join("\n\n");
 }
 

@@ -119,6 +119,7 @@ function addExplain(program: Command): void {
     )
     .addOption(new Option("--t <step>", "which step of a parameter to show").default("2"))
     .addOption(new Option("--vector", "for a parameter without rows and columns"))
+    .addOption(new Option("--wgsl", "show the shaders of a GPU as well"))
     .addOption(new Option("--json", "print as one line of JSON"))
     .addHelpText(
       "after",
@@ -126,6 +127,7 @@ function addExplain(program: Command): void {
 Examples:
   $ downhill explain
   $ downhill explain adam
+  $ downhill explain adam --wgsl
   $ downhill explain sgd --momentum 0.9 --nesterov --dtype float64`,
     );
   addHyperOptions(command, catalog);
@@ -136,6 +138,7 @@ Examples:
       dtype: flags["dtype"] as "float32" | "float64",
       t: flags["t"] as string,
       vector: flags["vector"] === true,
+      wgsl: flags["wgsl"] === true,
       json: flags["json"] === true,
     });
   });
@@ -193,6 +196,20 @@ function addBench(program: Command): void {
     .addOption(
       new Option("--checks", "hold what is promised of small and many tensors against figures"),
     )
+    .addOption(
+      new Option(
+        "--backend <name>",
+        "where steps run: on the CPU, or on a GPU (needs npm's webgpu)",
+      )
+        .choices(["wasm", "webgpu"])
+        .default("wasm"),
+    )
+    .addOption(
+      new Option(
+        "--host-cost",
+        "what a step on a GPU costs the CPU, with one tensor and with many",
+      ),
+    )
     .addOption(new Option("--out <folder>", "for tables, charts and JSON").default("runs/bench"))
     .addOption(new Option("--json", "print the result as one line of JSON"))
     .addHelpText(
@@ -204,7 +221,9 @@ Examples:
   $ downhill bench --layers 200 --width 128 --rounds 10
   $ downhill bench --optimizers all --size 33554432
   $ downhill bench --sweep size --optimizers adam
-  $ downhill bench --checks`,
+  $ downhill bench --checks
+  $ downhill bench --backend webgpu --size 16777216
+  $ downhill bench --backend webgpu --host-cost`,
     );
   addWorkloadOptions(command);
   command.action(async (flags: Flags) => {
@@ -218,6 +237,8 @@ Examples:
       rows: (flags["rows"] as string | undefined)?.split(","),
       sweep: flags["sweep"] as string | undefined,
       checks: flags["checks"] === true,
+      backend: flags["backend"] as BenchOptions["backend"],
+      hostCost: flags["hostCost"] === true,
       rounds: flags["rounds"] as number,
       threads: flags["threads"] as number | undefined,
       out: flags["out"] as string,

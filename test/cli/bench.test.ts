@@ -272,6 +272,8 @@ describe("the command", () => {
     rows: ["plain", "fused-1"],
     sweep: undefined,
     checks: false,
+    backend: "wasm",
+    hostCost: false,
     rounds: 2,
     threads: 1,
     out: "",

@@ -167,6 +167,17 @@ describe("explain", () => {
     const { stdout } = downhill("explain", "adam", "--json");
     const parsed = JSON.parse(stdout) as { name: string; bytes: number; state: string[] };
     expect(parsed).toMatchObject({ name: "Adam", bytes: 28, state: ["exp_avg", "exp_avg_sq"] });
+    expect(parsed).not.toHaveProperty("wgsl");
+  });
+
+  test("--wgsl adds the shader that a GPU runs", () => {
+    const { stdout } = downhill("explain", "sgd", "--wgsl");
+    const [, shader] = stdout.split("\nWGSL\n");
+    expect(shader).toMatch(/^ {2}\/\/ s0: p\n {2}\/\/ s1: g\n/);
+    expect(shader).toContain("@compute @workgroup_size(256)");
+    expect(shader).toContain("s0[i] = ");
+    const parsed = JSON.parse(downhill("explain", "sgd", "--wgsl", "--json").stdout) as object;
+    expect(parsed).toHaveProperty("wgsl.length", 1);
   });
 });
 
@@ -401,6 +412,10 @@ describe("wrong use ends with code 2 and says what to do", () => {
     [
       ["explain", "adam", "--momentum", "0.9"],
       "downhill: --momentum: got it for Adam, expected it only for SGD, RMSprop, Muon.",
+    ],
+    [
+      ["explain", "adam", "--wgsl", "--dtype", "float64"],
+      "downhill: --wgsl: got it with --dtype float64, expected float32: GPUs have no other.",
     ],
     [["explain", "adam", "--t", "0"], `downhill: --t: got "0", expected a whole number from 1 on.`],
     [

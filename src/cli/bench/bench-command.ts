@@ -40,6 +40,10 @@ export interface BenchOptions {
   readonly sweep: string | undefined;
   /** Holds promises against figures, instead of a table. */
   readonly checks: boolean;
+  /** Where steps run: on the CPU, or on a GPU. */
+  readonly backend: "wasm" | "webgpu";
+  /** What a step on a GPU costs the CPU, instead of a table. */
+  readonly hostCost: boolean;
   readonly rounds: number;
   readonly threads: number | undefined;
   readonly out: string;
@@ -47,7 +51,7 @@ export interface BenchOptions {
 }
 
 /** What a mode of the command found, in all the forms that it is given out in. */
-interface Findings {
+export interface Findings {
   readonly name: string;
   readonly record: object;
   readonly text: string;
@@ -56,6 +60,29 @@ interface Findings {
 }
 
 export async function benchCommand(options: BenchOptions): Promise<void> {
+  const say = progress();
+  const found = await (options.backend === "webgpu" ? benchGpu : benchCpu)(options, say);
+  say("");
+  const files = [
+    writeOutput(options.out, `${found.name}.md`, found.markdown),
+    writeOutput(options.out, `${found.name}.json`, `${JSON.stringify(found.record)}\n`),
+    ...(found.svg === null ? [] : [writeOutput(options.out, `${found.name}.svg`, found.svg)]),
+  ];
+  if (options.json) return print(JSON.stringify(found.record));
+  print(found.text);
+  note(`Written to ${files.join(", ")}.`);
+}
+
+async function benchGpu(options: BenchOptions, say: Say): Promise<Findings> {
+  const { gpuBench } = await import("./webgpu/gpu-bench.ts");
+  prepareFolder(options.out);
+  return gpuBench(options, workloadOf(options), say);
+}
+
+async function benchCpu(options: BenchOptions, say: Say): Promise<Findings> {
+  if (options.hostCost) {
+    throw new UsageError("--host-cost: got it alone, expected it with --backend webgpu.");
+  }
   const optimizers = options.optimizers && checkOptimizers(options.optimizers);
   const kind = options.sweep === undefined ? undefined : checkSweep(options.sweep);
   const threads = options.threads ?? availableParallelism();
@@ -79,21 +106,10 @@ export async function benchCommand(options: BenchOptions): Promise<void> {
   prepareFolder(options.out);
   const { bandwidth } = native;
   const setting = () => look([torch.version, ...node.versions, ...native.versions]);
-  const say = progress();
-  const found = options.checks
-    ? await findChecks(threads, torch.rows, bandwidth, say, setting)
-    : kind
-      ? await findSweep(kind, optimizers ?? ["sgd", "adam"], rows, options, bandwidth, say, setting)
-      : await findTable(optimizers ?? benchedOptimizers, rows, options, bandwidth, say, setting);
-  say("");
-  const files = [
-    writeOutput(options.out, `${found.name}.md`, found.markdown),
-    writeOutput(options.out, `${found.name}.json`, `${JSON.stringify(found.record)}\n`),
-    ...(found.svg === null ? [] : [writeOutput(options.out, `${found.name}.svg`, found.svg)]),
-  ];
-  if (options.json) return print(JSON.stringify(found.record));
-  print(found.text);
-  note(`Written to ${files.join(", ")}.`);
+  if (options.checks) return findChecks(threads, torch.rows, bandwidth, say, setting);
+  return kind
+    ? findSweep(kind, optimizers ?? ["sgd", "adam"], rows, options, bandwidth, say, setting)
+    : findTable(optimizers ?? benchedOptimizers, rows, options, bandwidth, say, setting);
 }
 
 /** What all rules have. */

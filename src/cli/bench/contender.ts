@@ -50,6 +50,8 @@ export interface Contender {
   readonly threads: number;
   /** What it steps, where that is another optimizer than the other rows'. */
   readonly instead?: BenchedOptimizer;
+  /** Bytes that it moves in all, where that is not what the optimizer's step must move. */
+  readonly bytes?: number;
   /**
    * Sets up parameters and gradients for a workload.
    *
@@ -62,6 +64,8 @@ export interface Contender {
 export interface Runner {
   /** Takes `steps` steps; the time of each, in milliseconds. */
   run(steps: number): Promise<Float64Array>;
+  /** Other times of the steps that were taken last, in milliseconds of a step, by name. */
+  others?(): Readonly<Record<string, number>>;
   /** Frees what it holds. */
   close(): Promise<void>;
   /** The parameters as they are now, where it can show them. */

@@ -14,6 +14,8 @@ export interface Measured {
   readonly threads: number;
   /** Milliseconds of a step. */
   readonly ms: Summary;
+  /** The same for other times of its steps, e.g. those that a GPU's own clock says. */
+  readonly others?: Readonly<Record<string, Summary>>;
   readonly nanosecondsPerParameter: number;
   /** Bytes that a fused step must move, over the time that this one took. */
   readonly gigabytesPerSecond: number;
@@ -62,6 +64,7 @@ interface Ready {
   every: number;
   /** The median of each turn. */
   readonly turns: number[];
+  readonly others: Readonly<Record<string, number>>[];
 }
 
 export async function compare(
@@ -79,7 +82,7 @@ export async function compare(
       onProgress(`${optimizer}: ${contender.label}, warming up`);
       const runner = await contender.prepare(contender.instead ?? optimizer, workload);
       if (typeof runner === "string") drop(contender, runner);
-      else ready.push({ contender, runner, steps: 1, every: 1, turns: [] });
+      else ready.push({ contender, runner, steps: 1, every: 1, turns: [], others: [] });
     }
     const turn = async (row: Ready, act: (row: Ready) => Promise<void>): Promise<void> => {
       try {
@@ -123,10 +126,19 @@ async function warmUp(row: Ready, rounds: number): Promise<void> {
 
 async function takeTurn(row: Ready): Promise<void> {
   row.turns.push(summarize(await row.runner.run(row.steps)).median);
+  if (row.runner.others) row.others.push(row.runner.others());
+}
+
+/** What all turns have to say of each name. */
+function summarizeEach(turns: Ready["others"]): Record<string, Summary> {
+  const names = [...new Set(turns.flatMap((turn) => Object.keys(turn)))];
+  const valuesOf = (name: string) => turns.flatMap((turn) => turn[name] ?? []);
+  return Object.fromEntries(names.map((name) => [name, summarize(valuesOf(name))]));
 }
 
 function resultOf(row: Ready, optimizer: BenchedOptimizer, { parameters }: Workload): Measured {
   const { key, label, family, threads, instead = optimizer } = row.contender;
+  const { bytes = subjectOf(instead).bytes * parameters } = row.contender;
   const ms = summarize(row.turns);
   return {
     key,
@@ -134,8 +146,9 @@ function resultOf(row: Ready, optimizer: BenchedOptimizer, { parameters }: Workl
     family,
     threads,
     ms,
+    ...(row.others.length > 0 && { others: summarizeEach(row.others) }),
     nanosecondsPerParameter: (ms.median * 1e6) / parameters,
-    gigabytesPerSecond: (subjectOf(instead).bytes * parameters) / (ms.median * 1e6),
+    gigabytesPerSecond: bytes / (ms.median * 1e6),
     steps: row.steps * row.turns.length,
     steady: agrees(row.turns),
   };

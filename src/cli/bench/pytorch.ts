@@ -10,11 +10,17 @@ import { findTorch, type TorchInstallation } from "../torch.ts";
 import { hyperparameters, isWritten, type Contender, type PeerVersion } from "./contender.ts";
 import { subjectOf } from "./subject.ts";
 
-interface Answer {
-  readonly ready?: string;
+/** What any answer may be instead. */
+export interface Refusal {
   readonly reason?: string;
+}
+
+interface Answer extends Refusal {
+  readonly ready?: string;
   readonly ms?: number[];
 }
+
+const SCRIPT = join(packageRoot(), "scripts", "torch_bench.py");
 
 const ROWS = [
   ["article", "PyTorch, the article's class"],
@@ -43,7 +49,7 @@ function row(torch: TorchInstallation, name: string, label: string): Contender {
     family: "pytorch",
     threads: 1,
     prepare: async (optimizer, { sizes, shape }) => {
-      const peer = new Peer(torch.python);
+      const peer = new PythonPeer<Answer>(torch.python, SCRIPT);
       const hyper = isWritten(optimizer) ? hyperparameters[optimizer] : null;
       const torchClass = subjectOf(optimizer).rule.name;
       const answer = await peer.ask({ prepare: name, optimizer, torchClass, hyper, sizes, shape });
@@ -70,33 +76,38 @@ function row(torch: TorchInstallation, name: string, label: string): Contender {
 const PATIENCE = 120_000;
 
 /** A Python process that answers each line with one. */
-class Peer {
+export class PythonPeer<A extends Refusal> {
   private readonly child: ChildProcess;
   private readonly lines: Interface;
   private readonly stop = (): void => void this.child.kill();
   private ended = "";
-  private waiting: ((answer: Answer) => void) | null = null;
+  private waiting: ((answer: A) => void) | null = null;
 
-  constructor(python: string) {
-    const script = join(packageRoot(), "scripts", "torch_bench.py");
+  constructor(python: string, script: string) {
     this.child = spawn(python, [script], { stdio: ["pipe", "pipe", "ignore"] });
     process.once("exit", this.stop);
     this.lines = createInterface({ input: this.child.stdout! });
-    this.lines.on("line", (line) => this.answer(JSON.parse(line) as Answer));
+    this.lines.on("line", (line) => this.answer(JSON.parse(line) as A));
     const end = (why: string): void => {
       this.ended = why;
-      this.answer({ reason: why });
+      this.answer({ reason: why } as A);
     };
     this.child.once("error", (error) => end(error.message));
     this.child.once("close", (status) => end(`Python ended with status ${status}`));
     this.child.stdin!.on("error", () => {}); // its end is told above
   }
 
-  ask(request: object): Promise<Answer> {
-    if (this.ended !== "") return Promise.resolve({ reason: this.ended });
+  /** Whether it answers no more. */
+  get isOver(): boolean {
+    return this.ended !== "";
+  }
+
+  ask(request: object): Promise<A> {
+    if (this.ended !== "") return Promise.resolve({ reason: this.ended } as A);
     return new Promise((settle) => {
       const clock = setTimeout(() => {
-        this.answer({ reason: `not measured: a step was not done after ${PATIENCE / 1000} s` });
+        const reason = `not measured: a step was not done after ${PATIENCE / 1000} s`;
+        this.answer({ reason } as A);
         this.close();
       }, PATIENCE);
       this.waiting = (answer) => {
@@ -113,7 +124,7 @@ class Peer {
     this.child.kill();
   }
 
-  private answer(answer: Answer): void {
+  private answer(answer: A): void {
     this.waiting?.(answer);
     this.waiting = null;
   }

@@ -16,11 +16,21 @@ function tensors({ sizes }: Workload, value: (i: number) => number): Float32Arra
   });
 }
 
+/** Gradients, of a root mean square of 0.01. */
+const slope = (i: number): number => 0.035 * spread(i + 77);
+
 export const startValues = (workload: Workload): Float32Array[] => tensors(workload, spread);
 
-/** Gradients, of a root mean square of 0.01. */
-export const gradients = (workload: Workload): Float32Array[] =>
-  tensors(workload, (i) => 0.035 * spread(i + 77));
+export const gradients = (workload: Workload): Float32Array[] => tensors(workload, slope);
+
+/** What `count` elements from the `from`-th of all tensors on start with, and their gradients. */
+export function startOf(
+  from: number,
+  count: number,
+): { values: Float32Array; grads: Float32Array } {
+  const indices = Float64Array.from({ length: count }, (_, i) => from + i);
+  return { values: Float32Array.from(indices, spread), grads: Float32Array.from(indices, slope) };
+}
 
 /** Steps shorter than this are timed several at once, for the clock's sake. */
 const BLOCK_MS = 0.02;

@@ -1,0 +1,83 @@
+// WebGPU for the command line: in Node it comes from the npm package `webgpu`, which is Dawn.
+
+import { requestDevice } from "../../../backend/webgpu/device.ts";
+import { BackendError, Prose } from "../../../errors.ts";
+
+/** What Dawn is told when it starts. */
+const FLAGS = {
+  /** The system's GPU, whose clock is not blurred. */
+  gpu: ["disable-dawn-features=timestamp_quantization"],
+  /** No GPU: everything is checked and recorded as for one, and nothing is run. */
+  null: ["backend=null"],
+} as const;
+
+export type GpuKind = keyof typeof FLAGS;
+
+export interface OpenGpu {
+  /** For people: who made the adapter, and what it is. */
+  readonly adapter: string;
+  /** Whether it is a processor that plays a GPU. */
+  readonly isSoftware: boolean;
+  /** A new device. What is on it is freed when it is destroyed, or all is closed. */
+  device(): Promise<GPUDevice>;
+  close(): void;
+}
+
+/** What `create()` returned: while a device lives this must be reachable, or Dawn crashes. */
+const held = new Set<GPU>();
+
+/**
+ * @throws {BackendError} `NO_WEBGPU` where the package is not installed or there is no driver.
+ */
+export async function openGpu(kind: GpuKind = "gpu"): Promise<OpenGpu> {
+  const gpu = (await dawn()).create([...FLAGS[kind]]);
+  held.add(gpu);
+  const devices: GPUDevice[] = [];
+  const device = async (): Promise<GPUDevice> => {
+    const made = await requestDevice({ gpu, powerPreference: "high-performance" });
+    devices.push(made);
+    return made;
+  };
+  const close = (): void => {
+    for (const made of devices) made.destroy();
+    held.delete(gpu);
+  };
+  try {
+    const { adapterInfo } = await device();
+    return { ...describeAdapter(adapterInfo), device, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+interface Dawn {
+  create(flags: string[]): GPU;
+}
+
+/** @param name of the package, to be found from here. */
+export async function dawn(name = "webgpu"): Promise<Dawn> {
+  try {
+    return (await import(name)) as Dawn;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isMissing = code === "ERR_MODULE_NOT_FOUND" && message.includes(`'${name}'`);
+    const failure = new BackendError("NO_WEBGPU", {
+      subject: "WebGPU in Node",
+      got: new Prose(isMissing ? `no package ${name}` : `a package ${name} that does not load`),
+      expected: "Dawn, which it brings",
+      advice: isMissing ? `npm install ${name}` : message,
+    });
+    failure.cause = error;
+    throw failure;
+  }
+}
+
+export function describeAdapter(
+  info: Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description">,
+): Pick<OpenGpu, "adapter" | "isSoftware"> {
+  const { vendor, architecture, device, description } = info;
+  const names = [device, vendor, architecture, description].filter((text) => text !== "");
+  const adapter = names.join(", ") || "an adapter that does not say what it is";
+  return { adapter, isSoftware: /swiftshader|llvmpipe|lavapipe|basic render/i.test(adapter) };
+}

@@ -1,0 +1,120 @@
+// PyTorch's rows on a GPU: bench/gpu/torch_gpu.py in a process for each row, which serves one optimizer
+// after another. What torch.compile makes takes long to compile, so each optimizer has a process of its own
+// there, and they compile at the same time, before anything is measured.
+
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+import { packageRoot } from "../../package.ts";
+import { findTorch } from "../../torch.ts";
+import { hyperparameters, isWritten } from "../contender.ts";
+import type { BenchedOptimizer, Contender, PeerVersion, Runner, Workload } from "../contender.ts";
+import { PythonPeer, type Refusal } from "../pytorch.ts";
+import { subjectOf } from "../subject.ts";
+import type { StepTimes } from "./clock.ts";
+
+interface Answer extends Refusal, Partial<StepTimes> {
+  readonly ready?: true;
+}
+
+interface About {
+  readonly version: string;
+  readonly device: string;
+  readonly cuda: boolean;
+}
+
+const ROWS = [
+  ["for-loop", "for-loop"],
+  ["foreach", "foreach"],
+  ["fused", "fused"],
+  ["compile", "torch.compile"],
+] as const;
+const COMPILED = "compile";
+const SCRIPT = join(packageRoot(), "bench", "gpu", "torch_gpu.py");
+
+export class TorchRows {
+  readonly version: PeerVersion;
+  readonly rows: readonly Contender[];
+  private readonly python: string = "";
+  private readonly peers = new Map<string, PythonPeer<Answer>>();
+  private readonly begun = new Map<string, Promise<Runner | string>>();
+
+  constructor() {
+    const torch = findTorch();
+    const about = torch && askAbout(torch.python);
+    if (!about) {
+      this.version = { name: "PyTorch", version: "no Python has it", found: false };
+      this.rows = [];
+      return;
+    }
+    const { version, device, cuda } = about;
+    this.python = torch.python;
+    this.version = { name: "PyTorch", version: `${version} on ${device}`, found: true };
+    this.rows = ROWS.map(([name, label]) => ({
+      key: `pytorch-${name}`,
+      label: `PyTorch${cuda ? "" : " on the CPU"}, ${label}`,
+      family: "pytorch",
+      threads: 0,
+      prepare: (optimizer, workload) => this.prepare(name, optimizer, workload),
+    }));
+  }
+
+  /** Begins to compile for all these optimizers, and waits until it is done. */
+  async compileAhead(optimizers: readonly BenchedOptimizer[], workload: Workload): Promise<void> {
+    await Promise.all(
+      optimizers.map((optimizer) => {
+        const prepared = this.prepare(COMPILED, optimizer, workload);
+        this.begun.set(optimizer, prepared);
+        return prepared;
+      }),
+    );
+  }
+
+  close(): void {
+    for (const peer of this.peers.values()) peer.close();
+    this.peers.clear();
+  }
+
+  private async prepare(
+    name: string,
+    optimizer: BenchedOptimizer,
+    { sizes, shape }: Workload,
+  ): Promise<Runner | string> {
+    const ahead = name === COMPILED && this.begun.get(optimizer);
+    if (ahead) {
+      this.begun.delete(optimizer);
+      return ahead;
+    }
+    const peer = this.peer(name === COMPILED ? `${name} ${optimizer}` : name);
+    const hyper = isWritten(optimizer) ? hyperparameters[optimizer] : null;
+    const torchClass = subjectOf(optimizer).rule.name;
+    const request = { prepare: name, optimizer, torchClass, hyper, sizes, shape };
+    const { ready, reason } = await peer.ask(request);
+    return ready ? runnerOf(peer) : (reason ?? "it gave no reason");
+  }
+
+  private peer(key: string): PythonPeer<Answer> {
+    let peer = this.peers.get(key);
+    if (!peer || peer.isOver) this.peers.set(key, (peer = new PythonPeer(this.python, SCRIPT)));
+    return peer;
+  }
+}
+
+function askAbout(python: string): About | null {
+  const answer = spawnSync(python, [SCRIPT, "about"], { encoding: "utf8", timeout: 60_000 });
+  return answer.status === 0 ? (JSON.parse(answer.stdout) as About) : null;
+}
+
+function runnerOf(peer: PythonPeer<Answer>): Runner {
+  let others: Readonly<Record<string, number>> = {};
+  return {
+    run: async (steps) => {
+      const { wall, host, device, reason } = await peer.ask({ run: steps });
+      if (wall === undefined || host === undefined) throw new Error(reason);
+      others = device === undefined ? { host } : { host, device };
+      return new Float64Array(steps).fill(wall);
+    },
+    others: () => others,
+    close: async () => void (await peer.ask({ drop: true })),
+  };
+}
