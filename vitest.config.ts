@@ -1,6 +1,13 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
 export default defineConfig({
+  // For the examples, which import the package by its name.
+  resolve: {
+    alias: { "downhill/webgpu": source("webgpu/index.ts"), downhill: source("index.ts") },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",

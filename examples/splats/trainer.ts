@@ -1,0 +1,137 @@
+/**
+ * Fits the Gaussians to a picture. An iteration is one submit: forward, loss, backward, and the optimizer's step
+ * are dispatches of one compute pass, and nothing waits for the CPU.
+ */
+import { Adam, parameter, type GpuParameter } from "downhill/webgpu";
+import { backward } from "./backward.wgsl.ts";
+import { forward, HISTORY, loss, prepare, PREPARE_GROUP, TILE } from "./forward.wgsl.ts";
+import { createKernel, MAP_READ, run, Usage, type Kernel } from "./gpu.ts";
+import { initialRows, lrScale, WIDTH } from "./model.ts";
+
+export interface TrainerOptions {
+  /** Pixels along a side of the picture, a multiple of 16. */
+  readonly size: number;
+  /** The picture: red, green, blue and alpha (ignored) of each pixel, from 0 to 255. */
+  readonly target: Uint8ClampedArray<ArrayBuffer>;
+  /** Gaussians. */
+  readonly count: number;
+  readonly seed: number;
+  readonly lr: number;
+}
+
+/** Iterations between two readings of the losses. */
+const READ_EVERY = 16;
+const SPLAT_BYTES = 48;
+const HISTORY_BYTES = 4 + 4 * HISTORY;
+
+export class Trainer {
+  readonly device: GPUDevice;
+  readonly size: number;
+  readonly splats: GpuParameter;
+  readonly optimizer: Adam;
+  /** The picture to fit, a u32 per pixel. */
+  readonly goal: GPUBuffer;
+  /** What the last forward pass drew, minus that, a vec4f per pixel. */
+  readonly errors: GPUBuffer;
+  /** Iterations submitted. */
+  iterations = 0;
+  /** Mean squared errors before each iteration, those that have been read back. */
+  readonly losses: number[] = [];
+  private readonly kernels: readonly Kernel[];
+  private readonly history: GPUBuffer;
+  private readonly staging: GPUBuffer;
+  private reading: Promise<void> | null = null;
+  private readonly buffers: GPUBuffer[] = [];
+
+  constructor(device: GPUDevice, { size, target, count, seed, lr }: TrainerOptions) {
+    this.device = device;
+    this.size = size;
+    this.splats = parameter(device, initialRows(count, seed), {
+      name: "splats",
+      shape: [count, WIDTH],
+      lrScale,
+    });
+    this.optimizer = new Adam([this.splats], { lr });
+
+    const tiles = size / TILE;
+    const { STORAGE, COPY_SRC, COPY_DST } = Usage;
+    const drawn = this.buffer("drawn", count * SPLAT_BYTES, STORAGE);
+    const tileLosses = this.buffer("tile losses", 4 * tiles * tiles, STORAGE);
+    this.goal = this.buffer("goal", 4 * size * size, STORAGE | COPY_DST);
+    this.errors = this.buffer("errors", 16 * size * size, STORAGE | COPY_SRC);
+    this.history = this.buffer("history", HISTORY_BYTES, STORAGE | COPY_SRC);
+    this.staging = this.buffer("staging", HISTORY_BYTES, Usage.MAP_READ | COPY_DST);
+    device.queue.writeBuffer(this.goal, 0, target);
+
+    const { data, grad } = this.splats; // buffers of the optimizer, bound like any others
+    const { goal, errors, history } = this;
+    this.kernels = [
+      createKernel(
+        device,
+        "prepare",
+        prepare,
+        size,
+        [Math.ceil(count / PREPARE_GROUP)],
+        [data, drawn],
+      ),
+      createKernel(
+        device,
+        "forward",
+        forward,
+        size,
+        [tiles, tiles],
+        [drawn, goal, errors, tileLosses],
+      ),
+      createKernel(device, "loss", loss, size, [1], [tileLosses, history]),
+      createKernel(device, "backward", backward, size, [count], [data, drawn, errors, grad]),
+    ];
+  }
+
+  /**
+   * One iteration.
+   *
+   * @param present records what shows the picture, if this iteration is to be shown.
+   */
+  step(present?: (encoder: GPUCommandEncoder) => void): void {
+    const encoder = this.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const kernel of this.kernels) run(pass, kernel);
+    this.optimizer.encode(pass);
+    pass.end();
+    present?.(encoder);
+    this.iterations++;
+    const read = this.iterations % READ_EVERY === 0 && this.reading === null;
+    if (read) encoder.copyBufferToBuffer(this.history, 0, this.staging, 0, HISTORY_BYTES);
+    this.device.queue.submit([encoder.finish()]);
+    if (read) this.reading = this.readLosses();
+  }
+
+  /** Resolves when the losses that are under way have arrived. */
+  async settled(): Promise<void> {
+    await this.reading;
+  }
+
+  /** Frees the memory. */
+  destroy(): void {
+    for (const buffer of [...this.buffers, this.splats.data.buffer, this.splats.grad.buffer]) {
+      buffer.destroy();
+    }
+  }
+
+  private async readLosses(): Promise<void> {
+    const { staging, losses } = this;
+    await staging.mapAsync(MAP_READ);
+    const bytes = staging.getMappedRange();
+    const [count] = new Uint32Array(bytes, 0, 1) as unknown as [number];
+    const ring = new Float32Array(bytes, 4);
+    while (losses.length < count) losses.push(ring[losses.length % HISTORY]!);
+    staging.unmap();
+    this.reading = null;
+  }
+
+  private buffer(label: string, size: number, usage: number): GPUBuffer {
+    const buffer = this.device.createBuffer({ label, size, usage });
+    this.buffers.push(buffer);
+    return buffer;
+  }
+}
