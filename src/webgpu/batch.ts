@@ -1,5 +1,6 @@
 /** Parameters on a GPU that take a step together: one plan, and one set of numbers. */
 import type { Stretch } from "../backend/webgpu/chunk.ts";
+import type { Tensor } from "../backend/webgpu/tensor/segments.ts";
 import type { Shape } from "../ir/trace.ts";
 import { BINDING_ALIGNMENT } from "../memory/webgpu/constants.ts";
 import { RuleBatch } from "../optim/rule-batch.ts";
@@ -85,6 +86,19 @@ export class GpuBatch extends RuleBatch {
       begin: this.ranges[2 * r]!,
       end: this.ends(r),
       ...(isScaled && { factors: entries[r]!.lrScale! }),
+    }));
+  }
+
+  /** The tensors themselves. @param segment whose numbers they meet. */
+  tensors(segment: number): Tensor[] {
+    const { group } = this;
+    return this.entries.map(({ home, parameter, matrix, lrScale }) => ({
+      segment,
+      group,
+      begin: home.offset,
+      end: home.offset + parameter.size,
+      place: matrix,
+      ...(lrScale && { factors: lrScale }),
     }));
   }
 

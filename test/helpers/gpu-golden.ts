@@ -4,6 +4,7 @@
  */
 import {
   Adadelta,
+  Adafactor,
   Adagrad,
   Adam,
   Adamax,
@@ -34,6 +35,7 @@ export const gpuOptimizers = {
   RAdam,
   ASGD,
   Rprop,
+  Adafactor,
 };
 export type GpuOptimizerName = keyof typeof gpuOptimizers;
 export const gpuNames = Object.keys(gpuOptimizers) as GpuOptimizerName[];

@@ -27,10 +27,10 @@ export function declareControl(binding: number): string {
 @group(0) @binding(${binding}) var<uniform> control: Control;`;
 }
 
-/** What becomes of gradients: what is done to those of the group that stands in the item at hand. */
-export const readChange = `let change = control.changes[item.w / 2u];
-  let limit = select(change.x, change.z, (item.w & 1u) != 0u);
-  let factor = select(change.y, change.w, (item.w & 1u) != 0u);`;
+/** Reads what becomes of the gradients of a group, whose number is given in WGSL. */
+export const readChange = (group: string): string => `let change = control.changes[${group} / 2u];
+  let limit = select(change.x, change.z, (${group} & 1u) != 0u);
+  let factor = select(change.y, change.w, (${group} & 1u) != 0u);`;
 
 /** A gradient as the step is to see it. */
 export function changedGradient(gradient: string, type: "f32" | "vec4f"): string {

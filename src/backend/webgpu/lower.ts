@@ -100,7 +100,7 @@ function controlled(
     ...(clears ? [`  ${loop} { s${gradient}[i] = ${type}(); }`] : []),
     "  return;",
     "}",
-    ...(gradient < 0 ? [] : [readChange]),
+    ...(gradient < 0 ? [] : [readChange("item.w")]),
   ];
 }
 
