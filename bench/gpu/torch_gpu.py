@@ -4,12 +4,14 @@ As scripts/torch_bench.py, whose steps these are, but on the first CUDA device, 
 
 (no line)                                           ->  with the argument "about": {"version": ..., "device": ..., "cuda": bool}
 {"prepare": row, "optimizer": name, "torchClass": name, "hyper": {...}, "sizes": [...]}  ->  {"ready": true} or {"reason": text}
+{"prepare": "triad", "bytes": n}                    ->  the same
 {"run": steps}                                      ->  {"wall": ms, "host": ms, "device": ms}, each of one step
 {"drop": true}                                      ->  {"dropped": true}
 """
 
 import gc
 import json
+import os
 import pathlib
 import sys
 import time
@@ -60,6 +62,12 @@ def device_time(step, count, host):
     return begin.elapsed_time(end) / count
 
 
+def triad(size):
+    """a = b + s c, as fast as PyTorch moves memory: `size` bytes in all."""
+    a, b, c = (torch.ones(size // 12, device=DEVICE) for _ in range(3))
+    return lambda: torch.add(b, c, alpha=3.0, out=a)
+
+
 def about():
     device = torch.cuda.get_device_name() if CUDA else "the CPU, as it finds no CUDA"
     return {"version": torch.__version__, "device": device, "cuda": CUDA}
@@ -75,9 +83,15 @@ def answer_to(request, state):
         torch.cuda.empty_cache()
     if "drop" in request:
         return {"dropped": True}
+    if request["prepare"] == "triad":
+        state["step"] = triad(request["bytes"])
+        return {"ready": True}
     if hasattr(torch, "_dynamo"):
         torch._dynamo.reset()
     state["step"] = prepare(request, DEVICE)
+    with torch.no_grad():
+        for _ in range(2):  # what is compiled may be compiled anew for the second step
+            state["step"]()
     synchronize()
     return {"ready": True}
 
@@ -86,6 +100,9 @@ def main():
     if sys.argv[1:] == ["about"]:
         print(json.dumps(about()))
         return
+    # Compilers may write to standard output, which is for answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     state = {}
     for line in sys.stdin:
         try:
@@ -93,7 +110,7 @@ def main():
         except Exception as error:  # what PyTorch refuses is a row that is missing, with its words
             words = str(error).strip().splitlines() or [type(error).__name__]
             answer = {"reason": words[0][:200]}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 main()

@@ -72,18 +72,21 @@ function row(torch: TorchInstallation, name: string, label: string): Contender {
   };
 }
 
-/** A message must be answered within so many milliseconds: thousands of tensors take long to compile. */
+/** A message must be answered within so many milliseconds by default: thousands of tensors take long to compile. */
 const PATIENCE = 120_000;
 
 /** A Python process that answers each line with one. */
 export class PythonPeer<A extends Refusal> {
   private readonly child: ChildProcess;
+  private readonly patience: number;
   private readonly lines: Interface;
   private readonly stop = (): void => void this.child.kill();
   private ended = "";
   private waiting: ((answer: A) => void) | null = null;
 
-  constructor(python: string, script: string) {
+  /** @param patience milliseconds that an answer may take. */
+  constructor(python: string, script: string, patience: number = PATIENCE) {
+    this.patience = patience;
     this.child = spawn(python, [script], { stdio: ["pipe", "pipe", "ignore"] });
     process.once("exit", this.stop);
     this.lines = createInterface({ input: this.child.stdout! });
@@ -106,10 +109,10 @@ export class PythonPeer<A extends Refusal> {
     if (this.ended !== "") return Promise.resolve({ reason: this.ended } as A);
     return new Promise((settle) => {
       const clock = setTimeout(() => {
-        const reason = `not measured: a step was not done after ${PATIENCE / 1000} s`;
+        const reason = `not measured: a step was not done after ${this.patience / 1000} s`;
         this.answer({ reason } as A);
         this.close();
-      }, PATIENCE);
+      }, this.patience);
       this.waiting = (answer) => {
         clearTimeout(clock);
         settle(answer);

@@ -75,9 +75,9 @@ async function compareAll(task: Task, torch: TorchRows): Promise<GpuComparison[]
     const device = await gpu.device();
     const { rows, differences } = gpuRows(device, gpu, optimizer, workload);
     const chosen = choose([...torch.rows, ...rows], options.rows);
-    if (comparisons.length === 0 && chosen.some(({ key }) => key === "pytorch-compile")) {
-      say("PyTorch: compiling");
-      await torch.compileAhead(optimizers, workload);
+    if (comparisons.length === 0) {
+      say("PyTorch: starting and compiling");
+      await torch.begin(chosen, optimizers, workload);
     }
     const comparison = await compare(chosen, optimizer, workload, options.rounds, say);
     comparisons.push({ ...comparison, difference: Math.max(...differences.values()) });

@@ -8,7 +8,7 @@ import { gradients, startValues } from "../values.ts";
 import { disagreement, TOLERANCE, type ShownSteps } from "./agreement.ts";
 import { GpuClock, type GpuSteps, type StepTimes } from "./clock.ts";
 import type { OpenGpu } from "./open.ts";
-import { stream, streamedBytes, type StreamKind } from "./stream.ts";
+import { stream, streamBytes, streamedBytes, type StreamKind } from "./stream.ts";
 import { writtenSteps } from "./written.ts";
 
 /** Downhill's ways, by key. */
@@ -24,10 +24,6 @@ export interface GpuRows {
   /** Of each row that has been set up, how far its parameters were from the CPU's after some steps. */
   readonly differences: ReadonlyMap<string, number>;
 }
-
-/** Bytes that no cache of a GPU holds; a processor that plays one would take too long over them. */
-const LARGE = 3 * 2 ** 28;
-const LARGE_IN_SOFTWARE = 3 * 2 ** 22;
 
 /** The rows on one device, for one optimizer. */
 export function gpuRows(
@@ -57,7 +53,7 @@ export function gpuRows(
     return { key, label, family: "native", threads: 0, bytes, prepare };
   };
   const working = subjectOf(optimizer).workingSet * workload.parameters;
-  const large = isSoftware ? LARGE_IN_SOFTWARE : LARGE;
+  const large = streamBytes(isSoftware);
   const rows = [
     ...Object.entries(plans).map(([key, plan]) =>
       stepped(key, `Downhill, ${key}`, "downhill", () => ours(device, optimizer, workload, plan)),

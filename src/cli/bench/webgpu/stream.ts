@@ -11,6 +11,11 @@ const BODIES = { triad: "a[i] = b[i] + n.x * c[i];", copy: "a[i] = b[i];" } as c
 /** Arrays that move. */
 const ARRAYS = { triad: 3, copy: 2 } as const;
 
+/** Bytes that no cache of a GPU holds; a processor takes too long over so many. */
+export function streamBytes(isProcessor: boolean): number {
+  return isProcessor ? 3 * 2 ** 22 : 3 * 2 ** 28;
+}
+
 /** Bytes of one array where all have about `bytes` together, and as much as a buffer may have. */
 function arrayBytes({ limits }: GPUDevice, kind: StreamKind, bytes: number): number {
   const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);

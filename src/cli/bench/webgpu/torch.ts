@@ -12,6 +12,7 @@ import type { BenchedOptimizer, Contender, PeerVersion, Runner, Workload } from 
 import { PythonPeer, type Refusal } from "../pytorch.ts";
 import { subjectOf } from "../subject.ts";
 import type { StepTimes } from "./clock.ts";
+import { streamBytes } from "./stream.ts";
 
 interface Answer extends Refusal, Partial<StepTimes> {
   readonly ready?: true;
@@ -30,6 +31,8 @@ const ROWS = [
   ["compile", "torch.compile"],
 ] as const;
 const COMPILED = "compile";
+/** Milliseconds for what is compiled, and all else. */
+const patience = 1000 * Number(process.env["DOWNHILL_TORCH_PATIENCE"] ?? 90);
 const SCRIPT = join(packageRoot(), "bench", "gpu", "torch_gpu.py");
 
 export class TorchRows {
@@ -50,24 +53,47 @@ export class TorchRows {
     const { version, device, cuda } = about;
     this.python = torch.python;
     this.version = { name: "PyTorch", version: `${version} on ${device}`, found: true };
-    this.rows = ROWS.map(([name, label]) => ({
+    const torchName = `PyTorch${cuda ? "" : " on the CPU"}`;
+    const rows = ROWS.map(([name, label]): Contender => ({
       key: `pytorch-${name}`,
-      label: `PyTorch${cuda ? "" : " on the CPU"}, ${label}`,
+      label: `${torchName}, ${label}`,
       family: "pytorch",
       threads: 0,
       prepare: (optimizer, workload) => this.prepare(name, optimizer, workload),
     }));
+    this.rows = [...rows, this.triad(torchName, streamBytes(!cuda))];
   }
 
-  /** Begins to compile for all these optimizers, and waits until it is done. */
-  async compileAhead(optimizers: readonly BenchedOptimizer[], workload: Workload): Promise<void> {
-    await Promise.all(
-      optimizers.map((optimizer) => {
-        const prepared = this.prepare(COMPILED, optimizer, workload);
-        this.begun.set(optimizer, prepared);
-        return prepared;
-      }),
+  /** What the memory can do, as PyTorch finds it. */
+  private triad(torchName: string, bytes: number): Contender {
+    return {
+      key: "pytorch-triad",
+      label: `${torchName}, triad, beyond caches`,
+      family: "native",
+      threads: 0,
+      bytes,
+      prepare: () => this.ask(this.peer("triad"), { prepare: "triad", bytes }),
+    };
+  }
+
+  /** Starts those rows' processes, lets them compile for all these optimizers, and waits until all is done. */
+  async begin(
+    rows: readonly Contender[],
+    optimizers: readonly BenchedOptimizer[],
+    workload: Workload,
+  ): Promise<void> {
+    const names = ROWS.map(([name]) => name).filter((name) =>
+      rows.some(({ key }) => key === `pytorch-${name}`),
     );
+    const compiled = names.includes(COMPILED) ? optimizers : [];
+    for (const optimizer of compiled) {
+      this.begun.set(optimizer, this.prepare(COMPILED, optimizer, workload));
+    }
+    const others = names.filter((name) => name !== COMPILED);
+    await Promise.all([
+      ...this.begun.values(),
+      ...others.map((name) => this.peer(name).ask({ drop: true })),
+    ]);
   }
 
   close(): void {
@@ -88,14 +114,18 @@ export class TorchRows {
     const peer = this.peer(name === COMPILED ? `${name} ${optimizer}` : name);
     const hyper = isWritten(optimizer) ? hyperparameters[optimizer] : null;
     const torchClass = subjectOf(optimizer).rule.name;
-    const request = { prepare: name, optimizer, torchClass, hyper, sizes, shape };
+    return this.ask(peer, { prepare: name, optimizer, torchClass, hyper, sizes, shape });
+  }
+
+  private async ask(peer: PythonPeer<Answer>, request: object): Promise<Runner | string> {
     const { ready, reason } = await peer.ask(request);
     return ready ? runnerOf(peer) : (reason ?? "it gave no reason");
   }
 
   private peer(key: string): PythonPeer<Answer> {
     let peer = this.peers.get(key);
-    if (!peer || peer.isOver) this.peers.set(key, (peer = new PythonPeer(this.python, SCRIPT)));
+    if (!peer || peer.isOver)
+      this.peers.set(key, (peer = new PythonPeer(this.python, SCRIPT, patience)));
     return peer;
   }
 }
