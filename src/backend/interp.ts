@@ -6,6 +6,7 @@
  * type: storing to a Float32Array rounds to float32, and for + - × ÷ √ rounding the float64 result
  * gives the same bits as float32 arithmetic.
  */
+import { diceKey, diceOf, isNarrow, narrowBits, narrowBitsBy } from "../ir/bfloat16.ts";
 import { flushThreshold, Op, opInfo, type OpCode } from "../ir/op.ts";
 import type { KernelIr } from "../ir/plan.ts";
 import type { Arena } from "../memory/arena.ts";
@@ -35,6 +36,8 @@ export abstract class InterpBody {
   protected readonly ir: KernelIr;
   protected readonly arena: Arena;
   protected readonly bytes: number;
+  /** Of an element, by slot. */
+  protected readonly slotBytes: readonly number[];
   private readonly tiny: number;
   protected readonly pointers: Float64Array;
   private readonly uniforms: TypedArray;
@@ -42,6 +45,8 @@ export abstract class InterpBody {
   /** Operations of the reductions. */
   protected readonly reducers: readonly OpCode[];
   protected readonly registers: readonly TypedArray[];
+  /** Their bits, where any slot lies in bfloat16. */
+  private readonly bits: readonly Int32Array[];
 
   constructor(ir: KernelIr, dtype: DType, arena: Arena) {
     const array = (length: number): TypedArray =>
@@ -49,6 +54,7 @@ export abstract class InterpBody {
     this.ir = ir;
     this.arena = arena;
     this.bytes = bytesOf(dtype);
+    this.slotBytes = ir.slots.map((_, slot) => (isNarrow(ir, slot) ? 2 : this.bytes));
     this.tiny = flushThreshold(dtype);
     this.pointers = new Float64Array(ir.slots.length);
     this.uniforms = array(ir.uniformCount);
@@ -56,6 +62,7 @@ export abstract class InterpBody {
     this.partials = new Float64Array((ir.reductions.length + sums) * LANES);
     this.reducers = ir.reductions.map((id) => ir.nodes[id]!.op);
     this.registers = ir.nodes.map(() => array(BLOCK));
+    this.bits = this.registers.map(({ buffer }) => new Int32Array(buffer));
   }
 
   setPointer(index: number, byteOffset: number): void {
@@ -69,26 +76,59 @@ export abstract class InterpBody {
   /** Where in the arena a slot has its numbers for the elements from `from` on. */
   protected abstract start(slot: number, from: number): number;
 
-  protected load(out: TypedArray, slot: number, from: number, count: number): void {
-    const { elements } = this.arena;
+  /** The number by which the dice know element `from`. */
+  protected abstract number(from: number): number;
+
+  protected load(id: number, slot: number, from: number, count: number): void {
     const at = this.start(slot, from);
+    if (isNarrow(this.ir, slot)) {
+      const { halves } = this.arena;
+      const out = this.bits[id]!;
+      for (let i = 0; i < count; i++) out[i] = halves[at + i]! << 16;
+      return;
+    }
+    const { elements } = this.arena;
+    const out = this.registers[id]!;
     for (let i = 0; i < count; i++) out[i] = elements[at + i]!;
+  }
+
+  private store(id: number, slot: number, from: number, count: number): void {
+    const at = this.start(slot, from);
+    if (isNarrow(this.ir, slot)) {
+      const { halves } = this.arena;
+      const value = this.bits[id]!;
+      for (let i = 0; i < count; i++) halves[at + i] = value[i]! >>> 16;
+      return;
+    }
+    const { elements } = this.arena;
+    const value = this.registers[id]!;
+    for (let i = 0; i < count; i++) elements[at + i] = value[i]!;
+  }
+
+  /** To bfloat16; with a second operand, the step, by dice. */
+  private narrow(id: number, from: number, n: number): void {
+    const { args, index } = this.ir.nodes[id]!;
+    const [x, out] = [this.bits[args[0]!]!, this.bits[id]!];
+    if (args.length === 1) {
+      for (let i = 0; i < n; i++) out[i] = narrowBits(x[i]!);
+      return;
+    }
+    const key = diceKey(this.bits[args[1]!]![0]!, index);
+    const first = this.number(from);
+    for (let i = 0; i < n; i++) out[i] = narrowBitsBy(x[i]!, diceOf(first + i, key));
   }
 
   protected block(from: number, count: number): void {
     const { nodes, outputs, reductions } = this.ir;
-    const { elements } = this.arena;
     nodes.forEach(({ op, args, index }, id) => {
       const out = this.registers[id]!;
-      if (op === Op.load) this.load(out, index, from, count);
+      if (op === Op.load) this.load(id, index, from, count);
+      else if (op === Op.narrow || op === Op.narrowStochastic) this.narrow(id, from, count);
       else if (op === Op.uniform) out.fill(this.uniforms[index]!, 0, count);
       else if (opInfo(op).class !== "reduce") this.operate(op, out, args, count);
     });
     outputs.forEach((id, slot) => {
-      if (id < 0) return;
-      const at = this.start(slot, from);
-      const value = this.registers[id]!;
-      for (let i = 0; i < count; i++) elements[at + i] = value[i]!;
+      if (id >= 0) this.store(id, slot, from, count);
     });
     reductions.forEach((id, r) => this.accumulate(id, r, count));
   }
@@ -191,6 +231,10 @@ class InterpKernel extends InterpBody implements BoundKernel {
   }
 
   protected start(slot: number, from: number): number {
-    return this.pointers[slot]! / this.bytes + from;
+    return this.pointers[slot]! / this.slotBytes[slot]! + from;
+  }
+
+  protected number(from: number): number {
+    return from;
   }
 }

@@ -1,4 +1,5 @@
 /** Cuts kernels out of a program, one after another; which ones, the plan says. */
+import { isNarrow } from "./bfloat16.ts";
 import { Op, opInfo } from "./op.ts";
 import type { HostCall, LinesIr, Stage } from "./plan.ts";
 import type { Node, Program } from "./program.ts";
@@ -102,7 +103,18 @@ export class Cutter {
     const slots = pointers.map((target) =>
       target < 0 ? `t.${~target}` : this.program.slots[target]!,
     );
-    const kernel = { slots, nodes, outputs, uniformCount: uniforms.length, reductions: reducers };
+    const isStored = (target: number) => target >= 0 && isNarrow(this.program, target);
+    const storage = pointers.some(isStored) && {
+      storage: pointers.map((target) => (isStored(target) ? "bfloat16" : "element")),
+    };
+    const kernel = {
+      slots,
+      ...storage,
+      nodes,
+      outputs,
+      uniformCount: uniforms.length,
+      reductions: reducers,
+    };
     const sums = placed
       .filter(({ at }) => isSum(at))
       .map(({ target, at }) => ({ id: at, slot: pointers.indexOf(target) }));

@@ -50,6 +50,10 @@ export const Op = {
   rows: 25,
   /** Number of columns. */
   columns: 26,
+  /** The bfloat16 nearest to a float32, of two the even one, see {@link ./bfloat16.ts}. */
+  narrow: 27,
+  /** A bfloat16 above or below, the nearer one more often, by the dice of a step and a slot. */
+  narrowStochastic: 28,
 } as const;
 
 export type OpCode = (typeof Op)[keyof typeof Op];
@@ -107,6 +111,8 @@ export const opTable: readonly OpInfo[] = /* @__PURE__ */ [
   info("columnSum", 1, "reduce"),
   info("rows", 0, "leaf"),
   info("columns", 0, "leaf"),
+  info("narrow", 1, "arithmetic"),
+  info("narrowStochastic", 2, "arithmetic"),
 ];
 
 export function opInfo(op: OpCode): OpInfo {

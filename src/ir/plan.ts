@@ -6,6 +6,7 @@
  * own with temporaries in between, as frameworks run eager code; it exists to be compared with. Both
  * are cut from the same program by the same function, so they agree bit for bit.
  */
+import { isNarrow } from "./bfloat16.ts";
 import { cutUnfused } from "./cut-unfused.ts";
 import { Cutter, storesOf } from "./cutter.ts";
 import { lineEngine, type LineEngine } from "./lines.ts";
@@ -15,7 +16,7 @@ import { printProgram } from "./print.ts";
 import { isHost, type Domain } from "./rank.ts";
 
 /** What a backend compiles: a program over its own slots and uniforms. */
-export interface KernelIr extends Pick<Program, "slots" | "nodes" | "outputs"> {
+export interface KernelIr extends Pick<Program, "slots" | "storage" | "nodes" | "outputs"> {
   /** Number of uniforms; a kernel's uniform nodes count from 0. */
   readonly uniformCount: number;
   /** Ids of the reduction nodes to one number whose partial sums the kernel delivers. */
@@ -77,23 +78,30 @@ export interface Plan {
   readonly storeMask: number;
   /** Slots that are loaded or stored. */
   readonly usedMask: number;
-  /** Reads and writes for each element, over all kernels. */
+  /** Reads and writes for each element, over all kernels; those of a bfloat16 count half. */
   readonly accesses: number;
 }
 
 /** The key under which a kernel is cached: equal keys are equal kernels. */
 export function kernelKey(kernel: KernelIr): string {
-  const { reductions, lines } = kernel;
-  return `${printProgram(kernel)}\nreduce ${reductions.join(" ")}\n${JSON.stringify(lines)}`;
+  const { reductions, lines, storage } = kernel;
+  const rest = JSON.stringify([lines, storage]);
+  return `${printProgram(kernel)}\nreduce ${reductions.join(" ")}\n${rest}`;
 }
 
-/** How often a kernel reads or writes memory for each element: once for each slot and direction. */
-export function accessesOf(kernel: Pick<KernelIr, "nodes" | "outputs" | "lines">): number {
+/**
+ * How often a kernel reads or writes memory for each element: once for each slot and direction, and half as
+ * much where the slot lies in bfloat16.
+ */
+export function accessesOf(
+  kernel: Pick<KernelIr, "nodes" | "outputs" | "lines" | "storage">,
+): number {
   const isElement = (slot: number) => (kernel.lines?.along[slot] ?? "element") === "element";
   const loads = new Set(
     kernel.nodes.flatMap(({ op, index }) => (op === Op.load && isElement(index) ? [index] : [])),
   );
-  return loads.size + kernel.outputs.filter((id) => id >= 0).length;
+  const stores = kernel.outputs.flatMap((id, slot) => (id >= 0 ? [slot] : []));
+  return [...loads, ...stores].reduce((sum, slot) => sum + (isNarrow(kernel, slot) ? 0.5 : 1), 0);
 }
 
 export function planOf(program: Program, fuse: boolean): Plan {

@@ -18,5 +18,6 @@ export function printNode(node: Node, slots: readonly string[]): string {
   if (node.op === Op.load) return `load ${slots[node.index]}`;
   if (node.op === Op.uniform) return `uniform u${node.index}`;
   const name = node.operation?.name ?? opInfo(node.op).name;
-  return [name, node.args.map((arg) => `%${arg}`).join(", ")].join(" ").trim();
+  const dice = node.op === Op.narrowStochastic ? [`slot ${node.index}`] : [];
+  return [name, [...node.args.map((arg) => `%${arg}`), ...dice].join(", ")].join(" ").trim();
 }

@@ -6,6 +6,7 @@
  * processor computes many times slower, so what is stored becomes 0 before it gets there.
  */
 import { Prose, RuleError } from "../errors.ts";
+import type { SlotStorage } from "./bfloat16.ts";
 import { Op, opInfo, type HostOperation, type OpCode } from "./op.ts";
 import { join, type Rank, type SlotRank } from "./rank.ts";
 import { MAX_NUMBERS, TAPE_STRIDE, type Trace } from "./trace.ts";
@@ -16,7 +17,7 @@ export interface Node {
   readonly op: OpCode;
   /** Ids of the operands. */
   readonly args: readonly number[];
-  /** The slot of a load, the number of a uniform; 0 otherwise. */
+  /** The slot of a load, or of the program that dice are for; the number of a uniform; 0 otherwise. */
   readonly index: number;
   readonly rank: Rank;
   /** Whether it is the truth value of a comparison. */
@@ -31,6 +32,8 @@ export interface Program {
   readonly subject: string;
   readonly slots: readonly string[];
   readonly slotRanks: readonly SlotRank[];
+  /** How each slot lies in memory; absent where all are in the parameter's type. */
+  readonly storage?: readonly SlotStorage[];
   readonly nodes: readonly Node[];
   /** Per slot the id of its new value; for an untouched slot that of its load, or -1. */
   readonly outputs: readonly number[];
@@ -73,11 +76,15 @@ function decode(trace: Trace): Program {
     if (op === Op.uniform) nodes.push(leaf(op, operands[0]!, "number"));
     else if (opInfo(op).class === "leaf") nodes.push(leaf(op, 0, "scalar"));
     else if (op === Op.host) nodes.push(hostNode(trace, operands, nodes));
-    else nodes.push(nodeOf(op, operands.slice(0, opInfo(op).arity), nodes));
+    else {
+      const node = nodeOf(op, operands.slice(0, opInfo(op).arity), nodes);
+      nodes.push(op === Op.narrowStochastic ? { ...node, index: operands[2]! } : node);
+    }
   }
   const outputs = slots.map((_, slot) => tape[end + slot]!);
   const results = [...tape.subarray(end + slots.length, trace.length)];
-  return { subject: trace.subject, slots, slotRanks, nodes, outputs, results };
+  const storage = trace.storage && { storage: slots.map((_, slot) => trace.storageOf(slot)) };
+  return { subject: trace.subject, slots, slotRanks, ...storage, nodes, outputs, results };
 }
 
 /** Its operands are a tensor and the numbers that were recorded with it. */

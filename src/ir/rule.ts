@@ -4,6 +4,7 @@
  * The types live here too, so that a mistyped hyperparameter, a forgotten state tensor or a `*`
  * between tensors is an error in the editor already.
  */
+import type { StateStorage } from "./bfloat16.ts";
 import { validatorOf } from "./hyper.ts";
 import { FLUSH_PERIOD } from "./op.ts";
 import { checkNames, checkSpec } from "./rule-check.ts";
@@ -162,7 +163,9 @@ export interface RuleInfo {
   readonly sparse?: SparseSupport<HyperDefaults, string>;
   /** Whether steps take parameters without a gradient as well. */
   readonly takesAll?: boolean;
-  /** Numbers that a state dict may lack; they are 0 then. */
+  /** What the state tensors lie in, if not in the parameter's type. */
+  readonly stateStorage?: StateStorage;
+  /** Numbers that a state dict may lack, the count of steps among them; they are 0 then. */
   readonly optionalNumbers?: readonly string[];
   /**
    * Throws an {@link OptionError} unless the values of `hyper` may be used.

@@ -8,6 +8,7 @@
  * the stand-ins are reused, so a trace allocates next to nothing.
  */
 import { Prose, RuleError, show } from "../errors.ts";
+import { DICE_PERIOD, type SlotStorage, type StateStorage } from "./bfloat16.ts";
 import { Expr, StateTensor, type Mask, type Operand } from "./expr.ts";
 import { Op, type HostOperation, type OpCode } from "./op.ts";
 import { refuseOutput } from "./refuse-output.ts";
@@ -29,6 +30,8 @@ export class Trace {
   readonly slots: readonly string[];
   /** How many numbers each slot has. */
   readonly slotRanks: readonly SlotRank[];
+  /** What state lies in, if not all is in the parameter's type. */
+  readonly storage: StateStorage | undefined;
   tape = new Int32Array(64 * TAPE_STRIDE);
   /** Integers of the tape in use. */
   length = 0;
@@ -55,16 +58,20 @@ export class Trace {
   private isMatrixNow = false;
   private type: "float32" | "float64" = "float32";
   private asked = false;
+  /** Where a run puts the ids of the slots' new values. */
+  private readonly outputs: number[] = [];
 
   /** @param slotRanks by default all are tensors. */
   constructor(
     subject: string,
     slots: readonly string[],
     slotRanks: readonly SlotRank[] = slots.map(() => "tensor"),
+    storage?: StateStorage,
   ) {
     this.subject = subject;
     this.slots = slots;
     this.slotRanks = slotRanks;
+    this.storage = storage;
     for (const parity of [0, 1] as const) {
       const create = (_: string, id: number) =>
         id < 2 ? new Expr(this, id, parity) : new StateTensor(this, id, parity);
@@ -176,25 +183,44 @@ export class Trace {
    * Ends the tape with the id of each slot's new value and with the scalars the host asks for.
    *
    * @param zeroGrad whether slot 1, which a rule itself cannot change, becomes 0.
+   * @param step what the dice of stochastic rounding are thrown by.
    */
   finish(
     outputs: Readonly<Record<string, unknown>> | undefined,
     zeroGrad = false,
     result?: Expr<"scalar">,
+    step = 0,
   ): void {
-    const gradient = zeroGrad ? this.uniform(0) : 1;
-    this.operationsEnd = this.length;
+    const ids = this.outputs;
+    const dice = this.storage?.rounding === "stochastic" ? this.uniform(step % DICE_PERIOD) : -1;
     for (let index = 0; index < this.slots.length; index++) {
-      if (index === 1) {
-        this.push(gradient);
-        continue;
-      }
-      const value = outputs?.[this.slots[index]!];
-      if (!(value instanceof Expr)) refuseOutput(this, this.slots[index]!, value, outputs);
-      // What does not change may be what the parameter does not have: rows of a vector.
-      this.push(value === this.slot(index) ? index : this.operand(value));
+      ids[index] =
+        index === 1 ? (zeroGrad ? this.uniform(0) : 1) : this.output(index, outputs, dice);
     }
+    this.operationsEnd = this.length;
+    for (let index = 0; index < this.slots.length; index++) this.push(ids[index]!);
     if (result) this.push(this.operand(result));
+  }
+
+  /** How a slot lies in memory. */
+  storageOf(index: number): SlotStorage {
+    return this.storage?.slots[index] ?? "element";
+  }
+
+  /** The id of a slot's new value, rounded as the slot needs it. */
+  private output(
+    index: number,
+    outputs: Readonly<Record<string, unknown>> | undefined,
+    dice: number,
+  ): number {
+    const value = outputs?.[this.slots[index]!];
+    if (!(value instanceof Expr)) refuseOutput(this, this.slots[index]!, value, outputs);
+    // What does not change may be what the parameter does not have: rows of a vector.
+    if (value === this.slot(index)) return index;
+    const id = this.operand(value);
+    if (this.storageOf(index) === "element") return id;
+    if (dice < 0) return this.record(Op.narrow, id, 0, 0).id;
+    return this.record(Op.narrowStochastic, id, dice, index).id;
   }
 
   /** Whether this run has recorded just what the one before it did. */

@@ -79,6 +79,7 @@ export class Arena {
     this.spare.push(...regions);
   });
   private whole: TypedArray | undefined;
+  private wholeHalves: Uint16Array | undefined;
 
   /**
    * @param bytes how much memory to begin with; it grows when more is allocated.
@@ -105,6 +106,14 @@ export class Arena {
     if (known && known.buffer === buffer && known.byteLength === buffer.byteLength) return known;
     const length = Math.floor(buffer.byteLength / bytesOf(this.dtype));
     return (this.whole = viewOf(this.dtype, buffer, 0, length));
+  }
+
+  /** All of the memory as halves of 32 bits, in which bfloat16 lies. */
+  get halves(): Uint16Array {
+    const { buffer } = this.memory;
+    const known = this.wholeHalves;
+    if (known && known.buffer === buffer && known.byteLength === buffer.byteLength) return known;
+    return (this.wholeHalves = new Uint16Array(buffer, 0, Math.floor(buffer.byteLength / 2)));
   }
 
   /**

@@ -2,9 +2,12 @@
 import type { BoundPlan } from "../backend/bound-plan.ts";
 import type { BoundLines } from "../backend/lines/engine.ts";
 import { ParameterError, Prose } from "../errors.ts";
+import type { StateStorage } from "../ir/bfloat16.ts";
 import type { Plan } from "../ir/plan.ts";
 import type { Domain, SlotRank } from "../ir/rank.ts";
+import type { RuleInfo } from "../ir/rule.ts";
 import { ALIGNMENT, type Arena, type Region } from "../memory/arena.ts";
+import { narrowInto, widened } from "../memory/bfloat16.ts";
 import { bytesOf, type TypedArray } from "../memory/dtype.ts";
 import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
@@ -52,6 +55,7 @@ export class ArenaState {
   readonly regions: number[];
   readonly bound = new Map<Plan, BoundPlan | BoundLines>();
   private readonly slotRanks: readonly SlotRank[];
+  private readonly storage: StateStorage | undefined;
   private readonly present: boolean[];
   private readonly held: Region[] = [];
   private readonly spare = new Map<string, { elements: number; regions: number[] }>();
@@ -63,8 +67,14 @@ export class ArenaState {
   };
   private shared: Region = { at: 0, bytes: 0 };
 
-  constructor(optimizer: object, arena: Arena, home: Home, slotRanks: readonly SlotRank[]) {
+  constructor(
+    optimizer: object,
+    arena: Arena,
+    home: Home,
+    { slotRanks, stateStorage }: Pick<RuleInfo, "slotRanks" | "stateStorage">,
+  ) {
     this.arena = arena;
+    this.storage = stateStorage;
     arena.holdFor(optimizer, this.held);
     this.slotRanks = slotRanks;
     this.regions = slotRanks.map(() => 0);
@@ -91,10 +101,19 @@ export class ArenaState {
   /** Makes room for a slot, zero all over. @throws {BackendError} `OUT_OF_MEMORY`. */
   require(slot: number): void {
     if (this.present[slot]) return;
-    const bytes = bytesOf(this.arena.dtype);
+    const bytes = this.bytesAt(slot);
     const { first, end } = this.extents[this.slotRanks[slot]!];
     this.regions[slot] = this.allocate((end - first) * bytes) - first * bytes;
     this.present[slot] = true;
+  }
+
+  /** Bytes of an element of a slot. */
+  private bytesAt(slot: number): number {
+    return this.isNarrow(slot) ? 2 : bytesOf(this.arena.dtype);
+  }
+
+  private isNarrow(slot: number): boolean {
+    return this.storage?.slots[slot] === "bfloat16";
   }
 
   /**
@@ -116,14 +135,14 @@ export class ArenaState {
   }
 
   private extend(rank: SlotRank, begin: number, stop: number): void {
-    const bytes = bytesOf(this.arena.dtype);
-    const line = ALIGNMENT / bytes;
+    const line = ALIGNMENT / bytesOf(this.arena.dtype);
     const extent = this.extents[rank];
     const first = Math.min(extent.first, begin);
     const end = Math.max(extent.end, Math.ceil(stop / line) * line);
     if (first === extent.first && end === extent.end) return;
     for (let slot = 2; slot < this.regions.length; slot++) {
       if (!this.present[slot] || this.slotRanks[slot] !== rank) continue;
+      const bytes = this.bytesAt(slot);
       const from = this.regions[slot]!;
       const to = this.allocate((end - first) * bytes) - first * bytes;
       const memory = new Uint8Array(this.arena.buffer);
@@ -172,12 +191,33 @@ export class ArenaState {
     return rank === "tensor" ? parameter.size : (matrix?.sizes[rank] ?? -1);
   }
 
-  /** A view of one parameter's part of a slot. */
+  /** A view of one parameter's part of a slot; of one in bfloat16 a copy. */
   view(slot: number, entry: Entry): TypedArray {
+    if (this.isNarrow(slot)) return widened(this.halves(slot, entry));
+    return this.arena.view(this.startOf(slot, entry), this.sizeOf(slot, entry));
+  }
+
+  /** Writes one parameter's part of a slot: values, or one number all over. */
+  write(slot: number, entry: Entry, values: TypedArray | number): void {
+    const target = this.isNarrow(slot) ? this.halves(slot, entry) : this.view(slot, entry);
+    if (typeof values === "number") {
+      if (values === 0 || !(target instanceof Uint16Array)) return void target.fill(values);
+      return narrowInto(target, new Float32Array(target.length).fill(values));
+    }
+    if (target instanceof Uint16Array) narrowInto(target, values);
+    else target.set(values);
+  }
+
+  private halves(slot: number, entry: Entry): Uint16Array {
+    const at = this.startOf(slot, entry);
+    return new Uint16Array(this.arena.buffer, at, this.sizeOf(slot, entry));
+  }
+
+  /** Byte offset of one parameter's part of a slot. */
+  private startOf(slot: number, entry: Entry): number {
     const rank = this.slotRanks[slot]!;
     const offset = rank === "tensor" ? entry.home.offset : entry.matrix!.offsets[rank];
-    const at = this.regions[slot]! + offset * bytesOf(this.arena.dtype);
-    return this.arena.view(at, this.sizeOf(slot, entry));
+    return this.regions[slot]! + offset * this.bytesAt(slot);
   }
 }
 

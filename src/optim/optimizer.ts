@@ -30,6 +30,7 @@ import {
 import { countRegions } from "./regions.ts";
 import { prepareLoad, type Loading, type LoadOptions, type LoadReport } from "./load.ts";
 import { saveState, stateOf, type ParameterState, type StateDict } from "./state-dict.ts";
+import { checkStorage, withStorage } from "./state-storage.ts";
 import { Stepper } from "./stepper.ts";
 import { Stepping } from "./stepping.ts";
 import { refuseSwapped, swapped } from "./swapped.ts";
@@ -71,7 +72,8 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
     const { defaults, plan, average } = checked;
     const groups = readGroups(given, params as ParamsInput<HyperDefaults>, defaults);
     const all = groups.flatMap((group) => [...group.params]);
-    this.rule = average ? average.extend(given, all) : given;
+    const stored = withStorage(given, options);
+    this.rule = average ? average.extend(stored, all) : stored;
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.nonFinite = plan.nonFinite;
     this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
@@ -251,6 +253,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
     const parameters = groups.flatMap((group) => [...group.params]);
     checkDistinct(this.rule.name, parameters, this.entries);
     if (this.rule.matrices) checkMatrices(this.rule.name, parameters);
+    checkStorage(this.rule, parameters);
     adopt(parameters, countRegions(this.rule, groups, this.stepper.fuses));
     this.stepper.startOver();
     const places = parameters.map((p) => this.arenaOf(p.home!).cover(p)).values();
@@ -287,7 +290,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   private arenaOf(home: Home): ArenaState {
     let state = this.arenas.find((known) => known.arena === home.arena);
     if (!state) {
-      state = new ArenaState(this, home.arena, home, this.rule.slotRanks);
+      state = new ArenaState(this, home.arena, home, this.rule);
       this.arenas.push(state);
     }
     return state;

@@ -9,6 +9,7 @@ import { Parameter } from "../memory/parameter.ts";
 import { refuseUnknown as refuseNames } from "./names.ts";
 import type { AveragedModel } from "./averaged-model.ts";
 import type { NonFinite } from "./non-finite.ts";
+import { stateKeys, type StateOptions } from "./state-storage.ts";
 
 /** How a step is run. Results are bit for bit the same whatever is chosen. */
 export interface PlanOptions {
@@ -59,10 +60,11 @@ export interface StepOptions {
   readonly zeroGrad?: boolean;
 }
 
-/** Hyperparameters that differ from the defaults, how to run, and an average to keep up to date. */
+/** Hyperparameters that differ from the defaults, how to run, state's type, and an average to keep up to date. */
 export type OptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> &
   PlanOptions &
-  StepPolicy & {
+  StepPolicy &
+  StateOptions & {
     /** An average of all parameters, which every step updates in its own pass over memory. */
     readonly average?: AveragedModel;
   };
@@ -153,7 +155,7 @@ export function checkOptions(
   readonly average: AveragedModel | undefined;
 } {
   requireObject(rule.name, "options", options);
-  refuseUnknown(rule, options, [...planKeys, "nonFinite", "average"]);
+  refuseUnknown(rule, options, [...planKeys, ...stateKeys, "nonFinite", "average"]);
   const given: OptimizerOptions<Record<never, number>> = options;
   const { average } = given;
   if (average !== undefined && typeof (average as AveragedModel | null)?.extend !== "function") {

@@ -54,14 +54,16 @@ function regionsOf(rule: Rule, group: Group, fuse: boolean, parameter: Parameter
     const sums = place ? (lineRunnerOf(plan)?.sumBytes(plan, [place]) ?? 0) : 0;
     temporaries = Math.max(temporaries, needed + sums / (size * bytesOf(dtype)));
   }
-  const state = rule.slotRanks.filter((_, slot) => (used >> slot) & 1);
-  return Math.ceil(state.reduce((sum, rank) => sum + share(rank), 0) + temporaries);
+  const shareOf = (slot: number) =>
+    share(rule.slotRanks[slot]!) * (rule.stateStorage?.slots[slot] === "bfloat16" ? 0.5 : 1);
+  const slots = rule.slots.map((_, slot) => ((used >> slot) & 1 ? shareOf(slot) : 0));
+  return Math.ceil(slots.reduce((sum, part) => sum + part, 0) + temporaries);
 }
 
 /** The plans of a first step and of a later one. */
 function plansOf(rule: Rule, group: Group, fuse: boolean, { shape, dtype }: Parameter): Plan[] {
   const place = matrixPlace(shape, { tensor: 0, row: 0, column: 0 });
-  const trace = new Trace(rule.name, rule.slots, rule.slotRanks);
+  const trace = new Trace(rule.name, rule.slots, rule.slotRanks, rule.stateStorage);
   return [1, 2].map((t) => {
     const fixed = rule.matrices ? (shape as Shape) : null;
     trace.begin(t === 1 ? -1 : 0, fixed, place !== null, dtype);

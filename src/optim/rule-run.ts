@@ -22,6 +22,8 @@ export class RuleRun {
   private readonly plans: PlanCache;
   /** Whether all that the rule sees, but for the time, is as it was when the batches were traced. */
   private holds = false;
+  /** Whether numbers change with the time, whatever the rule looks at. */
+  private readonly throwsDice: boolean;
   private sinceCheck = 0;
   private zeroGrad = false;
   /** The objects that the rule is called with, again and again. */
@@ -32,7 +34,8 @@ export class RuleRun {
 
   constructor(rule: Rule, options: PlanCacheOptions) {
     this.rule = rule;
-    this.trace = new Trace(rule.name, rule.slots, rule.slotRanks);
+    this.trace = new Trace(rule.name, rule.slots, rule.slotRanks, rule.stateStorage);
+    this.throwsDice = rule.stateStorage?.rounding === "stochastic";
     this.plans = new PlanCache(options);
     const { clock, numbers } = this;
     const readTime = (): number => {
@@ -94,7 +97,7 @@ export class RuleRun {
       batch.uniforms[i] = value;
     }
     batch.version++;
-    batch.timeless = !clock.read && this.rule.numberLetters.length === 0;
+    batch.timeless = !clock.read && !this.throwsDice && this.rule.numberLetters.length === 0;
     batch.traced = batch.written;
   }
 
@@ -117,7 +120,7 @@ export class RuleRun {
       numbers[numberLetters[i]!] = batch.numbers[i] ?? 0;
     }
     const outputs = rule.step(tensors as never, numbers as never);
-    trace.finish(outputs, this.zeroGrad);
+    trace.finish(outputs, this.zeroGrad, undefined, batch.steps + 1);
     for (let i = 0; i < numberLetters.length; i++) {
       const value: unknown = outputs[numberLetters[i]!];
       if (!Number.isFinite(value)) this.refuseNumber(numberLetters[i]!, value);

@@ -63,7 +63,7 @@ export function fillState(rule: Rule, batch: Batch, group: ParamGroup<HyperDefau
     const isFresh = ((batch.written >> (slot - 2)) & 1) === 0;
     if (!isFresh || value === 0 || !batch.arena.has(slot)) continue;
     for (let i = 0; i < batch.entryCount; i++) {
-      batch.arena.view(slot, batch.entries[i]!).fill(value);
+      batch.arena.write(slot, batch.entries[i]!, value);
     }
   }
 }

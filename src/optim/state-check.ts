@@ -98,7 +98,12 @@ export function checkParameterState(
   const where = `state of ${JSON.stringify(key)}`;
   if (!isObject(state)) throw refusal(rule, where, state, "an object");
   const counts = [...(rule.counted ? ["step"] : []), ...rule.numberNames];
-  const known = [...counts, ...rule.stateNames.filter((_, slot) => sizeOf(slot) >= 0)];
+  // A count of steps is nothing to a rule without one, see state-storage.ts.
+  const known = [
+    ...(rule.counted ? [] : ["step"]),
+    ...counts,
+    ...rule.stateNames.filter((_, slot) => sizeOf(slot) >= 0),
+  ];
   for (const [slot, value] of Object.entries(state)) {
     if (!known.includes(slot)) throw refusal(rule, where, slot, `only ${known.join(", ")}`);
     if (slot === "step") {

@@ -71,7 +71,7 @@ export function dictOf(
   return { optimizer: rule.name, version: 1, state, paramGroups };
 }
 
-/** State of one parameter, with live views of its slots; empty before its first step. */
+/** State of one parameter, with live views of its slots (copies of those in bfloat16); empty before its first step. */
 export function stateOf(rule: RuleInfo, entry: Entry): ParameterState {
   if (entry.steps === 0 && entry.written === 0) return {};
   const state: ParameterState = rule.counted ? { step: entry.steps } : {};
@@ -153,16 +153,14 @@ function reserve(rule: RuleInfo, entries: readonly Entry[], dict: StateDict): vo
 }
 
 function restore(rule: RuleInfo, entry: Entry, saved: ParameterState | undefined): void {
-  entry.steps = rule.counted && saved ? (saved["step"] as number) : 0;
+  entry.steps = rule.counted ? ((saved?.["step"] as number | undefined) ?? 0) : 0;
   entry.numbers = saved ? rule.numberNames.map((name) => (saved[name] as number) ?? 0) : [];
   entry.written = 0;
   rule.stateNames.forEach((name, slot) => {
     const region = slot + 2;
     if (!entry.arena.has(region) || entry.arena.sizeOf(region, entry) < 0) return;
-    const view = entry.arena.view(region, entry);
     const has = saved !== undefined && Object.hasOwn(saved, name);
-    if (has) view.set(saved[name] as TypedArray);
-    else view.fill(0);
+    entry.arena.write(region, entry, has ? (saved[name] as TypedArray) : 0);
     if (has) entry.written |= 1 << slot;
   });
 }

@@ -64,7 +64,8 @@ export function withAverage({ sparse, ...inner }: Rule, plan: AveragePlan): Rule
   };
   const slotRanks = [...inner.slotRanks, "tensor"] as const;
   const names = { slots, slotRanks, stateNames, numberLetters, numberNames };
-  return { ...inner, ...names, optionalNumbers: own, step };
+  const optionalNumbers = [...(inner.optionalNumbers ?? []), ...own];
+  return { ...inner, ...names, optionalNumbers, step };
 }
 
 function refuseRows(name: string): never {

@@ -1,7 +1,6 @@
 /** A kernel with lines on an arena, without generated code: the oracle of those with. */
 import { Op } from "../../ir/op.ts";
 import type { LinesIr } from "../../ir/plan.ts";
-import type { TypedArray } from "../../memory/dtype.ts";
 import { LANES, withLanes } from "../backend.ts";
 import { BLOCK, InterpBody } from "../interp.ts";
 import { addBlocks, type Grid } from "./grid.ts";
@@ -71,15 +70,23 @@ export class InterpLineKernel extends InterpBody implements BoundLineKernel {
     for (let i = 0; i < count; i++) this.columns[at + i]! += value[i]!;
   }
 
-  protected override load(out: TypedArray, slot: number, from: number, count: number): void {
+  protected override load(id: number, slot: number, from: number, count: number): void {
     const along = this.lines.along[slot]!;
-    if (along === "element" || along === "column") return super.load(out, slot, from, count);
+    if (along === "element" || along === "column") return super.load(id, slot, from, count);
     const at = along === "line" ? this.line : this.matrix;
-    out.fill(this.arena.elements[this.pointers[slot]! / this.bytes + at]!, 0, count);
+    this.registers[id]!.fill(
+      this.arena.elements[this.pointers[slot]! / this.bytes + at]!,
+      0,
+      count,
+    );
   }
 
   protected start(slot: number, from: number): number {
     const line = this.lines.along[slot] === "column" ? this.matrix : this.line;
-    return this.pointers[slot]! / this.bytes + line * this.grid.width + from;
+    return this.pointers[slot]! / this.slotBytes[slot]! + line * this.grid.width + from;
+  }
+
+  protected number(from: number): number {
+    return this.line * this.grid.width + from;
   }
 }

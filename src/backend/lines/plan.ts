@@ -2,6 +2,7 @@
  * A plan whose kernels run along lines, tied to an arena: it runs over one parameter at a time, whose
  * shape says how long its lines are and where its parts of the state lie.
  */
+import { isNarrow } from "../../ir/bfloat16.ts";
 import { kernelKey, type KernelIr, type Plan } from "../../ir/plan.ts";
 import type { Domain } from "../../ir/rank.ts";
 import { bytesOf } from "../../memory/dtype.ts";
@@ -64,14 +65,16 @@ export class LinePlan implements BoundLines {
     const { pointers, domain } = this.plan.stages[index]!;
     const kernel = this.kernels[index]!;
     this.host.prepare(index, place.sizes.tensor, place.rows, place.columns);
-    const ranks = this.plan.program.slotRanks;
+    const { program } = this.plan;
+    const ranks = program.slotRanks;
     for (let i = 0; i < pointers.length; i++) {
       const target = pointers[i]!;
       kernel.setPointer(
         i,
         target < 0
           ? this.temporaries[~target]!
-          : this.regions[target]! + place.offsets[ranks[target]!] * this.bytes,
+          : this.regions[target]! +
+              place.offsets[ranks[target]!] * (isNarrow(program, target) ? 2 : this.bytes),
       );
     }
     const totals = this.totals[index]!;
