@@ -8,13 +8,23 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { summaryTable, type Bench } from "../src/cli/bench/bench-report.ts";
 import { explain } from "../src/cli/explain.ts";
 import { bundle } from "./helpers/bundle.ts";
+import { findVulkan } from "./helpers/find-vulkan.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const documents = [readme, readFileSync(join(root, "docs/coming-from-pytorch.md"), "utf8")];
+const guides = ["coming-from-pytorch.md", "webgpu.md"];
+const documents = [readme, ...guides.map((name) => readFileSync(join(root, "docs", name), "utf8"))];
 const blocks = documents.flatMap((text) =>
   [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!),
 );
+/** Runs a program with a `navigator.gpu`, as browsers have it. */
+const withGpu = `
+  import { create } from "webgpu";
+  globalThis.keep = create([]);
+  Object.defineProperty(globalThis, "navigator", { value: { gpu: globalThis.keep } });
+  await import(process.argv[2]);
+  process.exit();`;
+const gpuRequired = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
 let folder: string;
 
 beforeAll(() => {
@@ -37,6 +47,7 @@ test("all blocks pass the type checker", () => {
       paths: {
         downhill: [join(root, "src/index.ts")],
         "downhill/jax": [join(root, "src/adapters/jax.ts")],
+        "downhill/webgpu": [join(root, "src/webgpu/index.ts")],
       },
     },
     include: [`${folder}/*.ts`],
@@ -76,17 +87,26 @@ test("its listings are what explain prints", () => {
 });
 
 describe("each block runs", () => {
-  test.each(blocks.map((code, i) => ({ i, code, title: code.split("\n")[0] })))(
-    "$title",
-    async ({ i, code }) => {
+  blocks.forEach((code, i) => {
+    const onGpu = code.includes("downhill/webgpu");
+    const isMissing = onGpu && findVulkan() === null && !gpuRequired;
+    test.skipIf(isMissing)(`${i}: ${code.split("\n")[0]}`, async () => {
       const file = join(folder, `block${i}.mjs`);
       writeFileSync(file, await bundle(code));
-      const run = spawnSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 });
+      const starter = join(folder, "with-gpu.mjs");
+      writeFileSync(starter, withGpu);
+      const run = spawnSync(process.execPath, onGpu ? [starter, file] : [file], {
+        encoding: "utf8",
+        timeout: 60_000,
+        env: onGpu ? { ...process.env, VK_DRIVER_FILES: findVulkan()! } : process.env,
+      });
       expect(run.stderr).toBe("");
       expect(run.status).toBe(0);
-      if (code.includes("close to 1")) expect(Number(run.stdout)).toBeCloseTo(1, 2);
-    },
-  );
+      const numbers = run.stdout.match(/-?\d+\.\d+(?:e-?\d+)?/g)?.map(Number) ?? [];
+      if (code.includes("close to 1")) expect(numbers.length).toBeGreaterThan(0);
+      for (const x of numbers) if (code.includes("close to 1")) expect(x).toBeCloseTo(1, 2);
+    });
+  });
 });
 
 test("the table of figures is what was measured last", () => {
