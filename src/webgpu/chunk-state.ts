@@ -19,8 +19,7 @@ const WINDOW_UNIT = 128;
 
 export class ChunkState implements ChunkMemory {
   readonly chunk: Chunk;
-  /** In the order of their offsets. */
-  readonly entries: GpuEntry[] = [];
+  private readonly members: GpuEntry[] = [];
   readonly bound: PlanRunner[] = [];
   readonly slotRanks: readonly SlotRank[];
   windows: readonly Window[] = [];
@@ -38,16 +37,31 @@ export class ChunkState implements ChunkMemory {
     this.buffers = slotRanks.map(() => undefined);
   }
 
+  /** In the order of their offsets. */
+  get entries(): readonly GpuEntry[] {
+    return this.members;
+  }
+
+  add(entry: GpuEntry): void {
+    const { offset } = entry.home;
+    const before = this.members.findLastIndex(({ home }) => home.offset < offset);
+    this.members.splice(before + 1, 0, entry);
+  }
+
+  remove(entry: GpuEntry): void {
+    this.members.splice(this.members.indexOf(entry), 1);
+  }
+
   /**
    * Lets the state reach to one more parameter; what is there moves along.
    *
    * @returns where its rows and columns are; `null` for fewer than two dimensions.
    */
-  cover({ home, size, shape }: GpuParameter): MatrixPlace | null {
+  cover({ home, room, shape }: GpuParameter): MatrixPlace | null {
     const { offset } = home!;
     const { row, column } = this.extents;
     const place = matrixPlace(shape, { tensor: offset, row: row.end, column: column.end });
-    this.extend("tensor", offset, offset + size);
+    this.extend("tensor", offset, offset + room);
     if (place) {
       this.extend("row", 0, row.end + place.sizes.row);
       this.extend("column", 0, column.end + place.sizes.column);
@@ -55,6 +69,18 @@ export class ChunkState implements ChunkMemory {
     const { first, end } = this.extents.tensor;
     this.windows = windowsOf(first, Math.min(end, this.chunk.elements), this.chunk.device);
     return place;
+  }
+
+  /** Covers all of its parameters as they are now; there must be no state of rows and columns. */
+  coverAnew(): void {
+    Object.assign(this.extents.row, { first: 0, end: 0 });
+    Object.assign(this.extents.column, { first: 0, end: 0 });
+    for (const entry of this.members) entry.matrix = this.cover(entry.parameter);
+  }
+
+  /** Gives all of the state's memory back. */
+  destroy(): void {
+    for (const buffer of [...this.buffers, ...this.temporaries]) buffer?.destroy();
   }
 
   /** Whether there is memory for a slot. */

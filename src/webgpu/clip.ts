@@ -3,10 +3,10 @@
  * kernels read the gradients anyway. Nothing is read back, and no gradient is rewritten.
  */
 import { MAX_GROUPS } from "../backend/webgpu/control.ts";
-import { CallError, OptionError, Prose } from "../errors.ts";
+import { CallError, Prose } from "../errors.ts";
 import { check, checkNames } from "../optim/gradient-source.ts";
-import { GpuOptimizer } from "./optimizer.ts";
 import type { GpuGradients } from "./gradients.ts";
+import { requireOptimizer, type GpuOptimizer } from "./optimizer.ts";
 
 export interface GpuClipNormOptions {
   /** 1, 2 (default) or Infinity: Σ|g|, √Σg² or max |g|. */
@@ -78,12 +78,8 @@ export function scaleGrads(optimizer: GpuOptimizer, factor: number): void {
 }
 
 function gradientsOf(subject: string, optimizer: GpuOptimizer): GpuGradients {
-  if (optimizer instanceof GpuOptimizer) return optimizer.gradients;
-  throw new OptionError("BAD_OPTION", {
-    subject: `${subject}: optimizer`,
-    got: optimizer,
-    expected: 'an optimizer of "downhill/webgpu"',
-  });
+  requireOptimizer(subject, optimizer);
+  return optimizer.gradients;
 }
 
 function refuseTwice(subject: string, { clipping }: GpuGradients): void {

@@ -5,10 +5,12 @@ import type { Member } from "../optim/entry.ts";
 import type { ChunkState } from "./chunk-state.ts";
 
 export interface GpuEntry extends Member<GpuParameter> {
-  readonly home: GpuHome;
-  readonly chunk: ChunkState;
+  home: GpuHome;
+  chunk: ChunkState;
   /** Its rows and columns; `null` for fewer than two dimensions. */
-  readonly matrix: MatrixPlace | null;
+  matrix: MatrixPlace | null;
+  /** That of its rows which is known here. */
+  revision: number;
   /** Whether it had a gradient when the batches were last put together. */
   had: boolean;
   /** Its `lrScale` then. */

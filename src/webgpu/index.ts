@@ -1,7 +1,8 @@
 /** Downhill on WebGPU: the same rules, for parameters that live on a GPU and never leave it. */
 export { requestDevice, type DeviceOptions } from "../backend/webgpu/device.ts";
 export { parameter, type AdoptedBuffers } from "../memory/webgpu/create.ts";
-export { GpuParameter, type GpuParameterOptions } from "../memory/webgpu/parameter.ts";
+export type { GpuParameterOptions } from "../memory/webgpu/options.ts";
+export { GpuParameter } from "../memory/webgpu/parameter.ts";
 export * from "./classes.ts";
 export { clipGradNorm, clipGradValue, scaleGrads, type GpuClipNormOptions } from "./clip.ts";
 export { GpuOptimizer } from "./optimizer.ts";
@@ -14,3 +15,12 @@ export type {
   GpuPlanOptions,
   GpuStepPolicy,
 } from "./options.ts";
+export type { GpuRowBuffer, GpuRows } from "./row-lists.ts";
+export {
+  appendRows,
+  duplicateRows,
+  keepRows,
+  resetRows,
+  type DuplicateOptions,
+  type GpuRowParams,
+} from "./rows.ts";

@@ -6,16 +6,15 @@ import { OptionError, ParameterError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { place } from "../memory/webgpu/adopt.ts";
 import { readParts } from "../memory/webgpu/read.ts";
-import { GpuParameter, type GpuHome } from "../memory/webgpu/parameter.ts";
+import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import { describe } from "../optim/common.ts";
-import { checkDistinct, checkMatrices, keyOf } from "../optim/entry.ts";
+import { checkDistinct, checkMatrices } from "../optim/entry.ts";
 import { Hookable } from "../optim/hooks.ts";
 import { HyperWatch } from "../optim/hyper-watch.ts";
 import { checkStepOptions, readGroup, readGroups, type StepOptions } from "../optim/options.ts";
 import { dictOf, type ParameterState, type StateDict } from "../optim/state-dict.ts";
-import { ChunkState } from "./chunk-state.ts";
-import type { GpuEntry } from "./entry.ts";
 import { GpuGradients } from "./gradients.ts";
+import { GpuMembers } from "./members.ts";
 import {
   checkGpuOptions,
   onGpu,
@@ -34,12 +33,11 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   readonly defaults: Readonly<Hyper<H>>;
   /** @internal */ readonly rule: Rule;
   /** @internal */ readonly gradients: GpuGradients;
-  private readonly stepper: GpuStepper;
+  /** @internal */ readonly stepper: GpuStepper;
+  /** @internal */ readonly members: GpuMembers;
   private readonly groups: GpuParamGroup<HyperDefaults>[] = [];
   private readonly watches: HyperWatch[] = [];
   private shownGroups!: GpuParamGroups<H>;
-  private readonly entries: GpuEntry[] = [];
-  private readonly chunks: ChunkState[] = [];
 
   /**
    * @param rule the equations, see `rule()`.
@@ -61,6 +59,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.device = all[0]!.params[0]?.device ?? refuseEmpty(given.name);
     this.stepper = new GpuStepper(given, way, this.device);
+    this.members = new GpuMembers(given.slotRanks);
     this.gradients = new GpuGradients(this.stepper.gpu, this.groups, nonFinite === "skip");
     this.admit(all);
   }
@@ -121,7 +120,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   private record(into: GPUCommandEncoder | GPUComputePassEncoder, given?: StepOptions): void {
     const options = checkStepOptions(this.rule.name, given);
     const { gradients, stepper } = this;
-    stepper.prepare(this.chunks, this.groups, options, gradients, this.checkGroups());
+    stepper.prepare(this.members.chunks, this.groups, options, gradients, this.checkGroups());
     if ("dispatchWorkgroups" in into) stepper.encode(into, options, gradients);
     else {
       const pass = into.beginComputePass({ label: this.rule.name });
@@ -148,7 +147,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   /** Sets all gradients to zero, after all that was submitted before; it submits by itself. */
   zeroGrad(): void {
     const encoder = this.device.createCommandEncoder();
-    for (const { parameter } of this.entries) {
+    for (const { parameter } of this.members.entries) {
       const { buffer, offset, size } = parameter.grad;
       encoder.clearBuffer(buffer, offset, size);
     }
@@ -163,7 +162,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
    */
   async state(parameter: GpuParameter): Promise<Readonly<ParameterState>> {
     this.stepper.settle();
-    const entry = this.entries.find((known) => known.parameter === parameter);
+    const entry = this.members.entries.find((known) => known.parameter === parameter);
     if (!entry) {
       throw new ParameterError("UNKNOWN_PARAMETER", {
         subject: `${this.rule.name}: state`,
@@ -186,11 +185,11 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     this.stepper.gpu.requireSound(`${this.rule.name}: stateDict`);
     this.beforeSave();
     this.stepper.settle();
-    const head = dictOf(this.rule, this.entries, this.groups, {});
-    const keys = this.entries.map(({ key, steps, written }) =>
+    const head = dictOf(this.rule, this.members.entries, this.groups, {});
+    const keys = this.members.entries.map(({ key, steps, written }) =>
       steps > 0 || written !== 0 ? key : null,
     );
-    const states = await readStates(this.device, this.rule, this.entries);
+    const states = await readStates(this.device, this.rule, this.members.entries);
     const state = Object.create(null) as Record<string, ParameterState>;
     keys.forEach((key, i) => {
       if (key !== null) state[key] = states[i]!;
@@ -207,7 +206,8 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
    *   {OptionError} for hyperparameters out of range; the optimizer is unchanged then.
    */
   loadStateDict(stateDict: StateDict, options: { readonly dtype?: "exact" | "cast" } = {}): void {
-    const { rule, device, entries, groups, stepper } = this;
+    const { rule, device, groups, stepper } = this;
+    const { entries } = this.members;
     stepper.gpu.requireSound(`${rule.name}: loadStateDict`);
     const strange = Object.keys(options).find((key) => key !== "dtype");
     const { dtype = "exact" } = options;
@@ -246,7 +246,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
 
   private admit(groups: readonly GpuParamGroup<HyperDefaults>[]): void {
     const parameters = groups.flatMap((group) => [...group.params]);
-    checkDistinct(this.rule.name, parameters, this.entries);
+    checkDistinct(this.rule.name, parameters, this.members.entries);
     if (this.rule.matrices) checkMatrices(this.rule.name, parameters);
     for (const parameter of parameters) {
       if (parameter.device !== this.device) refuseDevices(this.rule.name, parameter);
@@ -255,38 +255,21 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     this.stepper.gpu.guarded(() => place(this.device, parameters));
     this.stepper.startOver();
     for (const group of groups) {
-      for (const parameter of group.params) this.enter(parameter, this.groups.length);
+      for (const parameter of group.params) this.members.enter(parameter, this.groups.length);
       this.groups.push(group);
     }
     this.shownGroups = Object.freeze([...this.groups]) as unknown as GpuParamGroups<H>;
-    for (const { entries } of this.chunks) entries.sort((a, b) => a.home.offset - b.home.offset);
   }
+}
 
-  private enter(parameter: GpuParameter, group: number): void {
-    const home = parameter.home!;
-    const chunk = this.chunkOf(home);
-    const entry: GpuEntry = {
-      parameter,
-      key: keyOf(parameter, this.entries.length),
-      group,
-      home,
-      chunk,
-      matrix: chunk.cover(parameter),
-      had: false,
-      lrScale: null,
-      steps: 0,
-      written: 0,
-      numbers: [],
-    };
-    this.entries.push(entry);
-    chunk.entries.push(entry);
-  }
-
-  private chunkOf(home: GpuHome): ChunkState {
-    let state = this.chunks.find(({ chunk }) => chunk === home.chunk);
-    if (!state) this.chunks.push((state = new ChunkState(home.chunk, this.rule.slotRanks)));
-    return state;
-  }
+/** @throws {OptionError} `BAD_OPTION` unless it is an optimizer on a GPU. */
+export function requireOptimizer(subject: string, optimizer: unknown): void {
+  if (optimizer instanceof GpuOptimizer) return;
+  throw new OptionError("BAD_OPTION", {
+    subject: `${subject}: optimizer`,
+    got: optimizer,
+    expected: 'an optimizer of "downhill/webgpu"',
+  });
 }
 
 function refuseEmpty(rule: string): never {

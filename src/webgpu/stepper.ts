@@ -18,6 +18,7 @@ import { RuleRun } from "../optim/rule-run.ts";
 import { GpuBatch } from "./batch.ts";
 import type { ChunkState } from "./chunk-state.ts";
 import type { GpuGradients } from "./gradients.ts";
+import { requireKnownRows } from "./members.ts";
 import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import { PlanRunner, type Way } from "./run.ts";
 import { ValuesRing } from "./values.ts";
@@ -149,8 +150,9 @@ export class GpuStepper {
     if (!this.gathered) return false;
     if (gradientChanges.count === this.changesSeen) return true;
     for (const { entries } of chunks) {
-      for (const { parameter, had, lrScale } of entries) {
+      for (const { parameter, had, lrScale, revision } of entries) {
         if (parameter.hasGrad !== had || parameter.lrScale !== lrScale) return false;
+        if (parameter.revision !== revision) return false;
       }
     }
     this.changesSeen = gradientChanges.count;
@@ -158,6 +160,7 @@ export class GpuStepper {
   }
 
   private gather(chunks: readonly ChunkState[]): void {
+    for (const { entries } of chunks) requireKnownRows(this.rule.name, entries);
     this.startOver();
     for (const { entries, bound } of chunks) {
       for (const runner of bound) runner.forget();

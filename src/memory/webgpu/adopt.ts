@@ -2,7 +2,7 @@
 import { BackendError, Prose } from "../../errors.ts";
 import { showBytes } from "../arena.ts";
 import { aligned, Chunk, limits, TENSOR_ALIGNMENT } from "./chunk.ts";
-import type { GpuParameter } from "./parameter.ts";
+import type { GpuHome, GpuParameter } from "./parameter.ts";
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
@@ -13,29 +13,49 @@ const BYTES = Float32Array.BYTES_PER_ELEMENT;
  */
 export function place(device: GPUDevice, parameters: readonly GpuParameter[]): void {
   const homeless = parameters.filter(({ home }) => home === null);
-  if (homeless.length === 0) return;
-  const unit = TENSOR_ALIGNMENT * BYTES;
-  const bytes = Math.min(device.limits.maxBufferSize, limits.buffer);
-  const most = (Math.floor(bytes / unit) * unit) / BYTES;
-  const loads: { elements: number; readonly moves: [GpuParameter, number][] }[] = [];
-  for (const parameter of homeless) {
-    const elements = aligned(parameter.size);
-    if (elements > most) refuse(parameter, most * BYTES);
-    let load = loads.at(-1);
-    if (!load || load.elements + elements > most) loads.push((load = { elements: 0, moves: [] }));
-    load.moves.push([parameter, load.elements]);
-    load.elements += elements;
-  }
-  for (const { elements, moves } of loads) {
-    const chunk = Chunk.create(device, elements);
-    for (const [parameter, offset] of moves) parameter.moveTo({ chunk, offset });
-  }
+  const homes = homesFor(device, homeless);
+  homeless.forEach((parameter, i) => parameter.moveTo(homes[i]!));
 }
 
-function refuse(parameter: GpuParameter, most: number): never {
+/** How much room somebody needs. */
+export interface RoomWanted {
+  readonly label: string;
+  /** Elements. */
+  readonly room: number;
+}
+
+/**
+ * New places, side by side, that are zero all over.
+ *
+ * @throws {BackendError} `OUT_OF_MEMORY` if one is too large for a buffer; nothing has been made then.
+ */
+export function homesFor(device: GPUDevice, wanted: readonly RoomWanted[]): GpuHome[] {
+  const most = mostElements(device);
+  const loads: number[] = [];
+  const places = wanted.map((one) => {
+    const elements = aligned(one.room);
+    if (elements > most) refuse(one, most * BYTES);
+    if (loads.length === 0 || loads.at(-1)! + elements > most) loads.push(0);
+    const load = loads.length - 1;
+    const offset = loads[load]!;
+    loads[load]! += elements;
+    return { load, offset };
+  });
+  const chunks = loads.map((elements) => Chunk.create(device, elements));
+  return places.map(({ load, offset }) => ({ chunk: chunks[load]!, offset }));
+}
+
+/** The largest number of elements that a buffer may have, aligned. */
+export function mostElements(device: GPUDevice): number {
+  const unit = TENSOR_ALIGNMENT * BYTES;
+  const bytes = Math.min(device.limits.maxBufferSize, limits.buffer);
+  return (Math.floor(bytes / unit) * unit) / BYTES;
+}
+
+function refuse({ label, room }: RoomWanted, most: number): never {
   throw new BackendError("OUT_OF_MEMORY", {
-    subject: parameter.label,
-    got: new Prose(showBytes(parameter.size * BYTES)),
+    subject: label,
+    got: new Prose(showBytes(room * BYTES)),
     expected: `at most ${showBytes(most)} in one buffer, as the device has been asked for`,
     advice: "Use requestDevice(), which asks for what the adapter has, or split the parameter.",
   });

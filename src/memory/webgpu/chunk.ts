@@ -25,6 +25,7 @@ export class Chunk {
   readonly elements: number;
   /** Whether the buffers were made here, so that also what lies between tensors may be written. */
   readonly isOwn: boolean;
+  private tenants = 0;
 
   constructor(
     device: GPUDevice,
@@ -38,6 +39,18 @@ export class Chunk {
     this.grad = grad;
     this.elements = elements;
     this.isOwn = isOwn;
+  }
+
+  /** A parameter has its place here. */
+  enter(): void {
+    this.tenants++;
+  }
+
+  /** A parameter has another place now; what the last one leaves is given back. */
+  leave(): void {
+    if (--this.tenants > 0 || !this.isOwn) return;
+    this.data.buffer.destroy();
+    this.grad.buffer.destroy();
   }
 
   /** New memory, zero all over, for a number of elements that is aligned. */

@@ -6,7 +6,8 @@ import type { ParameterOptions } from "../parameter.ts";
 import { sizeOfShape, type NestedNumbers } from "../shape.ts";
 import { Chunk, type BufferPart } from "./chunk.ts";
 import { BINDING_ALIGNMENT, Usage } from "./constants.ts";
-import { GpuParameter, type GpuParameterOptions } from "./parameter.ts";
+import { readCapacity, type GpuParameterOptions } from "./options.ts";
+import { GpuParameter } from "./parameter.ts";
 
 /** Buffers, or parts of them, that hold a parameter and its gradient as float32. */
 export interface AdoptedBuffers {
@@ -52,12 +53,12 @@ export function parameter(
   if (isBuffers(first)) return adopt(device, first, options);
   if (isShapeAlone(first)) {
     checkOptions(first);
-    const size = sizeOfShape(first.shape, labelOf(first));
-    return new GpuParameter(device, first.shape, size, null, null, first);
+    sizeOfShape(first.shape, labelOf(first));
+    return new GpuParameter(device, first.shape, null, null, first);
   }
   // The CPU's function checks and reads all forms that values may have.
-  const { shape, size, data } = onCpu(first as number[], onCpuToo(options));
-  return new GpuParameter(device, shape, size, null, data, options);
+  const { shape, data } = onCpu(first as number[], onCpuToo(options));
+  return new GpuParameter(device, shape, null, data, options);
 }
 
 /** As the CPU's function does, but for the shape. */
@@ -67,7 +68,7 @@ function checkOptions(options: GpuParameterOptions): void {
 
 /** Options without what parameters on the CPU do not have. */
 function onCpuToo(options: GpuParameterOptions): ParameterOptions & { readonly dtype: "float32" } {
-  const { lrScale: _, ...others } = { ...options };
+  const { lrScale: _, capacity: __, ...others } = { ...options };
   return { ...others, dtype: "float32" };
 }
 
@@ -100,16 +101,20 @@ function adopt(
   const whole = wholeOf(`${label}: data`, buffers.data);
   checkOptions(options);
   const { shape = [whole.size / Float32Array.BYTES_PER_ELEMENT] } = options;
-  const size = sizeOfShape(shape, label);
-  const data = partOf(`${label}: data`, whole, size);
-  const grad = partOf(`${label}: grad`, wholeOf(`${label}: grad`, buffers.grad), size);
+  sizeOfShape(shape, label);
+  const room = sizeOfShape(
+    [readCapacity(label, shape, options.capacity), ...shape.slice(1)],
+    label,
+  );
+  const data = partOf(`${label}: data`, whole, room);
+  const grad = partOf(`${label}: grad`, wholeOf(`${label}: grad`, buffers.grad), room);
   const from = Math.max(data.offset, grad.offset);
   const to = Math.min(data.offset, grad.offset) + data.size;
   if (data.buffer === grad.buffer && from < to) {
     refuse(label, new Prose("a gradient that overlaps its parameter"), "parts of a buffer apart");
   }
-  const chunk = new Chunk(device, data, grad, size, false);
-  return new GpuParameter(device, shape, size, { chunk, offset: 0 }, null, options);
+  const chunk = new Chunk(device, data, grad, room, false);
+  return new GpuParameter(device, shape, { chunk, offset: 0 }, null, options);
 }
 
 /** All that was given, as a part of a buffer. */

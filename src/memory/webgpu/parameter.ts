@@ -12,7 +12,7 @@ import type { NestedNumbers } from "../shape.ts";
 import { acceptValues } from "../values.ts";
 import { aligned, Chunk, type BufferPart } from "./chunk.ts";
 import { Usage } from "./constants.ts";
-import { readLrScale } from "./lr-scale.ts";
+import { readCapacity, readLrScale, type GpuParameterOptions } from "./options.ts";
 import { readParts, writeNumbers } from "./read.ts";
 
 /** Where a parameter lives. */
@@ -22,32 +22,20 @@ export interface GpuHome {
   readonly offset: number;
 }
 
-export interface GpuParameterOptions {
-  /** Key in state dicts and in messages. */
-  readonly name?: string;
-  /** Row-major; by default that of the values. */
-  readonly shape?: readonly number[];
-  /** Whether it is trained (default true). */
-  readonly requiresGrad?: boolean;
-  /**
-   * What updates are multiplied by, one number ≥ 0 for each element of a row, that is of `shape.slice(1)`:
-   * see {@link GpuParameter.lrScale}.
-   */
-  readonly lrScale?: Float32Array | NestedNumbers | null;
-}
-
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
 
 /** A trainable float32 tensor on a GPU; made by `parameter(device, ...)`. */
 export class GpuParameter {
   readonly device: GPUDevice;
   /** Key in state dicts; without one, its position among all parameters of the optimizer. */
   readonly name: string | undefined;
-  readonly shape: readonly number[];
-  /** Number of elements. */
-  readonly size: number;
   readonly dtype = "float32";
-  /** @internal */ home: GpuHome | null;
+  /** @internal */ home: GpuHome | null = null;
+  /** @internal Goes up when its rows change. */ revision = 0;
+  private currentShape: readonly number[];
+  private rowsWithMemory: number;
+  private moves = 0;
   private factors: readonly number[] | null;
   private initial: Float32Array | null;
   private trainable: boolean;
@@ -57,25 +45,48 @@ export class GpuParameter {
   constructor(
     device: GPUDevice,
     shape: readonly number[],
-    size: number,
     home: GpuHome | null,
     initial: Float32Array | null,
     options: GpuParameterOptions,
   ) {
     this.device = device;
-    this.shape = Object.freeze([...shape]);
-    this.size = size;
-    this.home = home;
-    this.initial = initial;
     this.name = options.name;
+    this.currentShape = Object.freeze([...shape]);
+    this.rowsWithMemory = readCapacity(this.label, shape, options.capacity);
+    this.initial = initial;
+    if (home) this.moveTo(home);
     this.trainable = options.requiresGrad ?? true;
     this.factors = readLrScale(this.label, this.shape, options.lrScale ?? null);
   }
 
+  /** Its number of rows, the first, changes when rows are added or taken away. */
+  get shape(): readonly number[] {
+    return this.currentShape;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /**
+   * Rows that there is memory for. With more of them the parameter moves to a larger place, while one in
+   * buffers of yours has no other.
+   */
+  get capacity(): number {
+    return this.rowsWithMemory;
+  }
+
+  /** Goes up when the parameter moves to another place, so that its bindings must be taken anew. */
+  get generation(): number {
+    return this.moves;
+  }
+
   /**
    * Where the values are, to be bound in a shader: `{ buffer, offset, size }` in bytes. It stays the same
-   * for good. Make the optimizer before you ask: it lays its parameters side by side and runs over all of
-   * them at once, while one that has a place already is run over by itself.
+   * until rows are added or taken away: then `size` changes, and beyond the capacity the place. Make the
+   * optimizer before you ask: it lays its parameters side by side and runs over all of them at once, while
+   * one that has a place already is run over by itself.
    */
   get data(): Required<GPUBufferBinding> {
     return this.partOf("data");
@@ -192,16 +203,38 @@ export class GpuParameter {
     return this.toString();
   }
 
-  /** @internal Gives it a place in memory that is zero, and writes its first values there. */
+  /** @internal Elements that there is memory for. */
+  get room(): number {
+    return this.shape.length === 0 ? 1 : this.capacity * this.rowSize;
+  }
+
+  /** @internal Elements of a row. */
+  get rowSize(): number {
+    return sizeOf(this.shape.slice(1));
+  }
+
+  /** @internal Changes the number of rows; `home` is a larger place for so many. */
+  resize(rows: number, larger?: { readonly home: GpuHome; readonly capacity: number }): void {
+    this.currentShape = Object.freeze([rows, ...this.shape.slice(1)]);
+    this.revision++;
+    gradientChanges.count++;
+    if (!larger) return;
+    this.rowsWithMemory = larger.capacity;
+    this.moves++;
+    this.moveTo(larger.home);
+  }
+
+  /** @internal Gives it a place in memory, and writes its first values there. */
   moveTo(home: GpuHome): void {
     this.home = home;
+    home.chunk.enter();
     if (this.initial) writeNumbers(this.device, this.partOf("data"), this.initial);
     this.initial = null;
   }
 
   private partOf(role: "data" | "grad"): Required<GPUBufferBinding> {
     if (!this.home) {
-      this.moveTo({ chunk: Chunk.create(this.device, aligned(this.size)), offset: 0 });
+      this.moveTo({ chunk: Chunk.create(this.device, aligned(this.room)), offset: 0 });
     }
     const { chunk, offset } = this.home!;
     const whole: BufferPart = chunk[role];
