@@ -6,6 +6,7 @@ import {
   controlBindings,
   controlCode,
   elementCode,
+  factorFunctions,
   indent,
   loadCode,
   numbersBinding,
@@ -54,7 +55,7 @@ export function columnsShader(on: KernelOn, sums: Sums): Shader {
       ...slotBindings(on, used, new Set(), "f32"),
       ...controlBindings(on),
     ],
-    [across],
+    [across, ...factorFunctions(on)],
     WORKGROUP,
     [
       ...itemCode,

@@ -8,6 +8,7 @@ import {
   controlBindings,
   controlCode,
   elementCode,
+  factorFunctions,
   indent,
   loadCode,
   numbersBinding,
@@ -47,7 +48,7 @@ export function flatShader(on: KernelOn, width: Width): Shader {
       ...slotBindings(on, new Set(slots.keys()), new Set(stored), type),
       ...controlBindings(on),
     ],
-    treesFor(ops, WORKGROUP),
+    [...treesFor(ops, WORKGROUP), ...factorFunctions(on)],
     WORKGROUP,
     [
       ...itemCode,

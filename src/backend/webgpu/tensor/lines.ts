@@ -16,6 +16,7 @@ import {
   controlBindings,
   controlCode,
   elementCode,
+  factorFunctions,
   indent,
   loadCode,
   numbersBinding,
@@ -110,6 +111,7 @@ function linesShader(on: KernelOn, domain: Domain, sums: LinesIr["sums"]): Shade
   const totals = reductions.map((id, r) => reducer(id, `partial${r}`));
   const own = sums.map(({ id }, k) => reducer(id, `sum${k}`));
   const additions = [...totals, ...own].map((each) => each.add());
+  const ops = [...reductions.map((id) => nodes[id]!.op), ...sums.map(() => Op.sum)];
   const results = totals.map((each) => each.result(`${WORKGROUP}u`));
   return shaderOf(
     [
@@ -118,7 +120,7 @@ function linesShader(on: KernelOn, domain: Domain, sums: LinesIr["sums"]): Shade
       ...slotBindings(on, used, written, "f32"),
       ...controlBindings(on),
     ],
-    treesFor([...reductions.map((id) => nodes[id]!.op), ...sums.map(() => Op.sum)], WORKGROUP),
+    [...treesFor(ops, WORKGROUP), ...factorFunctions(on)],
     WORKGROUP,
     [
       ...itemCode,

@@ -92,9 +92,6 @@ export class Room {
 
   private slot(target: number): GPUBufferBinding {
     if (target < 0) return this.temporary(~target);
-    if (target === this.plan.program.factors) {
-      return this.filled("factors", Float32Array.from(this.segments.allFactors));
-    }
     const isTensor = this.plan.program.slotRanks[target] === "tensor";
     return isTensor ? this.memory.binding(target, this.window) : this.memory.whole(target);
   }
@@ -126,13 +123,11 @@ export class Room {
   }
 
   private workBuffer(kind: WorkKind): GPUBufferBinding {
-    return this.filled(`work ${kind}`, this.list(kind).words);
-  }
-
-  private filled(name: string, values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>) {
+    const name = `work ${kind}`;
     const isNew = !this.buffers.has(name);
-    const binding = this.buffer(name, values.length);
-    if (isNew) this.device.queue.writeBuffer(binding.buffer, 0, values);
+    const { words } = this.list(kind);
+    const binding = this.buffer(name, words.length);
+    if (isNew) this.device.queue.writeBuffer(binding.buffer, 0, words);
     return binding;
   }
 

@@ -18,9 +18,6 @@ export class Segments {
   /** What is bound of memory with a number for each element. */
   readonly window: Window;
   readonly starts: readonly Starts[];
-  /** What updates are multiplied by, and per tensor which part of it. */
-  readonly allFactors: readonly number[];
-  readonly factors: readonly { readonly first: number; readonly count: number }[];
 
   constructor(tensors: readonly Tensor[]) {
     this.tensors = tensors;
@@ -34,13 +31,6 @@ export class Segments {
       matrix += tensor.place?.sizes.matrix ?? 0;
       return starts;
     });
-    const all: number[] = [];
-    this.factors = tensors.map(({ factors = [1] }) => {
-      const first = all.length;
-      for (const factor of factors) all.push(factor);
-      return { first, count: factors.length };
-    });
-    this.allFactors = all;
   }
 
   /** How many numbers a temporary needs in which all tensors have theirs of a rank. */

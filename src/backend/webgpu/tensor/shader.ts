@@ -3,6 +3,7 @@ import type { KernelIr } from "../../../ir/plan.ts";
 import type { Width } from "../body.ts";
 import { changedGradient, declareControl, readChange } from "../control.ts";
 import { builtins, WORKGROUP } from "../lower.ts";
+import { factorCode } from "./work-list.ts";
 import type { BindingKind } from "../gpu.ts";
 
 /** A storage buffer of a shader; they are bound in order, from 0. */
@@ -81,13 +82,17 @@ export function loadCode(
   element: string,
 ): string {
   if (slot === on.factors) {
-    const factor = (k: number) => `s${slot}[more.y + (${element} + ${k}u) % more.z]`;
+    const factor = (k: number) => `factor(more, ${element} + ${k}u)`;
     return width === 1 ? factor(0) : `vec4f(${[0, 1, 2, 3].map(factor).join(", ")})`;
   }
   const value = elementCode(on, slot, at);
   const changes = on.controlled && slot === on.gradient;
   return changes ? changedGradient(value, width === 4 ? "vec4f" : "f32") : value;
 }
+
+/** What {@link loadCode} calls. */
+export const factorFunctions = ({ factors }: KernelOn): string[] =>
+  factors >= 0 ? [factorCode] : [];
 
 /** An element of a slot, to be read or written. */
 export function elementCode({ smalls }: KernelOn, slot: number, at: string): string {
@@ -106,20 +111,20 @@ export const slotOf = (name: string) => Number(name.slice(1));
 
 /** How a kernel binds these slots, of which it stores some. */
 export function slotBindings(
-  { kernel, buffers, smalls, factors }: KernelOn,
+  { buffers, smalls, factors }: KernelOn,
   used: ReadonlySet<number>,
   stored: ReadonlySet<number>,
   type: Binding["type"],
 ): Binding[] {
   const written = new Set([...stored].map((slot) => buffers[slot]));
   const kind = (slot: number): BindingKind => (written.has(buffers[slot]) ? "write" : "read");
-  const slots = [...kernel.slots.keys()].filter((slot) => used.has(slot));
+  const slots = [...used].filter((slot) => slot !== factors).toSorted((a, b) => a - b);
   const small = slots.find((slot) => smalls[slot] !== null);
   return [
     ...slots
       .filter((slot) => smalls[slot] === null)
       .map((slot): Binding => {
-        return { name: `s${slot}`, type: slot === factors ? "f32" : type, kind: kind(slot) };
+        return { name: `s${slot}`, type, kind: kind(slot) };
       }),
     ...(small === undefined ? [] : [{ name: SMALLS, type, kind: kind(small) }]),
   ];

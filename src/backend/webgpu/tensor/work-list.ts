@@ -1,9 +1,16 @@
 /**
  * How dispatches over tensors fall into work items, one for each workgroup.
  *
- * A list is one buffer of vec4u: a header (where the items begin, how many, number of segments; how many
- * numbers a temporary of rows, columns or matrices has), four vectors for each segment, then the items. Items follow from sizes and shapes alone, so that sums have the
- * same bits in every step.
+ * A list is one buffer of vec4u. First comes a header: where the items begin, how many they are, number of
+ * segments; and how many numbers a temporary of rows, columns and matrices has. Then four vectors for each
+ * segment, the items, and what updates are multiplied by. In a shader the four of a segment are called
+ *
+ *     size    elements, rows, columns, matrices
+ *     start   where it begins in the tensors, rows, columns and matrices that are bound
+ *     extra   its batch, its first item, how many it has, where its part of scratch memory begins
+ *     more    its parameter group, where its factors begin, how many they are
+ *
+ * Items follow from sizes and shapes alone, so that sums have the same bits in every step.
  */
 import type { Domain } from "../../../ir/rank.ts";
 import type { Segments } from "./segments.ts";
@@ -51,35 +58,45 @@ export const itemCode: readonly string[] = [
   ...segmentCode("item.x"),
 ];
 
-/** @param scratch per segment where its part of scratch memory begins, and where all of it ends. */
+/** WGSL of what updates of an element are multiplied by; factors repeat from row to row. */
+export const factorCode = `
+fn factor(more: vec4u, element: u32) -> f32 {
+  let at = more.y + element % more.z;
+  return bitcast<f32>(work[at / 4u][at % 4u]);
+}`;
+
+/**
+ * @param items in the order of the segments.
+ * @param scratch per segment where its part of scratch memory begins, and where all of it ends.
+ */
 function workList(
   segments: Segments,
   items: readonly Item[],
   scratch: readonly number[] = [],
 ): WorkList {
-  const { tensors, starts, factors } = segments;
-  const first = HEADER + PER_SEGMENT * tensors.length;
-  const words = new Uint32Array(4 * (first + items.length));
-  words.set([first, items.length, tensors.length]);
-  words.set(
-    smallRanks.map((rank) => segments.extent(rank)),
-    4,
-  );
-  const own = tensors.map(() => ({ first: 0, count: 0 }));
-  items.forEach((item, i) => {
-    words.set(item, 4 * (first + i));
-    const of = own[item[0]]!;
-    if (of.count++ === 0) of.first = i;
-  });
-  tensors.forEach(({ begin, end, place, segment: batch, group }, s) => {
+  const { tensors, starts } = segments;
+  const firstItem = HEADER + PER_SEGMENT * tensors.length;
+  const firstFactor = 4 * (firstItem + items.length);
+  const factors: number[] = [];
+  let item = 0;
+  const infos = tensors.flatMap((each, s) => {
+    const { begin, end, place, factors: own = [] } = each;
     const { rows = 0, columns = 0, sizes } = place ?? {};
     const { tensor, row, column, matrix } = starts[s]!;
+    const itemsBefore = item;
+    while (items[item]?.[0] === s) item++;
+    const at = firstFactor + factors.length;
+    for (const factor of own) factors.push(factor);
     const size = [end - begin, rows, columns, sizes?.matrix ?? 0];
     const start = [tensor, row, column, matrix];
-    const extra = [batch, own[s]!.first, own[s]!.count, scratch[s] ?? 0];
-    const more = [group, factors[s]!.first, factors[s]!.count, 0];
-    words.set([...size, ...start, ...extra, ...more], 4 * (HEADER + PER_SEGMENT * s));
+    const extra = [each.segment, itemsBefore, item - itemsBefore, scratch[s] ?? 0];
+    return [...size, ...start, ...extra, each.group, at, own.length, 0];
   });
+  const words = new Uint32Array(Math.ceil((firstFactor + factors.length) / 4) * 4);
+  const extents = smallRanks.map((rank) => segments.extent(rank));
+  words.set([firstItem, items.length, tensors.length, 0, ...extents, 0, ...infos]);
+  items.forEach((each, i) => words.set(each, 4 * (firstItem + i)));
+  new Float32Array(words.buffer).set(factors, firstFactor);
   return { count: items.length, words, scratch: scratch.at(-1) ?? 0 };
 }
 

@@ -1,0 +1,159 @@
+/** Optimizers on a GPU whose rules go tensor by tensor, beside the CPU's: what a step may be told besides. */
+import { describe, expect, test } from "vitest";
+import * as cpu from "../../src/index.ts";
+import { SHARED_USAGE } from "../../src/memory/webgpu/constants.ts";
+import * as gpu from "../../src/webgpu/index.ts";
+import { plans } from "../helpers/backends.ts";
+import { noVulkan } from "../helpers/find-vulkan.ts";
+import { Balanced, noise } from "../helpers/rules.ts";
+import { gpuDevice, sharedDevice } from "../helpers/webgpu.ts";
+
+/** The last two in memory of the test's. */
+const shapes = [[5, 3], [7], [2, 3, 4], [300], [40, 70], [9], [11, 3]];
+const OWN = 5;
+const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+function noisy(seed: number): Float32Array[] {
+  const next = noise(seed);
+  return shapes.map((shape) => Float32Array.from({ length: count(shape) }, next));
+}
+
+type Way = (typeof plans)[keyof typeof plans];
+const ways = (["loop", "fused"] as const).map((name) => [name, plans[name]] as const);
+
+/** An optimizer on each, over the same parameters in two groups. */
+class Pair {
+  readonly onGpu: readonly gpu.GpuParameter[];
+  readonly onCpu: readonly cpu.Parameter[];
+  readonly gpu: gpu.GpuOptimizer;
+  readonly cpu: cpu.Optimizer;
+
+  constructor(device: GPUDevice, rule: cpu.Rule, options: object, way: Way) {
+    const values = noisy(1);
+    this.onCpu = shapes.map((shape, i) => cpu.parameter(values[i]!, { shape, name: `w${i}` }));
+    this.onGpu = shapes.map((shape, i) => {
+      const name = `w${i}`;
+      if (i < OWN) return gpu.parameter(device, values[i]!, { shape, name });
+      const buffer = device.createBuffer({ size: 4096, usage: SHARED_USAGE });
+      const parts = { data: { buffer, size: 2048 }, grad: { buffer, offset: 2048 } };
+      const adopted = gpu.parameter(device, parts, { shape, name });
+      adopted.write(values[i]!);
+      return adopted;
+    });
+    const groups = <P>(params: readonly P[]) => [
+      { params: params.filter((_, i) => i % 2 === 0) },
+      { params: params.filter((_, i) => i % 2 === 1), lr: 0.05 },
+    ];
+    const own = { backend: "interp", ...options } as object;
+    this.cpu = new cpu.Optimizer(rule, groups(this.onCpu) as never, own);
+    this.gpu = new gpu.GpuOptimizer(rule, groups(this.onGpu) as never, { ...options, ...way });
+  }
+
+  setGradients(seed: number): void {
+    noisy(seed).forEach((gradient, i) => {
+      this.onCpu[i]!.grad = gradient;
+      this.onGpu[i]!.writeGrad(gradient);
+    });
+  }
+
+  /** Furthest distance between parameters, in units of 2^-24 of the largest number of each. */
+  async distance(): Promise<number> {
+    const all = await Promise.all(this.onGpu.map((p) => p.read()));
+    const distances = all.map((values, i) => {
+      const { data } = this.onCpu[i]!;
+      const scale = Math.max(0.1, ...data.map(Math.abs));
+      const each = values.map((x, k) => Math.abs(x - data[k]!) / (scale * 2 ** -24));
+      return Math.max(...each.map((x) => (Number.isNaN(x) ? Infinity : x)));
+    });
+    return Math.max(...distances);
+  }
+}
+
+const rules = { Adafactor: cpu.Adafactor.rule, Balanced: Balanced.rule } as unknown as Record<
+  string,
+  cpu.Rule
+>;
+const UNITS = 6;
+
+describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
+  test.each(ways)("%s: gradients clipped, scaled, and set to zero", async (_plan, way) => {
+    const pair = new Pair(await sharedDevice(), rule, {}, way);
+    for (const step of [1, 2]) {
+      pair.setGradients(step);
+      for (const [optimizer, clip] of [
+        [pair.cpu, cpu],
+        [pair.gpu, gpu],
+      ] as const) {
+        clip.clipGradValue(optimizer as never, 0.7);
+        clip.clipGradNorm(optimizer as never, 20 * step);
+        optimizer.step({ gradScale: 0.5, zeroGrad: true });
+      }
+    }
+    expect(await pair.distance()).toBeLessThanOrEqual(UNITS);
+    const gradients = await Promise.all(pair.onGpu.map((p) => p.readGrad()));
+    expect(gradients.flatMap((g) => [...g]).every((x) => x === 0)).toBe(true);
+  });
+
+  test.each(ways)("%s: steps without finite gradients are left out", async (_plan, way) => {
+    const pair = new Pair(await sharedDevice(), rule, {}, way);
+    const skipping = new gpu.GpuOptimizer(rule, pair.onGpu as never, {
+      ...way,
+      nonFinite: "skip",
+    });
+    pair.setGradients(1);
+    skipping.step();
+    const read = async () => {
+      const { state } = await skipping.stateDict();
+      const values = await Promise.all(pair.onGpu.map((p) => p.read()));
+      return { values, state: JSON.parse(JSON.stringify({ ...state, step: 0 })) as object };
+    };
+    const before = await read();
+    pair.onGpu[3]!.writeGrad(noisy(2)[3]!.fill(NaN, 99, 100));
+    skipping.step({ zeroGrad: true });
+    const after = await read();
+    expect(after.values).toEqual(before.values);
+    const gradients = await Promise.all(pair.onGpu.map((p) => p.readGrad()));
+    expect(gradients.flatMap((g) => [...g]).every((x) => x === 0)).toBe(true);
+    const tensorsOf = ({ state }: { state: object }) =>
+      Object.values(state).map((slots: object) => ({ ...slots, step: 0 }));
+    expect(tensorsOf(after)).toEqual(tensorsOf(before));
+    pair.setGradients(3);
+    skipping.step();
+    expect((await read()).values).not.toEqual(before.values);
+  });
+
+  test.each(ways)("%s: learning rates of components", async (_plan, way) => {
+    const pair = new Pair(await sharedDevice(), rule, {}, way);
+    const factors = shapes.map((shape) => {
+      return Array.from({ length: count(shape.slice(1)) }, (_v, k) => [1, 0.25, 0, 3][k % 4]!);
+    });
+    pair.onGpu.forEach((p, i) => (p.lrScale = Float32Array.from(factors[i]!)));
+    pair.setGradients(1);
+    const before = pair.onCpu.map((p) => p.data.slice());
+    pair.cpu.step();
+    pair.gpu.step();
+    pair.onCpu.forEach((p, i) => {
+      const own = factors[i]!;
+      p.data.forEach((x, k) => {
+        const from = before[i]![k]!;
+        p.data[k] = from + own[k % own.length]! * (x - from);
+      });
+    });
+    expect(await pair.distance()).toBeLessThanOrEqual(UNITS);
+  });
+
+  test("memory of which only parts can be bound at once", async () => {
+    const device = await gpuDevice();
+    const limits = new Proxy(device.limits, {
+      get: (target, name) =>
+        name === "maxStorageBufferBindingSize" ? 16_384 : Reflect.get(target, name, target),
+    });
+    Object.defineProperty(device, "limits", { value: limits });
+    const pair = new Pair(device, rule, {}, plans.fused);
+    for (const step of [1, 2]) {
+      pair.setGradients(step);
+      pair.cpu.step();
+      pair.gpu.step();
+    }
+    expect(await pair.distance()).toBeLessThanOrEqual(UNITS);
+  });
+});
