@@ -11,14 +11,12 @@ import { flushesAt } from "../ir/rule.ts";
 import { Trace } from "../ir/trace.ts";
 import { lowerLines } from "../backend/lines/lower.ts";
 import { lower } from "../backend/wasm/lower.ts";
-import { uniformCountOf } from "../backend/webgpu/element-plan.ts";
-import { lowerElements, storedSlots } from "../backend/webgpu/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
 import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
 import { checkOptions } from "../optim/options.ts";
 import { catalog, findRule } from "./catalog.ts";
 import type { OptionValue } from "./experiment.ts";
-import { UsageError } from "./errors.ts";
+import { shadersOf } from "./shaders.ts";
 import { checkHyper, showOptions } from "./usage.ts";
 
 export interface ExplainOptions {
@@ -50,7 +48,7 @@ export interface Explanation {
   readonly uniforms: readonly number[];
   /** One module for each kernel. */
   readonly wasm: readonly string[];
-  /** One shader for each kernel, where they were asked for. */
+  /** The shaders of a GPU, where they were asked for. */
   readonly wgsl?: readonly string[];
 }
 
@@ -79,7 +77,7 @@ export function explain(name: string, options: ExplainOptions): Explanation {
       const lowering = kernel.lines ? lowerLines : lower;
       return wasmText(lowering(kernel, options.dtype, true, false), true);
     }),
-    ...(options.wgsl === true && { wgsl: shadersOf(rule, plan) }),
+    ...(options.wgsl === true && { wgsl: shadersOf(plan) }),
   };
 }
 
@@ -111,20 +109,6 @@ function loadMask({ program }: Plan): number {
     (mask, node) => (node.op === Op.load ? mask | (1 << node.index) : mask),
     0,
   );
-}
-
-/** @throws {UsageError} for a rule whose kernels are not element by element. */
-function shadersOf(rule: Rule, plan: Plan): string[] {
-  if (plan.perTensor) {
-    throw new UsageError(
-      `--wgsl: got it for ${rule.name}, expected a rule that goes element by element.`,
-    );
-  }
-  const stride = uniformCountOf(plan);
-  return plan.stages.map(({ kernel, uniforms }) => {
-    const numbers = { stride, sources: uniforms };
-    return lowerElements(kernel, { numbers, writable: storedSlots(kernel) }).trimEnd();
-  });
 }
 
 /** The explanation as text. */

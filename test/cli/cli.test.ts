@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
+import { explain } from "../../src/cli/explain.ts";
 import { loadMnist } from "../../src/cli/mnist.ts";
 import { comparedOptimizers } from "../../src/cli/optimizers.ts";
 import { scheduleFigure } from "../../src/cli/report/schedule-figure.ts";
@@ -178,6 +179,9 @@ describe("explain", () => {
     expect(shader).toContain("s0[i] = ");
     const parsed = JSON.parse(downhill("explain", "sgd", "--wgsl", "--json").stdout) as object;
     expect(parsed).toHaveProperty("wgsl.length", 1);
+    const { wgsl } = explain("adafactor", { hyper: {}, dtype: "float32", t: 2, wgsl: true });
+    expect(wgsl!.length).toBeGreaterThan(2);
+    expect(new Set(wgsl).size).toBe(wgsl!.length);
   });
 });
 
