@@ -25,7 +25,7 @@ import { plans } from "../helpers/backends.ts";
 import { countCalls } from "../helpers/counting-device.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
 import { refusals, wrong } from "../helpers/refusals.ts";
-import { gpuDevice } from "../helpers/webgpu.ts";
+import { sharedDevice } from "../helpers/webgpu.ts";
 
 const ROWS = 40;
 /** Elements of a row of each parameter, and what their updates are multiplied by. */
@@ -130,7 +130,7 @@ const homes: Record<string, Home> = {
 describe.skipIf(noVulkan)("rows", () => {
   let device: GPUDevice;
   beforeAll(async () => {
-    device = await gpuDevice();
+    device = await sharedDevice();
   });
   afterEach(() => {
     limits.binding = Infinity;
