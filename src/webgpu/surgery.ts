@@ -1,21 +1,21 @@
 /** Changes rows of parameters together with everything that belongs to them. */
-import { RowMover, type RowList } from "../backend/webgpu/gather.ts";
+import { RowMover, type Elements, type RowList } from "../backend/webgpu/gather.ts";
 import { ParameterError, Prose, RuleError } from "../errors.ts";
 import type { Hyper, HyperDefaults } from "../ir/rule.ts";
 import { homesFor, mostElements } from "../memory/webgpu/adopt.ts";
-import type { BufferPart } from "../memory/webgpu/chunk.ts";
 import { SHARED_USAGE } from "../memory/webgpu/constants.ts";
 import { GpuParameter, type GpuHome } from "../memory/webgpu/parameter.ts";
 import type { GpuEntry } from "./entry.ts";
 import { requireKnownRows } from "./members.ts";
 import { requireOptimizer, type GpuOptimizer } from "./optimizer.ts";
 
-const BYTES = Float32Array.BYTES_PER_ELEMENT;
+/** Of values, gradients and state alike. */
+const BYTES = 4;
 /** A parameter that grows beyond its capacity gets so much of it, if a buffer has as much. */
 const GROWTH = 1.5;
 
 /** What new rows hold: rows that are there, or values from elsewhere; `null` for what is new. */
-export type RowSource = RowList | BufferPart | null;
+export type RowSource = RowList | Elements | null;
 
 interface LargerPlace {
   readonly home: GpuHome;
@@ -31,7 +31,7 @@ export class Surgery {
   private readonly mover: RowMover;
   /** What is not needed any more once all is submitted. */
   private readonly spent: GPUBuffer[] = [];
-  private temporary: BufferPart | undefined;
+  private temporary: Elements | undefined;
 
   /** Checks that the parameters may be changed together. */
   constructor(name: string, optimizer: GpuOptimizer, params: readonly GpuParameter[]) {
@@ -71,8 +71,8 @@ export class Surgery {
         const isMoved = places.has(entry);
         for (const [slot, old] of before[i]!) {
           entry.chunk.require(slot);
-          const now = entry.chunk.partOf(slot, entry);
-          const size = kept * entry.parameter.rowSize * BYTES;
+          const now = elementsOf(entry, slot);
+          const size = kept * entry.parameter.rowSize * now.bytes;
           if (isMoved) mover.copy({ ...old, size }, { ...now, size });
           const tail = { ...now, offset: now.offset + size, size: now.size - size };
           this.fill(entry, slot, tail, source(slot, i), old, isMoved);
@@ -101,7 +101,7 @@ export class Surgery {
   }
 
   /** Puts numbers into a buffer, which lasts until all is submitted. */
-  upload(numbers: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): BufferPart {
+  upload(numbers: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): Elements {
     const part = this.buffer(numbers.byteLength);
     this.optimizer.device.queue.writeBuffer(part.buffer, 0, numbers);
     return part;
@@ -172,20 +172,20 @@ export class Surgery {
   }
 
   /** Where its values, gradients and the state that has been written are. */
-  private partsOf(entry: GpuEntry): [number, BufferPart][] {
+  private partsOf(entry: GpuEntry): [number, Elements][] {
     const { chunk, written } = entry;
-    return chunk.slotRanks.flatMap((_, slot): [number, BufferPart][] => {
+    return chunk.slotRanks.flatMap((_, slot): [number, Elements][] => {
       const isThere = slot < 2 || ((written >> (slot - 2)) & 1) === 1;
-      return isThere && chunk.sizeOf(slot, entry) >= 0 ? [[slot, chunk.partOf(slot, entry)]] : [];
+      return isThere && chunk.sizeOf(slot, entry) >= 0 ? [[slot, elementsOf(entry, slot)]] : [];
     });
   }
 
   private fill(
     entry: GpuEntry,
     slot: number,
-    part: BufferPart,
+    part: Elements,
     source: RowSource,
-    old: BufferPart,
+    old: Elements,
     isMoved: boolean,
   ): void {
     const { mover } = this;
@@ -194,7 +194,7 @@ export class Surgery {
     else if (isMoved) mover.gather(old, part, source, entry.parameter.rowSize);
     else {
       // Rows must not be overwritten before they are read.
-      const between = this.temporaryFor(part.size, source.count);
+      const between = this.temporaryFor(part, source.count);
       mover.gather(old, between, source, entry.parameter.rowSize);
       mover.copy(between, part);
     }
@@ -207,13 +207,14 @@ export class Surgery {
     return values?.[rule.slots[slot]!] ?? 0;
   }
 
-  private temporaryFor(size: number, rows: number): BufferPart {
+  /** As many elements. @param rows that there are at most. */
+  private temporaryFor({ size, bytes }: Elements, rows: number): Elements {
     const widest = Math.max(...this.entries.map(({ parameter }) => parameter.rowSize));
     this.temporary ??= this.buffer(rows * widest * BYTES);
-    return { ...this.temporary, size };
+    return { ...this.temporary, size, bytes };
   }
 
-  private buffer(size: number): BufferPart {
+  private buffer(size: number): Elements {
     const { device } = this.optimizer;
     const buffer = device.createBuffer({
       label: "downhill: rows",
@@ -221,11 +222,15 @@ export class Surgery {
       usage: SHARED_USAGE,
     });
     this.spent.push(buffer);
-    return { buffer, offset: 0, size };
+    return { buffer, offset: 0, size, bytes: BYTES };
   }
 
   private submit(): void {
     this.mover.submit();
     for (const buffer of this.spent) buffer.destroy();
   }
+}
+
+function elementsOf(entry: GpuEntry, slot: number): Elements {
+  return { ...entry.chunk.partOf(slot, entry), bytes: BYTES };
 }

@@ -13,7 +13,7 @@ import { GpuParameter } from "./parameter.ts";
 export interface AdoptedBuffers {
   /** Needs `STORAGE`, and `COPY_SRC` and `COPY_DST` to be read and written from the CPU. */
   readonly data: GPUBuffer | GPUBufferBinding;
-  /** Needs `STORAGE`. Steps only read it, unless they are told to set it to zero. */
+  /** Needs `STORAGE`. Steps only read it, unless they are told to set it to zero; its rows move with others. */
   readonly grad: GPUBuffer | GPUBufferBinding;
 }
 
@@ -29,6 +29,7 @@ export interface AdoptedBuffers {
  * parameter(device, new Float32Array(1000), { name: "w", shape: [10, 100] });
  * parameter(device, { name: "b", shape: [100] });
  * parameter(device, { data: positions, grad: gradients }, { name: "positions", shape: [5000, 3] });
+ * parameter(device, { name: "splats", shape: [5000, 14], capacity: 20_000 }); // rows may come and go
  */
 export function parameter(
   device: GPUDevice,
