@@ -10,7 +10,7 @@ import type { Arrangement, ChunkMemory, GpuPlan, Stretch, Window } from "./chunk
 import { FACTOR_ITEM, FactorTable } from "./factors.ts";
 import { Gpu, type BindingKind } from "./gpu.ts";
 import { ItemList, type Dispatch } from "./items.ts";
-import { FIRST_SLOT, lowerElements, storedSlots, WORKGROUP } from "./lower.ts";
+import { FIRST_SLOT, lowerElements, storedSlots, WORKGROUP, type ElementShader } from "./lower.ts";
 
 /** Elements of a vector. */
 const VECTOR = 4;
@@ -59,7 +59,7 @@ export class ElementPlan implements GpuPlan {
     this.tensorByTensor = tensorByTensor;
     this.control = control;
     this.stride = uniformCountOf(plan);
-    for (const stage of plan.stages) this.pipeline(stage, false); // compiled before anything is written
+    for (const stage of plan.stages) this.pipeline(stage, { once: true }); // compiled before anything is written
   }
 
   arrange(stretches: readonly Stretch[], values: GPUBufferBinding): Arrangement {
@@ -88,7 +88,8 @@ export class ElementPlan implements GpuPlan {
       const key = `${window.begin} ${tail}`;
       let bound = groups.get(key);
       if (!bound) groups.set(key, (bound = this.bind(window, own)));
-      const pipelines = plan.stages.map((stage) => this.pipeline(stage, tail));
+      const shape = tail ? { tail } : { once: size <= WORKGROUP };
+      const pipelines = plan.stages.map((stage) => this.pipeline(stage, shape));
       return { dispatch, pipelines, groups: bound };
     });
     return new ElementWork(work, plan.stages.length, this.tensorByTensor);
@@ -108,7 +109,7 @@ export class ElementPlan implements GpuPlan {
     });
   }
 
-  private pipeline(stage: Stage, tail: boolean): GPUComputePipeline {
+  private pipeline(stage: Stage, shape: Pick<ElementShader, "tail" | "once">): GPUComputePipeline {
     const kinds = this.kinds(stage);
     const numbers = { stride: this.stride, sources: stage.uniforms };
     const writable = kinds.slice(FIRST_SLOT).map((kind) => kind === "write");
@@ -116,7 +117,7 @@ export class ElementPlan implements GpuPlan {
     const code = lowerElements(stage.kernel, {
       numbers,
       writable,
-      tail,
+      ...shape,
       ...(factors !== undefined && { factors: stage.pointers.indexOf(factors) }),
       ...(this.control && { gradient: stage.pointers.indexOf(1) }),
     });

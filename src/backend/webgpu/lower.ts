@@ -31,6 +31,8 @@ export interface ElementShader {
   readonly writable: readonly boolean[];
   /** Whether items are of single elements. */
   readonly tail?: boolean;
+  /** Whether no item has more vectors than there are threads, so that no thread goes round a loop. */
+  readonly once?: boolean;
   /**
    * Given where the GPU decides about the step, see control.ts: the slot that is the gradient, or -1. The
    * control is bound behind the slots, and an item's fourth number is its parameter group.
@@ -61,9 +63,12 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
   );
   const used = kernel.nodes.filter(({ op }) => op === Op.uniform).map(({ index }) => index);
   const uniforms = [...new Set(used)].toSorted((a, b) => a - b);
-  const loop = `for (var i = item.y + thread; i < item.z; i += ${threads}u)`;
+  const loop = shader.once
+    ? "if (i < item.z)"
+    : `for (var i = item.y + thread; i < item.z; i += ${threads}u)`;
   const lines = [
     factors === undefined ? readItem : readFactorItem,
+    ...(shader.once ? ["let i = item.y + thread;"] : []),
     ...(gradient === undefined ? [] : controlled(kernel, gradient, loop, type)),
     `let numbers = item.x * ${stride}u;`,
     ...uniforms.map((u) => `let u${u} = values[numbers + ${sources[u]!}u];`),
