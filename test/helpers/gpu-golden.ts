@@ -113,7 +113,7 @@ class History {
 }
 
 /** With lists for typed arrays. */
-function listed(state: StateDict["state"]): GpuRun["state"] {
+export function listed(state: StateDict["state"]): GpuRun["state"] {
   return Object.fromEntries(
     Object.entries(state).map(([key, slots]) => [
       key,
