@@ -17,6 +17,7 @@ import { Op, opTable, type OpCode } from "../src/ir/op.ts";
 import type { KernelIr } from "../src/ir/plan.ts";
 import type { Node } from "../src/ir/program.ts";
 import type { DType } from "../src/index.ts";
+import { withStorage } from "../src/optim/state-storage.ts";
 import { wideLimit } from "../src/memory/arena.ts";
 import { ruleCases } from "./helpers/rules.ts";
 import { planFor } from "./helpers/trace.ts";
@@ -41,11 +42,9 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 /** Whether this engine knows addresses of 64 bits; where it does not, wabt alone validates. */
 const knowsWide = wideLimit() > 0;
 
-/** Both assemblers on both types, widths and kinds of memory. */
-function expectEqualBytes(
-  kernel: KernelIr,
-  dtypes: readonly DType[] = ["float32", "float64"],
-): void {
+/** Both assemblers on both types (but for what lies in bfloat16), widths and kinds of memory. */
+function expectEqualBytes(kernel: KernelIr): void {
+  const dtypes: readonly DType[] = kernel.storage ? ["float32"] : ["float32", "float64"];
   const lowering = kernel.lines ? lowerLines : lower;
   expectEqualCode((dtype, simd, wide) => lowering(kernel, dtype, simd, wide), dtypes);
 }
@@ -78,6 +77,18 @@ describe.each(ruleCases)("$title", ({ rule, options }) => {
   });
 });
 
+describe.each(["nearest", "stochastic"] as const)("state in bfloat16, %s", (stateRounding) => {
+  const some = ruleCases.filter(({ name }) => ["Adam", "SGD", "Balanced", "Normed"].includes(name));
+  test.each(some)("$title", ({ rule, options }) => {
+    const stored = withStorage(rule, { stateDtype: "bfloat16", stateRounding });
+    for (const fused of [false, true]) {
+      const { stages, usedMask } = planFor(stored, options, fused);
+      expect(stages.some(({ kernel }) => kernel.storage)).toBe(usedMask > 3);
+      for (const { kernel } of stages) expectEqualBytes(kernel);
+    }
+  });
+});
+
 describe("code on matrices", () => {
   test.each(["gram", "square", "apply"] as const)("%s", (product) => {
     expectEqualCode((...how) => lowerProduct(product, ...how));
@@ -86,6 +97,7 @@ describe("code on matrices", () => {
 });
 
 const SLOTS = ["p", "g", "m", "long_name_of_a_slot"];
+const storages = ["bfloat16", "element"] as const;
 const usable = opTable
   .map((_, op) => op)
   .filter((op) => {
@@ -99,8 +111,9 @@ const kernels = fc
     choices: fc.array(fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat()), { maxLength: 40 }),
     uniformCount: fc.nat(20),
     reductions: fc.nat(3),
+    isNarrow: fc.boolean(),
   })
-  .map(({ choices, uniformCount, reductions }): KernelIr => {
+  .map(({ choices, uniformCount, reductions, isNarrow }): KernelIr => {
     const nodes: Node[] = SLOTS.map((_, index) => leaf(Op.load, index));
     for (let index = 0; index < uniformCount; index++) nodes.push(leaf(Op.uniform, index));
     const sums: number[] = [];
@@ -114,6 +127,9 @@ const kernels = fc
         );
         return fitting[index % fitting.length];
       });
+      if (op === Op.narrowStochastic) args[1] = nodes.findIndex((node) => node.op === Op.uniform);
+      const rounds = op === Op.narrow || op === Op.narrowStochastic;
+      if (rounds && (!isNarrow || args[1] === -1)) continue;
       if (args.includes(undefined) || (cls === "reduce" && sums.length >= reductions)) continue;
       if (cls === "reduce") sums.push(nodes.length);
       nodes.push({
@@ -128,7 +144,8 @@ const kernels = fc
       rank === "tensor" && !isMask ? [id] : [],
     );
     const outputs = SLOTS.map((_, slot) => (slot % 2 === 0 ? stored.at(-1 - slot)! : -1));
-    return { slots: SLOTS, nodes, outputs, uniformCount, reductions: sums };
+    const storage = isNarrow && { storage: SLOTS.map((_, slot) => storages[slot % 2]!) };
+    return { slots: SLOTS, ...storage, nodes, outputs, uniformCount, reductions: sums };
   });
 
 function leaf(op: OpCode, index: number): Node {

@@ -10,6 +10,8 @@ import { showOptions } from "./usage.ts";
 export interface ExplainFlags {
   readonly hyper: Readonly<Record<string, OptionValue>>;
   readonly dtype: DType;
+  readonly stateDtype: "same" | "bfloat16";
+  readonly stateRounding: "nearest" | "stochastic";
   readonly t: string;
   readonly vector: boolean;
   readonly wgsl: boolean;
@@ -21,13 +23,16 @@ export function explainCommand(rule: string | undefined, flags: ExplainFlags): v
   if (!Number.isSafeInteger(t) || t < 1) {
     throw new UsageError(`--t: got ${JSON.stringify(flags.t)}, expected a whole number from 1 on.`);
   }
-  const { hyper, dtype, vector, wgsl } = flags;
+  const { hyper, dtype, vector, wgsl, stateDtype, stateRounding } = flags;
   if (wgsl && dtype !== "float32") {
     throw new UsageError(
       `--wgsl: got it with --dtype ${dtype}, expected float32: GPUs have no other.`,
     );
   }
-  const options = { hyper, dtype, t, vector, wgsl };
+  if (stateDtype === "bfloat16" && dtype !== "float32") {
+    throw new UsageError(`--state-dtype: got bfloat16 with --dtype ${dtype}, expected float32.`);
+  }
+  const options = { hyper, dtype, stateDtype, stateRounding, t, vector, wgsl };
   if (rule === undefined) return printList(flags.json);
   const explained = explain(rule, options);
   print(flags.json ? JSON.stringify(explained) : explanationText(explained, options));

@@ -14,6 +14,7 @@ import { lower } from "../backend/wasm/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
 import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
 import { checkOptions } from "../optim/options.ts";
+import { withStorage, type StateOptions } from "../optim/state-storage.ts";
 import { catalog, findRule } from "./catalog.ts";
 import type { OptionValue } from "./experiment.ts";
 import { shadersOf } from "./shaders.ts";
@@ -26,6 +27,9 @@ export interface ExplainOptions {
   readonly t: number;
   /** For a parameter without rows and columns; by default for one that has them. */
   readonly vector?: boolean;
+  /** What the state is kept in, as optimizers take it. */
+  readonly stateDtype?: StateOptions["stateDtype"];
+  readonly stateRounding?: StateOptions["stateRounding"];
   /** Whether to show the shaders of a GPU as well. */
   readonly wgsl?: boolean;
 }
@@ -53,7 +57,8 @@ export interface Explanation {
 }
 
 export function explain(name: string, options: ExplainOptions): Explanation {
-  const rule = findRule(name);
+  const { stateDtype = "same", stateRounding = "nearest" } = options;
+  const rule = withStorage(findRule(name), { stateDtype, stateRounding });
   checkHyper(rule, options.hyper);
   const hyper = checkOptions(rule, options.hyper as OptimizerOptions<HyperDefaults>).defaults;
   const { plan, uniforms } = tracePlan(rule, hyper, options);
@@ -61,7 +66,10 @@ export function explain(name: string, options: ExplainOptions): Explanation {
   const slotNames = ["p", "g", ...rule.stateNames];
   const named = (mask: number) => slotNames.filter((_, slot) => (mask >> slot) & 1);
   const loads = loadMask(plan);
-  const accesses = plan.lines ? plan.accesses : named(loads).length + named(plan.storeMask).length;
+  const isNarrow = (slot: number) => rule.stateStorage?.slots[slot] === "bfloat16";
+  const moved = (mask: number) =>
+    slotNames.reduce((sum, _, slot) => sum + ((mask >> slot) & 1) * (isNarrow(slot) ? 0.5 : 1), 0);
+  const accesses = plan.lines ? plan.accesses : moved(loads) + moved(plan.storeMask);
   return {
     name: rule.name,
     formula: rule.formula,
@@ -86,7 +94,7 @@ function tracePlan(
   hyper: Hyper<HyperDefaults>,
   { t, dtype, vector = false }: ExplainOptions,
 ): { plan: Plan; uniforms: number[] } {
-  const trace = new Trace(rule.name, rule.slots, rule.slotRanks);
+  const trace = new Trace(rule.name, rule.slots, rule.slotRanks, rule.stateStorage);
   // What a rule remembers in numbers comes from the steps before.
   let numbers = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
   for (let step = rule.numberLetters.length > 0 ? 1 : t; step <= t; step++) {
@@ -97,7 +105,7 @@ function tracePlan(
       ...numbers,
       t: step,
     });
-    trace.finish(outputs);
+    trace.finish(outputs, false, undefined, step);
     numbers = Object.fromEntries(rule.numberLetters.map((key) => [key, outputs[key] as number]));
   }
   const plan = planOf(programOf(trace, { flush: flushesAt(rule, t) }), true);
@@ -112,7 +120,10 @@ function loadMask({ program }: Plan): number {
 }
 
 /** The explanation as text. */
-export function explanationText(explained: Explanation, { dtype, t }: ExplainOptions): string {
+export function explanationText(
+  explained: Explanation,
+  { dtype, t, stateDtype = "same" }: ExplainOptions,
+): string {
   const { name, formula, hyper, state, reads, writes, bytes, passes, ir, uniforms } = explained;
   const { wasm, wgsl = [] } = explained;
   const section = (title: string, body: string) => `${title}\n${body.replaceAll(/^(?=.)/gm, "  ")}`;
@@ -123,7 +134,7 @@ export function explanationText(explained: Explanation, { dtype, t }: ExplainOpt
   return [
     section(`${name}: the formula`, formula),
     section("Hyperparameters", showOptions(hyper)),
-    section("State", state.length > 0 ? state.join(", ") : "none"),
+    section("State", stateText(state, stateDtype)),
     section(
       `Memory traffic: ${bytes} bytes per parameter and step (${dtype}${passes > 1 ? `, ${passes} passes` : ""})`,
       `reads ${reads.join(", ")}; writes ${writes.join(", ")}`,
@@ -133,6 +144,11 @@ export function explanationText(explained: Explanation, { dtype, t }: ExplainOpt
     ...kernels("WebAssembly", wasm),
     ...kernels("WGSL", wgsl),
   ].join("\n\n");
+}
+
+function stateText(names: readonly string[], dtype: "same" | "bfloat16"): string {
+  if (names.length === 0) return "none";
+  return names.join(", ") + (dtype === "same" ? "" : ` (${dtype})`);
 }
 
 /** A line for each rule: name, bytes per parameter, state, hyperparameters. */

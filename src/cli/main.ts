@@ -117,6 +117,16 @@ function addExplain(program: Command): void {
         .choices(["float32", "float64"])
         .default("float32"),
     )
+    .addOption(
+      new Option("--state-dtype <type>", "what the state is kept in")
+        .choices(["same", "bfloat16"])
+        .default("same"),
+    )
+    .addOption(
+      new Option("--state-rounding <how>", "how it gets there")
+        .choices(["nearest", "stochastic"])
+        .default("nearest"),
+    )
     .addOption(new Option("--t <step>", "which step of a parameter to show").default("2"))
     .addOption(new Option("--vector", "for a parameter without rows and columns"))
     .addOption(new Option("--wgsl", "show the shaders of a GPU as well"))
@@ -127,6 +137,7 @@ function addExplain(program: Command): void {
 Examples:
   $ downhill explain
   $ downhill explain adam
+  $ downhill explain adam --state-dtype bfloat16
   $ downhill explain adam --wgsl
   $ downhill explain sgd --momentum 0.9 --nesterov --dtype float64`,
     );
@@ -136,6 +147,8 @@ Examples:
     explainCommand(rule, {
       hyper: hyperFrom(flags),
       dtype: flags["dtype"] as "float32" | "float64",
+      stateDtype: flags["stateDtype"] as "same" | "bfloat16",
+      stateRounding: flags["stateRounding"] as "nearest" | "stochastic",
       t: flags["t"] as string,
       vector: flags["vector"] === true,
       wgsl: flags["wgsl"] === true,

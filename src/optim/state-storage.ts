@@ -60,8 +60,8 @@ export function checkStorage(rule: Rule, parameters: readonly ParameterFacts[]):
     throw new ParameterError("DTYPE_MISMATCH", {
       subject: `${rule.name}: ${label}`,
       got: dtype,
-      expected: "float32, as stateDtype is bfloat16",
-      advice: 'Leave stateDtype out, or make it of dtype: "float32".',
+      expected: '"float32", as stateDtype is "bfloat16"',
+      advice: 'Leave stateDtype out, or make the parameter with { dtype: "float32" }.',
     });
   }
 }

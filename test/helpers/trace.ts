@@ -31,7 +31,7 @@ export function record(
 
 export function programFor(made: Rule, hyper: object, options: TraceOptions = {}): Program {
   const trace = record(
-    new Trace(made.name, made.slots, made.slotRanks),
+    new Trace(made.name, made.slots, made.slotRanks, made.stateStorage),
     made,
     { ...made.hyper, ...hyper },
     options,

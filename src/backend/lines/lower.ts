@@ -6,13 +6,22 @@
  * After the pointers the job block holds the grid, then where the sums of columns are to be added up:
  * as float64, a line of them for each block.
  */
+import { isNarrow } from "../../ir/bfloat16.ts";
 import { Op } from "../../ir/op.ts";
 import type { KernelIr, LinesIr } from "../../ir/plan.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
 import { addressOf, Body } from "../wasm/body.ts";
 import type { InstructionName, WasmFunction } from "../wasm/instructions.ts";
 import { Lanes } from "../wasm/lanes.ts";
-import { columnSumsOf, gridWords, jobLayout, roundBytes, VECTOR_BYTES } from "../wasm/layout.ts";
+import {
+  columnSumsOf,
+  gridWords,
+  jobLayout,
+  roundBytes,
+  slotBytes,
+  VECTOR_BYTES,
+} from "../wasm/layout.ts";
+import { advanceCount, countsElements, startCount } from "../wasm/narrow.ts";
 import { FunctionWriter } from "../wasm/writer.ts";
 
 export function lowerLines(
@@ -38,6 +47,7 @@ class LineLowering {
   private readonly columnSums: readonly number[];
   private readonly uniforms: number;
   /** The slot whose address the loops watch. */
+  private readonly watchedSlot: number;
   private readonly watched: string;
 
   constructor(kernel: KernelIr, dtype: DType, simd: boolean, wide: boolean) {
@@ -55,7 +65,8 @@ class LineLowering {
     const ids = [...kernel.reductions, ...this.lineSums.map((k) => sums[k]!.id)];
     this.lanes = new Lanes(this.writer, kernel, dtype, ids, layout.lanes);
     this.uniforms = layout.uniforms;
-    this.watched = this.address([...this.slotsAlong("element"), ...this.columnSlots()][0]!);
+    this.watchedSlot = [...this.slotsAlong("element"), ...this.columnSlots()][0]!;
+    this.watched = this.address(this.watchedSlot);
   }
 
   run(): WasmFunction {
@@ -72,6 +83,7 @@ class LineLowering {
     });
     this.lanes.clear(0, kernel.reductions.length);
     this.compute("*lineBytes", "*width", "shl", Math.log2(bytesOf(this.dtype)));
+    if (kernel.storage) this.compute("*halfLine", "*width", "shl", 1);
     writer.whileBelow("begin", "end", () => {
       this.startBlock();
       writer.whileBelow("*line", "*last", () => this.line());
@@ -103,7 +115,7 @@ class LineLowering {
       const name = along === "column" ? homeOf(this.address(slot)) : this.address(slot);
       const unit = along === "element" || along === "line" ? "*line" : "*matrix";
       const isLong = along === "element" || along === "column";
-      this.addressAt(slot, name, unit, isLong ? "*lineBytes" : size);
+      this.addressAt(slot, name, unit, isLong ? this.lineBytes(slot) : size);
       if (along === "matrix") for (const body of this.bodies) body.hoistSlot(slot);
     });
     const after = this.kernel.slots.length + gridWords.length;
@@ -122,7 +134,12 @@ class LineLowering {
     for (const slot of this.slotsAlong("line").filter((each) => this.isLoaded(each)))
       for (const body of bodies) body.hoistSlot(slot);
     const totals = this.kernel.reductions.length;
-    this.compute("*end", this.watched, "add", "*lineBytes");
+    if (countsElements(this.kernel)) {
+      this.compute("*number.line", "*line", "mul", "*width");
+      writer.get("*number.line");
+      startCount(writer, this.wide);
+    }
+    this.compute("*end", this.watched, "add", this.lineBytes(this.watchedSlot));
     if (bodies.length === 2) {
       lanes.load(totals);
       lanes.zero(totals);
@@ -139,7 +156,8 @@ class LineLowering {
 
   private vectors(body: Body): void {
     const round = roundBytes(this.kernel, this.dtype);
-    this.compute("*vectors", "*lineBytes", "and", -round);
+    const share = isNarrow(this.kernel, this.watchedSlot) ? 2 : 1;
+    this.compute("*vectors", this.lineBytes(this.watchedSlot), "and", -round / share);
     this.compute("*vectors", "*vectors", "add", this.watched);
     this.writer.whileBelow(this.watched, "*vectors", () => {
       for (let offset = 0; offset < round; offset += VECTOR_BYTES) {
@@ -195,13 +213,16 @@ class LineLowering {
 
   /** Moves what walks along the line. */
   private advance(bytes: number): void {
+    const { kernel } = this;
+    const elements = bytes / bytesOf(this.dtype);
     for (const slot of this.slotsAlong("element")) {
-      this.writer.advance(this.address(slot), bytes);
+      this.writer.advance(this.address(slot), elements * slotBytes(kernel, slot, this.dtype));
     }
     for (const slot of this.columnSlots()) this.writer.advance(this.address(slot), bytes);
     for (const k of this.columnSums) {
-      this.writer.advance(sumName(k), (bytes / bytesOf(this.dtype)) * 8);
+      this.writer.advance(sumName(k), elements * 8);
     }
+    if (countsElements(kernel)) advanceCount(this.writer, elements);
   }
 
   /** name = word + count · unit */
@@ -241,6 +262,11 @@ class LineLowering {
 
   private slotsAlong(...along: LinesIr["along"][number][]): number[] {
     return this.lines.along.flatMap((way, slot) => (along.includes(way) ? [slot] : []));
+  }
+
+  /** The local that says how long a line of a slot is. */
+  private lineBytes(slot: number): string {
+    return isNarrow(this.kernel, slot) ? "*halfLine" : "*lineBytes";
   }
 
   private address(slot: number): string {

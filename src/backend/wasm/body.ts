@@ -6,10 +6,13 @@
  * compute, so their bits are equal. Every value is computed before the first store, because a slot
  * may be read after its new value is known.
  */
+import { isNarrow } from "../../ir/bfloat16.ts";
 import { flushThreshold, Op, opInfo } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import type { DType } from "../../memory/dtype.ts";
+import { bytesOf } from "../../memory/dtype.ts";
 import type { InstructionName } from "./instructions.ts";
+import { NarrowWriter } from "./narrow.ts";
 import { WidthWriter, type Width } from "./width.ts";
 import type { FunctionWriter } from "./writer.ts";
 
@@ -24,6 +27,7 @@ const LOWER_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
 
 export class Body extends WidthWriter {
   private readonly kernel: KernelIr;
+  private readonly narrow: NarrowWriter;
   private readonly uses: readonly number[];
   /** Values that stand in their local in the copy of the body at hand. */
   private known = new Set<number>();
@@ -32,6 +36,7 @@ export class Body extends WidthWriter {
   constructor(width: Width, kernel: KernelIr, dtype: DType, writer: FunctionWriter) {
     super(width, dtype, writer);
     this.kernel = kernel;
+    this.narrow = new NarrowWriter(width, dtype, writer);
     this.uses = countUses(kernel);
   }
 
@@ -54,6 +59,7 @@ export class Body extends WidthWriter {
 
   /** Puts the constants that the kernel needs into locals. */
   hoistConstants(): void {
+    this.narrow.hoist(this.kernel, (id) => this.nameOf(id));
     const has = (op: number) => this.kernel.nodes.some((node) => node.op === op);
     if (has(Op.flush)) this.hoistConstant(flushThreshold(this.dtype));
     if (has(Op.sign) || (has(Op.flush) && this.width === "scalar")) this.hoistConstant(0);
@@ -78,6 +84,10 @@ export class Body extends WidthWriter {
     const stored = outputs.flatMap((id, slot) => (id >= 0 ? [{ id, slot }] : []));
     if (stored.length > 1) for (const { id } of stored) this.keep(id);
     for (const { id, slot } of stored) {
+      if (isNarrow(this.kernel, slot)) {
+        this.narrow.store(addressOf(slots[slot]!), this.offset, this.keep(id));
+        continue;
+      }
       this.writer.get(addressOf(slots[slot]!));
       this.value(id);
       if (this.width === "vector") this.writer.emit("v128.store", this.alignment(), this.offset);
@@ -117,7 +127,7 @@ export class Body extends WidthWriter {
     const { op, args, index } = this.kernel.nodes[id]!;
     switch (op) {
       case Op.load:
-        return this.load(this.kernel.slots[index]!);
+        return this.load(index);
       case Op.sign:
         return this.sign(args[0]!);
       case Op.where:
@@ -125,6 +135,12 @@ export class Body extends WidthWriter {
         return this.writer.emit(this.width === "vector" ? "v128.bitselect" : "select");
       case Op.flush:
         return this.flush(args[0]!);
+      case Op.narrow:
+        return this.narrow.nearest(this.keep(args[0]!));
+      case Op.narrowStochastic: {
+        const element = this.offset / bytesOf(this.dtype);
+        return this.narrow.byDice(this.keep(args[0]!), index, element);
+      }
       case Op.min:
       case Op.max: {
         const bound = this.width === "vector" ? this.boundOf(args) : undefined;
@@ -181,8 +197,10 @@ export class Body extends WidthWriter {
     return this.local(`u.${this.kernel.nodes[bound]!.index}.${op === Op.max ? "max" : "min"}`);
   }
 
-  private load(slot: string): void {
-    this.writer.get(addressOf(slot));
+  private load(slot: number): void {
+    const address = addressOf(this.kernel.slots[slot]!);
+    if (isNarrow(this.kernel, slot)) return this.narrow.load(address, this.offset);
+    this.writer.get(address);
     if (this.width === "vector") this.writer.emit("v128.load", this.alignment(), this.offset);
     else this.emit("load", this.alignment(), this.offset);
   }

@@ -6,7 +6,7 @@
 /** An instruction: its name in the text format and its immediates. */
 export type Instruction = readonly [name: InstructionName, ...immediates: number[]];
 
-/** Immediates: a block type, an index, alignment and offset, a constant, or lane numbers. */
+/** Immediates: a block type, an index, alignment and offset, a constant, or bytes: lane numbers, a vector. */
 export type ImmediateKind = "block" | "index" | "memory" | "int" | "f32" | "f64" | "lanes";
 
 /** Instructions without immediates; from 0x100 on with the SIMD prefix 0xfd. */
@@ -30,7 +30,9 @@ const plain = {
   "i32.mul": 0x6c,
   "i32.div_u": 0x6e,
   "i32.and": 0x71,
+  "i32.xor": 0x73,
   "i32.shl": 0x74,
+  "i32.shr_u": 0x76,
   "i64.add": 0x7c,
   "i64.sub": 0x7d,
   "i64.mul": 0x7e,
@@ -55,11 +57,15 @@ const plain = {
   "f64.div": 0xa3,
   "f64.min": 0xa4,
   "f64.max": 0xa5,
+  "i32.wrap_i64": 0xa7,
   "i64.trunc_f64_s": 0xb0,
   "f32.convert_i32_s": 0xb2,
   "f64.convert_i32_s": 0xb7,
   "f32.demote_f64": 0xb6,
   "f64.promote_f32": 0xbb,
+  "i32.reinterpret_f32": 0xbc,
+  "f32.reinterpret_i32": 0xbe,
+  "i32x4.splat": 0x111,
   "f32x4.splat": 0x113,
   "f64x2.splat": 0x114,
   "i32x4.eq": 0x137,
@@ -76,7 +82,12 @@ const plain = {
   "v128.and": 0x14e,
   "v128.andnot": 0x14f,
   "v128.or": 0x150,
+  "v128.xor": 0x151,
   "v128.bitselect": 0x152,
+  "i32x4.shl": 0x1ab,
+  "i32x4.shr_u": 0x1ad,
+  "i32x4.add": 0x1ae,
+  "i32x4.mul": 0x1b5,
   "i32x4.max_s": 0x1b8,
   "i64x2.gt_s": 0x1d9,
   "f32x4.demote_f64x2_zero": 0x15e,
@@ -117,17 +128,22 @@ const withImmediates = {
   "i64.load": [0x29, "memory"],
   "f32.load": [0x2a, "memory"],
   "f64.load": [0x2b, "memory"],
+  "i32.load16_u": [0x2f, "memory"],
   "f32.store": [0x38, "memory"],
   "f64.store": [0x39, "memory"],
+  "i32.store16": [0x3b, "memory"],
   "i32.const": [0x41, "int"],
   "i64.const": [0x42, "int"],
   "f32.const": [0x43, "f32"],
   "f64.const": [0x44, "f64"],
   "v128.load": [0x100, "memory"],
+  "v128.load16x4_u": [0x104, "memory"],
   "v128.load32_splat": [0x109, "memory"],
   "v128.load64_splat": [0x10a, "memory"],
   "v128.store": [0x10b, "memory"],
+  "v128.const": [0x10c, "lanes"],
   "i8x16.shuffle": [0x10d, "lanes"],
+  "f64x2.extract_lane": [0x121, "lanes"],
 } as const;
 
 export type InstructionName = keyof typeof plain | keyof typeof withImmediates;

@@ -1,4 +1,5 @@
 /** Where things stand in a kernel's job block, and how far its loops go at a time. */
+import { isNarrow } from "../../ir/bfloat16.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import { bytesOf, type DType } from "../../memory/dtype.ts";
 import { LANES } from "../backend.ts";
@@ -33,6 +34,11 @@ export function jobLayout(kernel: KernelIr, dtype: DType, wide: boolean): JobLay
   const lanes = align(uniforms + kernel.uniformCount * bytesOf(dtype));
   const sums = reductions.length + (lines?.sums.length ?? 0);
   return { words, uniforms, lanes, bytes: lanes + sums * LANES * 8 };
+}
+
+/** Bytes of an element of a slot. */
+export function slotBytes(kernel: KernelIr, slot: number, dtype: DType): number {
+  return isNarrow(kernel, slot) ? 2 : bytesOf(dtype);
 }
 
 /** Bytes in one round of the vector loop. */

@@ -12,7 +12,8 @@ import { bytesOf, type DType } from "../../memory/dtype.ts";
 import { addressOf, Body } from "./body.ts";
 import type { WasmFunction } from "./instructions.ts";
 import { Lanes } from "./lanes.ts";
-import { jobLayout, roundBytes, VECTOR_BYTES, type JobLayout } from "./layout.ts";
+import { jobLayout, roundBytes, slotBytes, VECTOR_BYTES, type JobLayout } from "./layout.ts";
+import { advanceCount, countsElements, startCount } from "./narrow.ts";
 import { FunctionWriter } from "./writer.ts";
 
 /** @param wide for a memory whose addresses have 64 bits. */
@@ -51,6 +52,9 @@ class Lowering {
       this.element(index, "begin");
       this.writer.setAddress(addressOf(slot));
     });
+    if (!countsElements(this.kernel)) return;
+    this.writer.get("begin");
+    startCount(this.writer, this.wide);
   }
 
   vectorLoop(): void {
@@ -66,7 +70,7 @@ class Lowering {
         body.storeAll();
         lanes.accumulate(body, offset);
       }
-      this.advance(round);
+      this.advance(round / bytesOf(dtype));
     });
     lanes.store();
   }
@@ -82,7 +86,7 @@ class Lowering {
       body.start(0);
       body.storeAll();
       lanes.add(body);
-      this.advance(bytesOf(this.dtype));
+      this.advance(1);
     });
   }
 
@@ -99,7 +103,7 @@ class Lowering {
     if (this.wide) this.writer.onAddress("load", 3, 8 * slot);
     else this.writer.onAddress("load", 2, 4 * slot);
     this.writer.get(position);
-    this.toBytes();
+    this.toBytes(slot);
     this.writer.onAddress("add");
   }
 
@@ -111,17 +115,21 @@ class Lowering {
     this.writer.onAddress("sub");
     this.writer.onAddress("const", -round);
     this.writer.onAddress("and");
-    this.toBytes();
+    this.toBytes(0);
     this.writer.onAddress("add");
     this.writer.setAddress("*vectors");
   }
 
-  private toBytes(): void {
-    this.writer.onAddress("const", Math.log2(bytesOf(this.dtype)));
+  private toBytes(slot: number): void {
+    this.writer.onAddress("const", Math.log2(slotBytes(this.kernel, slot, this.dtype)));
     this.writer.onAddress("shl");
   }
 
-  private advance(bytes: number): void {
-    for (const slot of this.kernel.slots) this.writer.advance(addressOf(slot), bytes);
+  private advance(elements: number): void {
+    const { kernel, writer } = this;
+    kernel.slots.forEach((slot, index) =>
+      writer.advance(addressOf(slot), elements * slotBytes(kernel, index, this.dtype)),
+    );
+    if (countsElements(kernel)) advanceCount(writer, elements);
   }
 }

@@ -43,6 +43,7 @@ function format([name, ...immediates]: Instruction, names: readonly string[]): s
     return `${name}${offset ? ` offset=${offset}` : ""} align=${2 ** align!}`;
   }
   if (name.startsWith("local.")) return `${name} ${names[immediates[0]!]}`;
+  if (name === "v128.const") return `${name} i8x16 ${immediates.join(" ")}`;
   const texts = immediates.map((value) => (Object.is(value, -0) ? "-0" : String(value)));
   return `${name} ${texts.join(" ")}`;
 }
