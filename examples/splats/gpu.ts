@@ -4,43 +4,45 @@
 export const Usage = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 } as const;
 export const MAP_READ = 0x1;
 
-/** A shader, what is bound to it, and its grid. */
-export interface Kernel {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindings: GPUBindGroup;
+type Buffers = readonly (GPUBuffer | GPUBufferBinding)[];
+
+export interface KernelOptions {
+  readonly code: string;
+  /** Values of the shader's overrides. */
+  readonly constants: Readonly<Record<string, number>>;
+  /** The grid. */
   readonly workgroups: readonly [x: number, y?: number];
+  /** In the order of their bindings. */
+  readonly buffers: Buffers;
 }
 
-/** @param buffers in the order of their bindings. */
+/** Records a dispatch. */
+export type Kernel = (pass: GPUComputePassEncoder) => void;
+
 export function createKernel(
   device: GPUDevice,
   label: string,
-  code: string,
-  size: number,
-  workgroups: readonly [x: number, y?: number],
-  buffers: readonly (GPUBuffer | GPUBufferBinding)[],
+  { code, constants, workgroups, buffers }: KernelOptions,
 ): Kernel {
   const module = device.createShaderModule({ label, code });
-  const compute = { module, constants: { SIZE: size } };
+  const compute = { module, constants };
   const pipeline = device.createComputePipeline({ label, layout: "auto", compute });
   const bindings = bind(device, pipeline, buffers);
-  return { pipeline, bindings, workgroups };
+  return (pass) => {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindings);
+    pass.dispatchWorkgroups(...workgroups);
+  };
 }
 
 export function bind(
   device: GPUDevice,
   pipeline: GPUComputePipeline | GPURenderPipeline,
-  buffers: readonly (GPUBuffer | GPUBufferBinding)[],
+  buffers: Buffers,
 ): GPUBindGroup {
   const entries = buffers.map((buffer, binding) => ({
     binding,
     resource: "buffer" in buffer ? buffer : { buffer },
   }));
   return device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-}
-
-export function run(pass: GPUComputePassEncoder, kernel: Kernel): void {
-  pass.setPipeline(kernel.pipeline);
-  pass.setBindGroup(0, kernel.bindings);
-  pass.dispatchWorkgroups(...kernel.workgroups);
 }

@@ -136,3 +136,14 @@ function hash(x: number, y: number): number {
   bits = Math.imul(bits ^ (bits >>> 12), 0x297a2d39);
   return ((bits ^ (bits >>> 15)) >>> 0) / 2 ** 32;
 }
+
+/** The middle of a picture of the user's, scaled to `size` by `size` pixels. */
+export async function pixelsOf(file: Blob, size: number): Promise<Uint8ClampedArray<ArrayBuffer>> {
+  const bitmap = await createImageBitmap(file);
+  const { width, height } = bitmap;
+  const side = Math.min(width, height);
+  const context = new OffscreenCanvas(size, size).getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, (width - side) / 2, (height - side) / 2, side, side, 0, 0, size, size);
+  return context.getImageData(0, 0, size, size).data as Uint8ClampedArray<ArrayBuffer>;
+}

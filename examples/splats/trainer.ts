@@ -5,7 +5,7 @@
 import { Adam, parameter, type GpuParameter } from "downhill/webgpu";
 import { backward } from "./backward.wgsl.ts";
 import { forward, HISTORY, loss, prepare, PREPARE_GROUP, TILE } from "./forward.wgsl.ts";
-import { createKernel, MAP_READ, run, Usage, type Kernel } from "./gpu.ts";
+import { createKernel, MAP_READ, Usage, type Kernel, type KernelOptions } from "./gpu.ts";
 import { initialRows, lrScale, WIDTH } from "./model.ts";
 
 export interface TrainerOptions {
@@ -13,26 +13,31 @@ export interface TrainerOptions {
   readonly size: number;
   /** The picture: red, green, blue and alpha (ignored) of each pixel, from 0 to 255. */
   readonly target: Uint8ClampedArray<ArrayBuffer>;
-  /** Gaussians. */
+  /** How many Gaussians. */
   readonly count: number;
+  /** For the places where they start. */
   readonly seed: number;
   readonly lr: number;
 }
 
 /** Iterations between two readings of the losses. */
 const READ_EVERY = 16;
-const SPLAT_BYTES = 48;
+/** A row, ready to be drawn: `Splat` in the shaders. */
+const DRAWN_BYTES = 48;
 const HISTORY_BYTES = 4 + 4 * HISTORY;
 
 export class Trainer {
   readonly device: GPUDevice;
   readonly size: number;
+  readonly count: number;
   readonly splats: GpuParameter;
   readonly optimizer: Adam;
   /** The picture to fit, a u32 per pixel. */
   readonly goal: GPUBuffer;
   /** What the last forward pass drew, minus that, a vec4f per pixel. */
   readonly errors: GPUBuffer;
+  /** The Gaussians as it drew them. */
+  readonly drawn: GPUBuffer;
   /** Iterations submitted. */
   iterations = 0;
   /** Mean squared errors before each iteration, those that have been read back. */
@@ -46,44 +51,42 @@ export class Trainer {
   constructor(device: GPUDevice, { size, target, count, seed, lr }: TrainerOptions) {
     this.device = device;
     this.size = size;
-    this.splats = parameter(device, initialRows(count, seed), {
-      name: "splats",
-      shape: [count, WIDTH],
-      lrScale,
-    });
+    this.count = count;
+    const rows = initialRows(count, seed);
+    this.splats = parameter(device, rows, { name: "splats", shape: [count, WIDTH], lrScale });
     this.optimizer = new Adam([this.splats], { lr });
 
     const tiles = size / TILE;
     const { STORAGE, COPY_SRC, COPY_DST } = Usage;
-    const drawn = this.buffer("drawn", count * SPLAT_BYTES, STORAGE);
-    const tileLosses = this.buffer("tile losses", 4 * tiles * tiles, STORAGE);
     this.goal = this.buffer("goal", 4 * size * size, STORAGE | COPY_DST);
     this.errors = this.buffer("errors", 16 * size * size, STORAGE | COPY_SRC);
+    this.drawn = this.buffer("drawn", DRAWN_BYTES * count, STORAGE);
     this.history = this.buffer("history", HISTORY_BYTES, STORAGE | COPY_SRC);
     this.staging = this.buffer("staging", HISTORY_BYTES, Usage.MAP_READ | COPY_DST);
+    const tileLosses = this.buffer("tile losses", 4 * tiles * tiles, STORAGE);
     device.queue.writeBuffer(this.goal, 0, target);
 
-    const { data, grad } = this.splats; // buffers of the optimizer, bound like any others
-    const { goal, errors, history } = this;
+    const { goal, errors, drawn, history } = this;
+    const { data, grad } = this.splats; // parts of the optimizer's buffers, bound like any others
+    const kernel = (label: string, options: Omit<KernelOptions, "constants">): Kernel =>
+      createKernel(device, label, { ...options, constants: { SIZE: size } });
     this.kernels = [
-      createKernel(
-        device,
-        "prepare",
-        prepare,
-        size,
-        [Math.ceil(count / PREPARE_GROUP)],
-        [data, drawn],
-      ),
-      createKernel(
-        device,
-        "forward",
-        forward,
-        size,
-        [tiles, tiles],
-        [drawn, goal, errors, tileLosses],
-      ),
-      createKernel(device, "loss", loss, size, [1], [tileLosses, history]),
-      createKernel(device, "backward", backward, size, [count], [data, drawn, errors, grad]),
+      kernel("prepare", {
+        code: prepare,
+        workgroups: [Math.ceil(count / PREPARE_GROUP)],
+        buffers: [data, drawn],
+      }),
+      kernel("forward", {
+        code: forward,
+        workgroups: [tiles, tiles],
+        buffers: [drawn, goal, errors, tileLosses],
+      }),
+      kernel("loss", { code: loss, workgroups: [1], buffers: [tileLosses, history] }),
+      kernel("backward", {
+        code: backward,
+        workgroups: [count],
+        buffers: [data, drawn, errors, grad],
+      }),
     ];
   }
 
@@ -95,7 +98,7 @@ export class Trainer {
   step(present?: (encoder: GPUCommandEncoder) => void): void {
     const encoder = this.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const kernel of this.kernels) run(pass, kernel);
+    for (const dispatch of this.kernels) dispatch(pass);
     this.optimizer.encode(pass);
     pass.end();
     present?.(encoder);
@@ -120,7 +123,11 @@ export class Trainer {
 
   private async readLosses(): Promise<void> {
     const { staging, losses } = this;
-    await staging.mapAsync(MAP_READ);
+    try {
+      await staging.mapAsync(MAP_READ);
+    } catch {
+      return; // destroyed meanwhile
+    }
     const bytes = staging.getMappedRange();
     const [count] = new Uint32Array(bytes, 0, 1) as unknown as [number];
     const ring = new Float32Array(bytes, 4);

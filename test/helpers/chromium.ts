@@ -11,7 +11,8 @@ export function findChromium(): string | null {
   return existsSync(path) ? path : null;
 }
 
-export function launchChromium(): Promise<Browser> {
+/** @param canvas whether WebGPU draws to canvases; the browser then puts pages together with Vulkan. */
+export function launchChromium({ canvas = false } = {}): Promise<Browser> {
   const path = findChromium();
   if (path === null) throw new Error("there is no Chromium; npm run setup installs it");
   return chromium.launch({
@@ -19,7 +20,9 @@ export function launchChromium(): Promise<Browser> {
     args: [
       "--headless",
       "--no-sandbox",
-      "--disable-gpu",
+      ...(canvas
+        ? ["--use-angle=swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader"]
+        : ["--disable-gpu"]),
       "--enable-unsafe-webgpu",
       "--use-webgpu-adapter=swiftshader",
       "--disable-quic",

@@ -1,11 +1,25 @@
 /**
- * The example in examples/splats: its reference against finite differences, its shaders against the reference.
+ * The example in examples/splats: its reference against finite differences, its shaders against the reference,
+ * and its page, in a browser, against the reference and Adam on the CPU.
  */
-import { beforeAll, describe, expect, test } from "vitest";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fit, type Fit } from "../../examples/splats/cpu.ts";
-import { columns, initialRows, randomNumbers, WIDTH } from "../../examples/splats/model.ts";
+import {
+  columns,
+  initialRows,
+  lrScale,
+  randomNumbers,
+  WIDTH,
+} from "../../examples/splats/model.ts";
 import { landscape } from "../../examples/splats/scene.ts";
 import { Trainer } from "../../examples/splats/trainer.ts";
+import { Adam, parameter } from "../../src/index.ts";
+import { findChromium, launchChromium } from "../helpers/chromium.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
 import { gpuDevice, readBuffer } from "../helpers/webgpu.ts";
 
@@ -75,6 +89,108 @@ describe.skipIf(noVulkan)("on a GPU", () => {
     trainer.destroy();
   });
 });
+
+const required = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
+describe.skipIf(findChromium() === null && !required)("the page", () => {
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const site = join(root, "node_modules/.cache/splats");
+  const shots = join(root, "runs/splats");
+  const settings = { size: 48, gaussians: 90, seed: 7, lr: 0.05, iterations: 64 };
+  const complaints: string[] = [];
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    execFileSync(process.execPath, [join(root, "examples/splats/build.mjs"), site]);
+    mkdirSync(shots, { recursive: true });
+    browser = await launchChromium({ canvas: true });
+    page = await browser.newPage({
+      viewport: { width: 1000, height: 900 },
+      reducedMotion: "reduce",
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => complaints.push(message.text()));
+    await page.route("http://localhost/**", (route) => {
+      const { pathname } = new URL(route.request().url());
+      return route.fulfill({ path: join(site, pathname === "/" ? "index.html" : pathname) });
+    });
+    await page.addInitScript(() => {
+      const { prototype } = GPUQueue;
+      const { submit } = prototype;
+      Object.assign(globalThis, { submits: 0 });
+      prototype.submit = function (buffers) {
+        (globalThis as Counting).submits += 1;
+        submit.call(this, buffers);
+      };
+    });
+    const address = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+    await page.goto(`http://localhost/?${address.join("&")}`);
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  const iterations = () => page.locator("#iterations").textContent();
+
+  test("it trains when told to, as the CPU does, in one submit per iteration", async () => {
+    await expect.poll(iterations, { timeout: 20_000 }).toBe("1"); // who wants less motion starts it
+    const before = await shot("before");
+    await page.getByRole("button", { name: "Run" }).click();
+    await expect.poll(iterations, { timeout: 20_000 }).toBe("64");
+    const after = await shot("after");
+    expect(after.equals(before)).toBe(false);
+
+    const found = await page.evaluate(() => {
+      const { submits, trainer } = globalThis as Counting;
+      return { submits, losses: trainer.losses };
+    });
+    expect(found.submits).toBe(64);
+    const expected = lossesOnCpu(settings);
+    expect(found.losses).toHaveLength(64);
+    expect(expected.at(-1)).toBeLessThan(0.02 * expected[0]!);
+    const off = found.losses.map((loss, i) => Math.abs(loss / expected[i]! - 1));
+    expect(Math.max(...off)).toBeLessThan(0.01);
+    expect(complaints).toEqual([]);
+  });
+
+  /** A picture of the whole page for people, and one of the fit. */
+  async function shot(name: string): Promise<Buffer> {
+    await page.screenshot({ path: join(shots, `${name}.png`) });
+    return page.locator("#fit").screenshot();
+  }
+});
+
+type Counting = typeof globalThis & { submits: number };
+
+/** The same training with Downhill's Adam on the CPU: one parameter per column, as each has a rate of its own. */
+function lossesOnCpu(settings: {
+  readonly size: number;
+  readonly gaussians: number;
+  readonly seed: number;
+  readonly lr: number;
+  readonly iterations: number;
+}): number[] {
+  const wanted = rgbOf(landscape(settings.size));
+  const rows = initialRows(settings.gaussians, settings.seed);
+  const params = columns.map((name, k) =>
+    parameter(
+      rows.filter((_, i) => i % WIDTH === k),
+      { name },
+    ),
+  );
+  const optimizer = new Adam(
+    params.map((p, k) => ({ params: [p], lr: settings.lr * lrScale[k]! })),
+  );
+  return Array.from({ length: settings.iterations }, () => {
+    params.forEach((p, k) => p.data.forEach((value, i) => (rows[i * WIDTH + k] = value)));
+    const { loss, gradient } = fit(rows, wanted, settings.size);
+    params.forEach(
+      (p, k) => (p.grad = Float32Array.from(gradient.filter((_, i) => i % WIDTH === k))),
+    );
+    optimizer.step();
+    return loss;
+  });
+}
 
 /** Within BOUND of the largest expected value. */
 function expectClose(got: ArrayLike<number>, expected: Float64Array): void {
