@@ -34,6 +34,8 @@ interface Run {
   readonly work: Arrangement;
   /** Where their numbers begin among those of the step, in bytes. */
   readonly offset: number;
+  /** Their numbers in the step at hand. */
+  readonly numbers: Float32Array;
 }
 
 export class GpuStepper {
@@ -110,7 +112,10 @@ export class GpuStepper {
     }
     const start = ring.send();
     checking?.encode(pass, start);
-    for (let r = 0; r < runs.length; r++) runs[r]!.work.encode(pass, start + runs[r]!.offset);
+    for (let r = 0; r < runs.length; r++) {
+      const { work, offset, numbers } = runs[r]!;
+      work.encode(pass, start + offset, numbers);
+    }
   }
 
   /** Counts the step that was encoded. */
@@ -259,7 +264,8 @@ export class GpuStepper {
     return [...this.together(runners)].map(([runner, batches]) => {
       const size = spaceFor(runner, batches.length);
       const work = runner.arrange(batches, this.ring.binding(size));
-      const run = { runner, batches, work, offset };
+      const numbers = this.ring.staging.subarray(offset / Float32Array.BYTES_PER_ELEMENT);
+      const run = { runner, batches, work, offset, numbers };
       offset += size;
       return run;
     });

@@ -96,7 +96,7 @@ export class TensorBench implements TensorMemory {
     const works = [false, true].flatMap((isMatrix) => this.arrange(isMatrix));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const work of works) work.encode(pass, OFFSET);
+    for (const work of works) work.encode(pass, OFFSET, []);
     pass.end();
     device.queue.submit([encoder.finish()]);
   }

@@ -4,15 +4,26 @@ import * as cpu from "../../src/index.ts";
 import { SHARED_USAGE } from "../../src/memory/webgpu/constants.ts";
 import * as gpu from "../../src/webgpu/index.ts";
 import { plans } from "../helpers/backends.ts";
+import { countCalls } from "../helpers/counting-device.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
 import { Balanced, noise } from "../helpers/rules.ts";
 import { gpuDevice, sharedDevice } from "../helpers/webgpu.ts";
 
+type Shapes = readonly (readonly number[])[];
 /** The last two in memory of the test's. */
-const shapes = [[5, 3], [7], [2, 3, 4], [300], [40, 70], [9], [11, 3]];
-const OWN = 5;
+const all: Shapes = [[5, 3], [7], [2, 3, 4], [300], [40, 70], [9], [11, 3]];
+const matrices: Shapes = [
+  [5, 3],
+  [40, 30],
+  [7, 90],
+  [5, 3],
+  [3, 5],
+  [5, 3],
+  [40, 30],
+  [1, 9],
+];
 const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-function noisy(seed: number): Float32Array[] {
+function noisy(shapes: Shapes, seed: number): Float32Array[] {
   const next = noise(seed);
   return shapes.map((shape) => Float32Array.from({ length: count(shape) }, next));
 }
@@ -26,30 +37,40 @@ class Pair {
   readonly onCpu: readonly cpu.Parameter[];
   readonly gpu: gpu.GpuOptimizer;
   readonly cpu: cpu.Optimizer;
+  private readonly shapes: Shapes;
 
-  constructor(device: GPUDevice, rule: cpu.Rule, options: object, way: Way) {
-    const values = noisy(1);
+  /** @param other options of the second group. */
+  constructor(
+    device: GPUDevice,
+    rule: cpu.Rule,
+    way: Way,
+    shapes: Shapes = all,
+    other: object = { lr: 0.05 },
+  ) {
+    this.shapes = shapes;
+    const values = noisy(shapes, 1);
     this.onCpu = shapes.map((shape, i) => cpu.parameter(values[i]!, { shape, name: `w${i}` }));
     this.onGpu = shapes.map((shape, i) => {
       const name = `w${i}`;
-      if (i < OWN) return gpu.parameter(device, values[i]!, { shape, name });
-      const buffer = device.createBuffer({ size: 4096, usage: SHARED_USAGE });
-      const parts = { data: { buffer, size: 2048 }, grad: { buffer, offset: 2048 } };
+      if (i < shapes.length - 2) return gpu.parameter(device, values[i]!, { shape, name });
+      const half = Math.ceil(count(shape) / 64) * 256;
+      const buffer = device.createBuffer({ size: 2 * half, usage: SHARED_USAGE });
+      const parts = { data: { buffer, size: half }, grad: { buffer, offset: half } };
       const adopted = gpu.parameter(device, parts, { shape, name });
       adopted.write(values[i]!);
       return adopted;
     });
     const groups = <P>(params: readonly P[]) => [
       { params: params.filter((_, i) => i % 2 === 0) },
-      { params: params.filter((_, i) => i % 2 === 1), lr: 0.05 },
+      { params: params.filter((_, i) => i % 2 === 1), ...other },
     ];
-    const own = { backend: "interp", ...options } as object;
+    const own = { backend: "interp" } as object;
     this.cpu = new cpu.Optimizer(rule, groups(this.onCpu) as never, own);
-    this.gpu = new gpu.GpuOptimizer(rule, groups(this.onGpu) as never, { ...options, ...way });
+    this.gpu = new gpu.GpuOptimizer(rule, groups(this.onGpu) as never, way);
   }
 
   setGradients(seed: number): void {
-    noisy(seed).forEach((gradient, i) => {
+    noisy(this.shapes, seed).forEach((gradient, i) => {
       this.onCpu[i]!.grad = gradient;
       this.onGpu[i]!.writeGrad(gradient);
     });
@@ -76,7 +97,7 @@ const UNITS = 6;
 
 describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
   test.each(ways)("%s: gradients clipped, scaled, and set to zero", async (_plan, way) => {
-    const pair = new Pair(await sharedDevice(), rule, {}, way);
+    const pair = new Pair(await sharedDevice(), rule, way);
     for (const step of [1, 2]) {
       pair.setGradients(step);
       for (const [optimizer, clip] of [
@@ -94,7 +115,7 @@ describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
   });
 
   test.each(ways)("%s: steps without finite gradients are left out", async (_plan, way) => {
-    const pair = new Pair(await sharedDevice(), rule, {}, way);
+    const pair = new Pair(await sharedDevice(), rule, way);
     const skipping = new gpu.GpuOptimizer(rule, pair.onGpu as never, {
       ...way,
       nonFinite: "skip",
@@ -107,7 +128,7 @@ describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
       return { values, state: JSON.parse(JSON.stringify({ ...state, step: 0 })) as object };
     };
     const before = await read();
-    pair.onGpu[3]!.writeGrad(noisy(2)[3]!.fill(NaN, 99, 100));
+    pair.onGpu[3]!.writeGrad(noisy(all, 2)[3]!.fill(NaN, 99, 100));
     skipping.step({ zeroGrad: true });
     const after = await read();
     expect(after.values).toEqual(before.values);
@@ -122,8 +143,8 @@ describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
   });
 
   test.each(ways)("%s: learning rates of components", async (_plan, way) => {
-    const pair = new Pair(await sharedDevice(), rule, {}, way);
-    const factors = shapes.map((shape) => {
+    const pair = new Pair(await sharedDevice(), rule, way);
+    const factors = all.map((shape) => {
       return Array.from({ length: count(shape.slice(1)) }, (_v, k) => [1, 0.25, 0, 3][k % 4]!);
     });
     pair.onGpu.forEach((p, i) => (p.lrScale = Float32Array.from(factors[i]!)));
@@ -148,11 +169,31 @@ describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
         name === "maxStorageBufferBindingSize" ? 16_384 : Reflect.get(target, name, target),
     });
     Object.defineProperty(device, "limits", { value: limits });
-    const pair = new Pair(device, rule, {}, plans.fused);
+    const pair = new Pair(device, rule, plans.fused);
     for (const step of [1, 2]) {
       pair.setGradients(step);
       pair.cpu.step();
       pair.gpu.step();
+    }
+    expect(await pair.distance()).toBeLessThanOrEqual(UNITS);
+  });
+});
+
+describe.skipIf(noVulkan)("Muon", () => {
+  test.each(Object.entries(plans))("%s: as on the CPU", async (_, way) => {
+    const rule = cpu.Muon.rule as unknown as cpu.Rule;
+    const device = await sharedDevice();
+    const pair = new Pair(device, rule, way, matrices, { lr: 0.05, nsSteps: 2 });
+    const told = countCalls(device);
+    for (const step of [1, 2, 3]) {
+      pair.setGradients(step);
+      pair.cpu.step();
+      told();
+      pair.gpu.step();
+      const { createBuffer, createBindGroup, createComputePipeline, submit } = told();
+      if (step === 1) continue;
+      const made = { createBuffer, createBindGroup, createComputePipeline, submit };
+      expect(made).toEqual({ submit: 1 });
     }
     expect(await pair.distance()).toBeLessThanOrEqual(UNITS);
   });

@@ -375,7 +375,7 @@ describe.skipIf(noVulkan)("steps", () => {
     const made = (Object.getOwnPropertyNames(Object.getPrototypeOf(device)) as (keyof GPUDevice)[])
       .filter((name) => name.startsWith("create"))
       .map((name) => vi.spyOn(device, name as "createBuffer"));
-    work!.encode(pass, OFFSET);
+    work!.encode(pass, OFFSET, []);
     pass.end();
     encoder.finish();
     expect(made.map((spy) => spy.mock.calls.length)).toEqual(made.map(() => 0));

@@ -25,8 +25,11 @@ export interface Stretch {
 
 /** Work that has been laid out: which kernels run over what. */
 export interface Arrangement {
-  /** @param offset bytes from the start of the values to the numbers of this step. */
-  encode(pass: GPUComputePassEncoder, offset: number): void;
+  /**
+   * @param offset bytes from the start of the values to the numbers of this step.
+   * @param numbers the same numbers, as the host has them.
+   */
+  encode(pass: GPUComputePassEncoder, offset: number, numbers: ArrayLike<number>): void;
 }
 
 /** A plan on a chunk. */

@@ -5,10 +5,11 @@
  * A dispatch still serves all tensors: each is a segment with numbers of its own, which the GPU computes
  * between kernels. What runs is laid out once; a step then only encodes commands.
  */
-import type { HostCall, Plan, Stage } from "../../../ir/plan.ts";
+import type { Plan, Stage } from "../../../ir/plan.ts";
 import type { Arrangement } from "../chunk.ts";
 import { uniformCountOf } from "../element-plan.ts";
 import type { Gpu } from "../gpu.ts";
+import { bindCall } from "./calls.ts";
 import { flatShader } from "./flat.ts";
 import { lineShaders } from "./lines.ts";
 import { reducedBy, Room, smallStart, type TensorMemory } from "./room.ts";
@@ -16,14 +17,6 @@ import { scalarsShader } from "./scalars.ts";
 import { segmentsOf, type Segments, type Tensor } from "./segments.ts";
 import { SMALLS, type KernelOn, type Shader } from "./shader.ts";
 import type { WorkKind } from "./work-list.ts";
-
-/** Makes an operation on whole matrices ready, over tensors that lie in a temporary. */
-export type BindCall = (
-  call: HostCall,
-  segments: Segments,
-  temporary: GPUBufferBinding,
-  values: GPUBufferBinding,
-) => Arrangement;
 
 /** A shader of a stage, and the work list that it goes over. */
 interface Part {
@@ -41,7 +34,6 @@ export class TensorPlan {
   private readonly memory: TensorMemory;
   private readonly tensorByTensor: boolean;
   private readonly control: GPUBuffer | null;
-  private readonly bindCall: BindCall | undefined;
   /** Per stage what runs, in order. */
   private readonly parts: readonly (readonly Part[])[];
 
@@ -58,14 +50,12 @@ export class TensorPlan {
     memory: TensorMemory,
     tensorByTensor: boolean,
     control: GPUBuffer | null,
-    bindCall?: BindCall,
   ) {
     this.gpu = gpu;
     this.plan = plan;
     this.memory = memory;
     this.tensorByTensor = tensorByTensor;
     this.control = control;
-    this.bindCall = bindCall;
     this.stride = uniformCountOf(plan);
     this.parts = plan.stages.map((stage, k) => this.partsOf(stage, k));
     for (const { shader } of this.parts.flat()) gpu.pipeline(shader.code, kindsOf(shader));
@@ -130,8 +120,8 @@ export class TensorPlan {
         const count = perSegment ? segments.tensors.length : room.list(work).count;
         return new Dispatch(gpu, shader, resources, count, most);
       }),
-      ...hostCalls.map((call) =>
-        this.bindCall!(call, segments, room.temporary(call.temporary), values),
+      ...hostCalls.flatMap((call) =>
+        bindCall(gpu, call, segments, room.temporary(call.temporary), values, this.stride),
       ),
     ]);
   }
@@ -147,8 +137,8 @@ class Sequence implements Arrangement {
     this.parts = parts;
   }
 
-  encode(pass: GPUComputePassEncoder, offset: number): void {
-    for (let i = 0; i < this.parts.length; i++) this.parts[i]!.encode(pass, offset);
+  encode(pass: GPUComputePassEncoder, offset: number, numbers: ArrayLike<number>): void {
+    for (let i = 0; i < this.parts.length; i++) this.parts[i]!.encode(pass, offset, numbers);
   }
 }
 
