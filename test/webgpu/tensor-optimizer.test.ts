@@ -78,11 +78,11 @@ class Pair {
 
   /** Furthest distance between parameters, in units of 2^-24 of the largest number of each. */
   async distance(): Promise<number> {
-    const all = await Promise.all(this.onGpu.map((p) => p.read()));
-    const distances = all.map((values, i) => {
+    const values = await Promise.all(this.onGpu.map((p) => p.read()));
+    const distances = values.map((own, i) => {
       const { data } = this.onCpu[i]!;
       const scale = Math.max(0.1, ...data.map(Math.abs));
-      const each = values.map((x, k) => Math.abs(x - data[k]!) / (scale * 2 ** -24));
+      const each = own.map((x, k) => Math.abs(x - data[k]!) / (scale * 2 ** -24));
       return Math.max(...each.map((x) => (Number.isNaN(x) ? Infinity : x)));
     });
     return Math.max(...distances);
