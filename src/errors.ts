@@ -58,6 +58,10 @@ export class StateDictError extends DownhillError {
 export class AverageError extends DownhillError {
   override readonly name = "AverageError";
 }
+/** A checkpoint that is damaged, is none, or does not fit; a file that could not be read or written. */
+export class CheckpointError extends DownhillError {
+  override readonly name = "CheckpointError";
+}
 /** A call at the wrong time: too early, too late or once more than makes sense. */
 export class CallError extends DownhillError {
   override readonly name = "CallError";

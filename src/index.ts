@@ -173,6 +173,7 @@ export {
   AverageError,
   BackendError,
   CallError,
+  CheckpointError,
   DownhillError,
   GradientError,
   OptionError,

@@ -1,0 +1,91 @@
+/**
+ * An optimizer's state in a file, under the names that PyTorch's distributed checkpoints flatten it to.
+ *
+ * Tensors are `state.<parameter>.<slot>`. What is no tensor stands in the metadata, as JSON: numbers as
+ * `state.<parameter>.step`, hyperparameters as `param_groups.<parameter>.lr`. The latter are for PyTorch;
+ * what counts here is the entry `optimizer`, which knows the groups, their order, and names as they are.
+ */
+import { CheckpointError } from "../errors.ts";
+import type { GroupState, ParameterState, StateDict } from "../optim/state-dict.ts";
+import { reduced, snakeCase } from "../optim/torch/layout.ts";
+import type { AnyTypedArray } from "./dtypes.ts";
+import { parseJson, writeJson, writeNumber, type Json } from "./json.ts";
+import { fromJson, toJson } from "./plain.ts";
+import type { Safetensors } from "./safetensors.ts";
+import type { TensorInput } from "./write-safetensors.ts";
+
+/** What a file is going to hold. */
+export interface Sheet {
+  readonly tensors: Map<string, TensorInput>;
+  readonly metadata: Map<string, string>;
+}
+
+/** @param prefix of all names: empty for the optimizer, `averages.0.` for an average. */
+export function writeStateDict(dict: StateDict, prefix: string, sheet: Sheet): void {
+  const { tensors, metadata } = sheet;
+  const all = dict.paramGroups.flatMap(({ params }) => params);
+  const shapes = new Map(all.map(({ name, shape }) => [name, shape]));
+  for (const [name, slots] of Object.entries(dict.state)) {
+    for (const [slot, value] of Object.entries(slots)) {
+      const key = `${prefix}state.${name}.${slot}`;
+      if (typeof value === "number") metadata.set(key, writeNumber(value));
+      else tensors.set(key, { data: value, shape: shapeOf(shapes.get(name), slot, value) });
+    }
+  }
+  for (const { params, ...hyper } of dict.paramGroups) {
+    for (const [option, value] of Object.entries(hyper)) {
+      const json = writeJson(value as Json);
+      const key = snakeCase(option);
+      for (const { name } of params) metadata.set(`${prefix}param_groups.${name}.${key}`, json);
+    }
+  }
+  const { optimizer, version, paramGroups } = dict;
+  const head = { optimizer, version, paramGroups };
+  metadata.set(`${prefix}optimizer`, writeJson(toJson(head, `${prefix}optimizer`, tensors)));
+}
+
+/** PyTorch's shape of a slot, if it has that many elements. */
+function shapeOf(
+  shape: readonly number[] | undefined,
+  slot: string,
+  { length }: AnyTypedArray,
+): readonly number[] {
+  const size = (dims: readonly number[]) => dims.reduce((product, n) => product * n, 1);
+  const own = shape && reduced(shape, slot);
+  return own && size(own) === length ? own : [length];
+}
+
+/** The state dict under a prefix, if there is one. Whether it fits is for whoever loads it to say. */
+export function readStateDict(prefix: string, file: Safetensors): StateDict | undefined {
+  const text = file.metadata.get(`${prefix}optimizer`);
+  if (text === undefined) return undefined;
+  const subject = `checkpoint: ${prefix}optimizer`;
+  const head = fromJson(
+    parseJson(text, subject),
+    `${prefix}optimizer`,
+    file.tensors,
+  ) as Partial<StateDict>;
+  const { optimizer, version, paramGroups } = head ?? {};
+  if (typeof optimizer !== "string" || version !== 1 || !Array.isArray(paramGroups)) {
+    throw new CheckpointError("BAD_DATA", {
+      subject,
+      got: head,
+      expected: "{ optimizer, version: 1, paramGroups }",
+    });
+  }
+  const state = Object.create(null) as Record<string, ParameterState>;
+  const enter = (key: string, value: number | AnyTypedArray): void => {
+    if (!key.startsWith(`${prefix}state.`)) return;
+    const from = prefix.length + "state.".length;
+    const dot = key.lastIndexOf(".");
+    const name = key.slice(from, Math.max(dot, from));
+    state[name] ??= Object.create(null) as ParameterState;
+    state[name][key.slice(dot + 1)] = value as ParameterState[string];
+  };
+  for (const [key, tensor] of file.tensors) enter(key, tensor.data);
+  for (const [key, value] of file.metadata) {
+    if (key.startsWith(`${prefix}state.`))
+      enter(key, parseJson(value, `checkpoint: ${key}`) as number);
+  }
+  return { optimizer, version, state, paramGroups: paramGroups as GroupState[] };
+}
