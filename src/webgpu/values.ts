@@ -14,6 +14,10 @@ export class ValuesRing {
   private turn = 0;
   /** The numbers of the step at hand. */
   staging = new Float32Array(0);
+  private bits = new Uint32Array(0);
+  /** Those that were sent last, as bits, and where they are. */
+  private sent = new Uint32Array(0);
+  private offset = -1;
 
   constructor(device: GPUDevice) {
     this.device = device;
@@ -28,6 +32,9 @@ export class ValuesRing {
     const usage = Usage.storage | Usage.copyTarget;
     this.buffer = this.device.createBuffer({ label: "downhill: numbers", size, usage });
     this.turn = 0;
+    this.bits = new Uint32Array(this.staging.buffer);
+    this.sent = new Uint32Array(this.bits.length);
+    this.offset = -1;
     return true;
   }
 
@@ -36,11 +43,25 @@ export class ValuesRing {
     return { buffer: this.buffer!, size };
   }
 
-  /** Sends the numbers of a step; the offset at which they begin. */
+  /** Sends the numbers of a step, unless they are those of the step before; the offset at which they begin. */
   send(): number {
-    const offset = this.turn * this.slotBytes;
+    const same = this.isRepetition();
+    if (same && this.offset >= 0) return this.offset;
+    this.offset = this.turn * this.slotBytes;
     this.turn = (this.turn + 1) % MAX_RECORDED;
-    this.device.queue.writeBuffer(this.buffer!, offset, this.staging);
-    return offset;
+    this.device.queue.writeBuffer(this.buffer!, this.offset, this.staging);
+    return this.offset;
+  }
+
+  /** Remembers the numbers at hand; whether they are the same, to the bit, as when it was last asked. */
+  private isRepetition(): boolean {
+    const { sent } = this;
+    const bits = this.bits;
+    let same = true;
+    for (let i = 0; i < bits.length; i++) {
+      same &&= bits[i] === sent[i];
+      sent[i] = bits[i]!;
+    }
+    return same;
   }
 }
