@@ -56,6 +56,7 @@ export type {
   StepOptions,
   StepPolicy,
 } from "./optim/options.ts";
+export type { StateOptions } from "./optim/state-storage.ts";
 export type { LoadOptions, LoadReport, StateMismatch } from "./optim/load.ts";
 export { toTorchStateDict } from "./optim/torch/export.ts";
 export { fromTorchStateDict } from "./optim/torch/import.ts";

@@ -11,7 +11,7 @@ import { Prose, RuleError, show } from "../errors.ts";
 import { DICE_PERIOD, type SlotStorage, type StateStorage } from "./bfloat16.ts";
 import { Expr, StateTensor, type Mask, type Operand } from "./expr.ts";
 import { Op, type HostOperation, type OpCode } from "./op.ts";
-import { refuseOutput } from "./refuse-output.ts";
+import { refuseForeign, refuseMatrixWord, refuseOperand, refuseOutput } from "./refuse.ts";
 import type { SlotRank } from "./rank.ts";
 
 /** Integers per operation on the tape: code and three operands. */
@@ -172,7 +172,7 @@ export class Trace {
 
   /** Rows and columns of the parameter at hand. */
   matrix(word: string): Shape {
-    return this.shape ?? this.notAMatrix(word);
+    return this.shape ?? refuseMatrixWord(this, word);
   }
 
   leaf(op: OpCode): Expr {
@@ -238,8 +238,8 @@ export class Trace {
   /** The id of an operand; a number becomes the next uniform. */
   private operand(x: Operand): number {
     if (typeof x === "number") return this.uniform(x);
-    if (!(x instanceof Expr)) this.notAnOperand(x);
-    if (x.trace !== this || x.parity !== this.parity || x.id >= this.next) this.foreign();
+    if (!(x instanceof Expr)) refuseOperand(this, x);
+    if (x.trace !== this || x.parity !== this.parity || x.id >= this.next) refuseForeign(this);
     if (x.id < this.slots.length && this.slotRanks[x.id] !== "tensor" && !this.isMatrix) {
       this.requireMatrix(`state ${show(this.slots[x.id])}`);
     }
@@ -292,32 +292,6 @@ export class Trace {
       got: value,
       expected: "a finite number",
       advice: "Look at the hyperparameters and at what the rule computes from them.",
-    });
-  }
-
-  private notAnOperand(x: unknown): never {
-    throw new RuleError("NOT_AN_OPERAND", {
-      subject: `${this.subject}: an operand`,
-      got: x,
-      expected: "a number, or a tensor or scalar of this rule",
-    });
-  }
-
-  private foreign(): never {
-    throw new RuleError("STALE_TENSOR", {
-      subject: `${this.subject}: an operand`,
-      got: new Prose("a tensor of an earlier step or of another rule"),
-      expected: "a tensor of this call",
-      advice: "A rule must be pure: keep nothing between calls but what it returns.",
-    });
-  }
-
-  private notAMatrix(word: string): never {
-    throw new RuleError("NOT_A_MATRIX", {
-      subject: `${this.subject}: ${word}`,
-      got: new Prose("a rule for parameters of any shape"),
-      expected: "one for matrices alone",
-      advice: "Say so in the rule: { matrices: true, ... }.",
     });
   }
 }

@@ -156,7 +156,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
 
   /**
    * What is remembered of a parameter, by the names that state dicts have: numbers, and live views of
-   * the tensors written so far; empty before its first step. It is meant for looking at, as
+   * the tensors written so far (copies of those in bfloat16); empty before its first step. It is meant for looking at, as
    * `optimizer.state[p]` is in PyTorch: the next step changes the views, and the numbers are those of
    * now. Copies come from {@link stateDict}.
    *

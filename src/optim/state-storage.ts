@@ -7,17 +7,18 @@ import type { ParameterFacts } from "./entry.ts";
 /** In what type state is kept. All arithmetic is in the parameter's type in any case. */
 export interface StateOptions {
   /**
-   * `"same"` (default): in the parameter's type. `"bfloat16"`: state tensors take half the memory, and half the
-   * time that it takes to move them: Adam moves 20 instead of 28 bytes per parameter. Parameters must be
-   * float32. What rows and columns have (Adafactor), numbers and averages of parameters stay as they are. State
-   * dicts hold float32 in both cases and may go from one to the other; loading rounds to nearest.
+   * `"same"` (default): in the parameter's type. `"bfloat16"`: state tensors take half the memory, and steps move
+   * less: Adam 20 instead of 28 bytes per parameter. Rounding costs instructions, so steps become faster only
+   * where memory, not the processor, sets their pace. Parameters must be float32. What rows and columns have
+   * (Adafactor), numbers and averages of parameters stay as they are. State dicts hold float32 in both cases
+   * and may go from one to the other; loading rounds to nearest.
    */
   readonly stateDtype?: "same" | "bfloat16";
   /**
-   * How new state becomes bfloat16: `"nearest"` (default), of two neighbours the even one, or `"stochastic"`:
-   * to either neighbour, the nearer one more often, so that the mean over many steps is exact. The former gets
-   * stuck where a step changes an average by less than 1/512 of itself, as with betas[1] = 0.999. Its dice are
-   * a function of the step's number and of an element's place in memory: a run can be repeated, and continues from a
+   * How new state becomes bfloat16: `"nearest"` (default), of two neighbours the even one, or `"stochastic"`: to
+   * either neighbour, the nearer one more often, so that on average nothing is lost. With the former an average
+   * stands still where a step changes it by less than 1/512 of itself, as with betas[1] = 0.999. The dice of the latter
+   * follow from the step's number and an element's place in memory: a run can be repeated, and continues from a
    * state dict as it would have.
    */
   readonly stateRounding?: Rounding;
