@@ -5,7 +5,9 @@
  * as a shader must not have a buffer bound for reading and for writing at once.
  */
 import type { ChunkMemory, Window } from "../backend/webgpu/chunk.ts";
+import type { SlotStorage } from "../ir/bfloat16.ts";
 import type { SlotRank } from "../ir/rank.ts";
+import type { Rule } from "../ir/rule.ts";
 import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
 import { aligned, limits, type BufferPart, type Chunk } from "../memory/webgpu/chunk.ts";
 import { SHARED_USAGE } from "../memory/webgpu/constants.ts";
@@ -23,6 +25,7 @@ export class ChunkState implements ChunkMemory {
   readonly bound: PlanRunner[] = [];
   readonly slotRanks: readonly SlotRank[];
   windows: readonly Window[] = [];
+  private readonly storage: readonly SlotStorage[];
   private readonly buffers: (GPUBuffer | undefined)[];
   private readonly temporaries: GPUBuffer[] = [];
   private readonly extents: Readonly<Record<SlotRank, { first: number; end: number }>> = {
@@ -31,9 +34,10 @@ export class ChunkState implements ChunkMemory {
     column: { first: 0, end: 0 },
   };
 
-  constructor(chunk: Chunk, slotRanks: readonly SlotRank[]) {
+  constructor(chunk: Chunk, { slotRanks, stateStorage }: Rule) {
     this.chunk = chunk;
     this.slotRanks = slotRanks;
+    this.storage = stateStorage?.slots ?? [];
     this.buffers = slotRanks.map(() => undefined);
   }
 
@@ -113,8 +117,9 @@ export class ChunkState implements ChunkMemory {
   binding(slot: number, { begin, end }: Window): BufferPart {
     const { buffer, offset } = this.whole(slot);
     const { first } = this.extents.tensor;
-    const size = slot < 2 ? (end - begin) * BYTES : aligned(end - begin) * BYTES;
-    return { buffer, offset: offset + (begin - first) * BYTES, size };
+    const bytes = this.elementBytes(slot);
+    const size = (slot === 0 || slot === 1 ? end - begin : aligned(end - begin)) * bytes;
+    return { buffer, offset: offset + (begin - first) * bytes, size };
   }
 
   /** How many numbers a parameter has in a slot; -1 for rows and columns that it does not have. */
@@ -123,14 +128,25 @@ export class ChunkState implements ChunkMemory {
     return rank === "tensor" ? parameter.size : (matrix?.sizes[rank] ?? -1);
   }
 
-  /** Where one parameter's part of a slot is. */
+  /** Whether a slot has bfloat16 numbers. */
+  isNarrow(slot: number): boolean {
+    return this.storage[slot] === "bfloat16";
+  }
+
+  /** Bytes of a number in a slot. */
+  elementBytes(slot: number): 2 | 4 {
+    return this.isNarrow(slot) ? 2 : 4;
+  }
+
+  /** Where one parameter's part of a slot is: a whole number of words. */
   partOf(slot: number, entry: GpuEntry): BufferPart {
     const rank = this.slotRanks[slot]!;
     const from = rank === "tensor" ? entry.home.offset : entry.matrix!.offsets[rank];
     const { buffer, offset } = this.whole(slot);
     const { first } = this.extents[rank];
-    const size = this.sizeOf(slot, entry) * BYTES;
-    return { buffer, offset: offset + (from - first) * BYTES, size };
+    const bytes = this.elementBytes(slot);
+    const size = Math.ceil((this.sizeOf(slot, entry) * bytes) / BYTES) * BYTES;
+    return { buffer, offset: offset + (from - first) * bytes, size };
   }
 
   private extend(rank: SlotRank, begin: number, stop: number): void {
@@ -147,7 +163,7 @@ export class ChunkState implements ChunkMemory {
       if (!buffer || this.slotRanks[slot] !== rank) continue;
       const larger = this.create(buffer.label, this.bytesOf(slot));
       const encoder = this.chunk.device.createCommandEncoder();
-      const to = (old.first - first) * BYTES;
+      const to = (old.first - first) * this.elementBytes(slot);
       encoder.copyBufferToBuffer(buffer, 0, larger, to, buffer.size);
       this.chunk.device.queue.submit([encoder.finish()]);
       this.buffers[slot] = larger;
@@ -156,7 +172,7 @@ export class ChunkState implements ChunkMemory {
 
   private bytesOf(slot: number): number {
     const { first, end } = this.extents[this.slotRanks[slot]!];
-    return aligned(end - first) * BYTES;
+    return aligned(end - first) * this.elementBytes(slot);
   }
 
   private create(label: string, size: number): GPUBuffer {

@@ -1,6 +1,6 @@
 /** The parameters of an optimizer on a GPU, and its shares of the chunks that they are in. */
 import { ParameterError, Prose } from "../errors.ts";
-import type { SlotRank } from "../ir/rank.ts";
+import type { Rule } from "../ir/rule.ts";
 import type { GpuHome, GpuParameter } from "../memory/webgpu/parameter.ts";
 import { keyOf } from "../optim/entry.ts";
 import { ChunkState } from "./chunk-state.ts";
@@ -10,10 +10,10 @@ export class GpuMembers {
   /** In the order in which they came. */
   readonly entries: GpuEntry[] = [];
   readonly chunks: ChunkState[] = [];
-  private readonly slotRanks: readonly SlotRank[];
+  private readonly rule: Rule;
 
-  constructor(slotRanks: readonly SlotRank[]) {
-    this.slotRanks = slotRanks;
+  constructor(rule: Rule) {
+    this.rule = rule;
   }
 
   /** Takes in a parameter that has a place. */
@@ -66,7 +66,7 @@ export class GpuMembers {
 
   private chunkOf(home: GpuHome): ChunkState {
     let state = this.chunks.find(({ chunk }) => chunk === home.chunk);
-    if (!state) this.chunks.push((state = new ChunkState(home.chunk, this.slotRanks)));
+    if (!state) this.chunks.push((state = new ChunkState(home.chunk, this.rule)));
     return state;
   }
 }

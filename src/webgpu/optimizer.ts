@@ -12,6 +12,7 @@ import { checkDistinct, checkMatrices } from "../optim/entry.ts";
 import { Hookable } from "../optim/hooks.ts";
 import { HyperWatch } from "../optim/hyper-watch.ts";
 import { checkStepOptions, readGroup, readGroups, type StepOptions } from "../optim/options.ts";
+import { withStorage } from "../optim/state-storage.ts";
 import { dictOf, type ParameterState, type StateDict } from "../optim/state-dict.ts";
 import { GpuGradients } from "./gradients.ts";
 import { GpuMembers } from "./members.ts";
@@ -55,11 +56,11 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
       options as GpuOptimizerOptions<HyperDefaults>,
     );
     const all = readGroups(given, params as GpuParamsInput<HyperDefaults>, defaults, onGpu);
-    this.rule = given;
+    this.rule = withStorage(given, options);
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.device = all[0]!.params[0]?.device ?? refuseEmpty(given.name);
-    this.stepper = new GpuStepper(given, way, this.device);
-    this.members = new GpuMembers(given.slotRanks);
+    this.stepper = new GpuStepper(this.rule, way, this.device);
+    this.members = new GpuMembers(this.rule);
     this.gradients = new GpuGradients(this.stepper.gpu, this.groups, nonFinite === "skip");
     this.admit(all);
   }

@@ -12,6 +12,7 @@ import {
   type ParameterKind,
   type ParamsInput,
 } from "../optim/options.ts";
+import { stateKeys, type StateOptions } from "../optim/state-storage.ts";
 import type { Way } from "./run.ts";
 
 /** How a step is run. */
@@ -35,7 +36,8 @@ export interface GpuStepPolicy {
 /** Hyperparameters that differ from the defaults, and how to run. */
 export type GpuOptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> &
   GpuPlanOptions &
-  GpuStepPolicy;
+  GpuStepPolicy &
+  StateOptions;
 
 export type GpuParamGroupInput<H extends HyperDefaults> = ParamGroupInput<H, GpuParameter>;
 export type GpuParamGroup<H extends HyperDefaults> = ParamGroup<H, GpuParameter>;
@@ -60,7 +62,7 @@ export function checkGpuOptions(
   readonly nonFinite: "propagate" | "skip";
 } {
   requireObject(rule.name, "options", options);
-  refuseUnknown(rule, options, [...switches, "nonFinite"]);
+  refuseUnknown(rule, options, [...switches, "nonFinite", ...stateKeys]);
   const given: GpuOptimizerOptions<Record<never, number>> = options;
   for (const name of switches) {
     const value = given[name];

@@ -1,5 +1,6 @@
 /** State dicts of optimizers on a GPU: the same as those of the CPU's, read back and written. */
 import type { Rule } from "../ir/rule.ts";
+import { narrowInto, widened } from "../memory/bfloat16.ts";
 import { readParts, writeNumbers } from "../memory/webgpu/read.ts";
 import type { BufferPart } from "../memory/webgpu/chunk.ts";
 import { checkDict, own, type ParameterState, type StateDict } from "../optim/state-dict.ts";
@@ -12,7 +13,7 @@ export async function readStates(
   entries: readonly GpuEntry[],
 ): Promise<ParameterState[]> {
   const parts: BufferPart[] = [];
-  const targets: { readonly state: ParameterState; readonly name: string }[] = [];
+  const targets: ((bytes: ArrayBuffer) => void)[] = [];
   const states = entries.map((entry) => {
     const { steps, written, numbers, chunk } = entry;
     if (steps === 0 && written === 0) return {};
@@ -21,12 +22,16 @@ export async function readStates(
     rule.stateNames.forEach((name, slot) => {
       if (!((written >> slot) & 1) || chunk.sizeOf(slot + 2, entry) < 0) return;
       parts.push(chunk.partOf(slot + 2, entry));
-      targets.push({ state, name });
+      const size = chunk.sizeOf(slot + 2, entry);
+      const isNarrow = chunk.isNarrow(slot + 2);
+      targets.push((bytes) => {
+        state[name] = isNarrow ? widened(new Uint16Array(bytes, 0, size)) : new Float32Array(bytes);
+      });
     });
     return state;
   });
   const bytes = await readParts(device, `${rule.name}: stateDict`, parts);
-  targets.forEach(({ state, name }, i) => (state[name] = new Float32Array(bytes[i]!)));
+  targets.forEach((take, i) => take(bytes[i]!));
   return states;
 }
 
@@ -67,8 +72,13 @@ function restore(
     const has = saved !== undefined && Object.hasOwn(saved, name);
     if (size < 0 || (!has && !chunk.has(slot))) return;
     chunk.require(slot);
+    const part = chunk.partOf(slot, entry);
     const values = has ? Float32Array.from(saved[name] as Float32Array) : new Float32Array(size);
-    writeNumbers(device, chunk.partOf(slot, entry), values);
+    if (chunk.isNarrow(slot)) {
+      const halves = new Uint16Array(part.size / Uint16Array.BYTES_PER_ELEMENT);
+      narrowInto(halves.subarray(0, size), values);
+      writeNumbers(device, part, new Float32Array(halves.buffer));
+    } else writeNumbers(device, part, values);
     if (has) entry.written |= 1 << index;
   });
 }

@@ -232,5 +232,7 @@ export class Surgery {
 }
 
 function elementsOf(entry: GpuEntry, slot: number): Elements {
-  return { ...entry.chunk.partOf(slot, entry), bytes: BYTES };
+  const { chunk } = entry;
+  const bytes = chunk.elementBytes(slot);
+  return { ...chunk.partOf(slot, entry), size: chunk.sizeOf(slot, entry) * bytes, bytes };
 }

@@ -16,6 +16,8 @@ export interface BodySource {
   readonly load: (slot: number) => string;
   /** A number. */
   readonly uniform: (index: number) => string;
+  /** The numbers of the elements at hand, by which dice are thrown; where there are elements. */
+  readonly element?: string;
 }
 
 /** Elements that a thread has at once. */
@@ -95,6 +97,11 @@ export class BodyWriter {
     if (op === Op.neg) return `-${all[0]!}`;
     if (op === Op.where) return `select(${all[2]!}, ${all[1]!}, ${all[0]!})`;
     if (op === Op.flush) return this.flush(all[0]!);
+    if (op === Op.narrow) return `narrowed(${all[0]!})`;
+    if (op === Op.narrowStochastic) {
+      const dice = `dice(${this.value(args[1]!)}, ${this.kernel.nodes[id]!.index}u, ${this.source.element!})`;
+      return `narrowedBy(${all[0]!}, ${dice})`;
+    }
     throw new Error(`no such operation on elements: ${opInfo(op).name}`);
   }
 

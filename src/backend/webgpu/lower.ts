@@ -6,11 +6,13 @@
  * stands for the numbers that its elements meet. The last elements of memory that is not a multiple of four
  * long are done one by one by a shader of their own.
  */
+import { isNarrow } from "../../ir/bfloat16.ts";
 import { Op } from "../../ir/op.ts";
 import type { KernelIr } from "../../ir/plan.ts";
 import { declareFactors, loadFactors, readFactorItem } from "./factors.ts";
 import { BodyWriter, type Width } from "./body.ts";
 import { changedGradient, declareControl, readChange } from "./control.ts";
+import { loadNarrow, narrowFunctions, narrowType, storeNarrow } from "./narrow.ts";
 
 /** Threads of a workgroup. */
 export const WORKGROUP = 256;
@@ -55,12 +57,18 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
   const { gradient, factors } = shader;
   const load = (slot: number): string => {
     if (slot === factors) return loadFactors(width);
+    if (isNarrow(kernel, slot)) return loadNarrow(`s${slot}`, "i", width, shader.writable[slot]!);
     return slot === gradient ? changedGradient(`s${slot}[i]`, type) : `s${slot}[i]`;
   };
-  const body = new BodyWriter(kernel, { load, uniform: (index) => `u${index}` }, width);
-  const stores = kernel.outputs.flatMap((id, slot) =>
-    id < 0 ? [] : [`s${slot}[i] = ${body.elements(id)};`],
-  );
+  const element = width === 4 ? "4u * i + vec4u(0u, 1u, 2u, 3u)" : "i";
+  const source = { load, uniform: (index: number) => `u${index}`, element };
+  const body = new BodyWriter(kernel, source, width);
+  const stores = kernel.outputs.flatMap((id, slot) => {
+    if (id < 0) return [];
+    const value = body.elements(id);
+    if (isNarrow(kernel, slot)) return [storeNarrow(`s${slot}`, "i", value, width)];
+    return [`s${slot}[i] = ${value};`];
+  });
   const used = kernel.nodes.filter(({ op }) => op === Op.uniform).map(({ index }) => index);
   const uniforms = [...new Set(used)].toSorted((a, b) => a - b);
   const loop = shader.once
@@ -76,15 +84,19 @@ export function lowerElements(kernel: KernelIr, shader: ElementShader): string {
     ...[...body.lines, ...stores].map((line) => `  ${line}`),
     "}",
   ];
-  const slots = kernel.slots.map((_, slot) =>
-    slot === factors
-      ? declareFactors(FIRST_SLOT + slot, slot)
-      : declareSlot(slot, type, shader.writable[slot]!),
-  );
+  const slots = kernel.slots.map((_, slot) => {
+    if (slot === factors) return declareFactors(FIRST_SLOT + slot, slot);
+    const writable = shader.writable[slot]!;
+    const slotType = isNarrow(kernel, slot) ? narrowType(width, writable) : type;
+    return declareSlot(slot, slotType, writable);
+  });
   return `${kernel.slots.map((name, slot) => `// s${slot}: ${name}`).join("\n")}
 ${declareItems()}
 ${slots.join("\n")}
-${gradient === undefined ? "" : `${declareControl(FIRST_SLOT + slots.length)}\n`}
+${gradient === undefined ? "" : `${declareControl(FIRST_SLOT + slots.length)}\n`}${narrowFunctions(
+    kernel,
+    width,
+  ).join("\n")}
 @compute @workgroup_size(${threads})
 fn main(${builtins}) {
 ${lines.map((line) => `  ${line}`).join("\n")}

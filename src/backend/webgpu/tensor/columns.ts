@@ -2,6 +2,7 @@
 import type { LinesIr } from "../../../ir/plan.ts";
 import { BodyWriter } from "../body.ts";
 import { WORKGROUP } from "../lower.ts";
+import { narrowFunctions } from "../narrow.ts";
 import {
   controlBindings,
   controlCode,
@@ -41,7 +42,7 @@ export function columnsShader(on: KernelOn, sums: Sums): Shader {
   const used = new Set<number>();
   const load = (slot: number) => {
     used.add(slot);
-    return loadCode(on, slot, indices[kernel.lines!.along[slot]!], 1, "at");
+    return loadCode(on, slot, indices[kernel.lines!.along[slot]!], 1, "at", false);
   };
   const body = new BodyWriter(kernel, { load, uniform: (index) => `u${index}` }, 1);
   const additions = sums.map(({ id }, k) => {
@@ -55,7 +56,7 @@ export function columnsShader(on: KernelOn, sums: Sums): Shader {
       ...slotBindings(on, used, new Set(), "f32"),
       ...controlBindings(on),
     ],
-    [across, ...factorFunctions(on)],
+    [across, ...narrowFunctions(kernel, 1), ...factorFunctions(on)],
     WORKGROUP,
     [
       ...itemCode,

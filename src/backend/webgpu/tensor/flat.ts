@@ -4,10 +4,10 @@
  */
 import { BodyWriter, type Width } from "../body.ts";
 import { WORKGROUP } from "../lower.ts";
+import { narrowFunctions } from "../narrow.ts";
 import {
   controlBindings,
   controlCode,
-  elementCode,
   factorFunctions,
   indent,
   loadCode,
@@ -15,6 +15,7 @@ import {
   partialsCode,
   shaderOf,
   slotBindings,
+  storeCode,
   storedSlots,
 } from "./shader.ts";
 import { uniformsCode, type KernelOn, type Shader } from "./shader.ts";
@@ -27,10 +28,12 @@ export function flatShader(on: KernelOn, width: Width): Shader {
   const { nodes, outputs, reductions, slots } = kernel;
   const element = `(${width}u * i - start.x)`;
   const load = (slot: number) => loadCode(on, slot, "i", width, element);
-  const body = new BodyWriter(kernel, { load, uniform: (index) => `u${index}` }, width);
+  const dice = width === 4 ? "4u * i + vec4u(0u, 1u, 2u, 3u)" : "i";
+  const source = { load, uniform: (index: number) => `u${index}`, element: dice };
+  const body = new BodyWriter(kernel, source, width);
   const stored = storedSlots(kernel);
-  const stores = stored.map(
-    (slot) => `${elementCode(on, slot, "i")} = ${body.elements(outputs[slot]!)};`,
+  const stores = stored.map((slot) =>
+    storeCode(on, slot, "i", body.elements(outputs[slot]!), width),
   );
   const ops = reductions.map((id) => nodes[id]!.op);
   const reducers = reductions.map((id, r) => {
@@ -48,7 +51,7 @@ export function flatShader(on: KernelOn, width: Width): Shader {
       ...slotBindings(on, new Set(slots.keys()), new Set(stored), type),
       ...controlBindings(on),
     ],
-    [...treesFor(ops, WORKGROUP), ...factorFunctions(on)],
+    [...treesFor(ops, WORKGROUP), ...narrowFunctions(kernel, width), ...factorFunctions(on)],
     WORKGROUP,
     [
       ...itemCode,

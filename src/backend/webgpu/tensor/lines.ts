@@ -11,6 +11,7 @@ import type { LinesIr } from "../../../ir/plan.ts";
 import type { Domain } from "../../../ir/rank.ts";
 import { BodyWriter } from "../body.ts";
 import { WORKGROUP } from "../lower.ts";
+import { narrowFunctions } from "../narrow.ts";
 import { columnsShader, finishShader } from "./columns.ts";
 import {
   controlBindings,
@@ -24,6 +25,7 @@ import {
   shaderOf,
   slotBindings,
   slotsCode,
+  storeCode,
   storedSlots,
   uniformsCode,
   type KernelOn,
@@ -102,12 +104,15 @@ function linesShader(on: KernelOn, domain: Domain, sums: LinesIr["sums"]): Shade
     }
     return loadCode(on, slot, indexCode(on, slot, domain), 1, "at");
   };
-  const body = new BodyWriter(kernel, { load, uniform: (index) => `u${index}` }, 1);
+  const source = { load, uniform: (index: number) => `u${index}`, element: "at" };
+  const body = new BodyWriter(kernel, source, 1);
   const reducer = (id: number, name: string) => {
     const operands = nodes[id]!.args.map((arg) => body.elements(arg));
     return reducerOf(nodes[id]!.op, operands, name, 1);
   };
-  const stores = stored.map((slot) => `${place(slot)} = ${body.elements(outputs[slot]!)};`);
+  const stores = stored.map((slot) =>
+    storeCode(on, slot, indexCode(on, slot, domain), body.elements(outputs[slot]!), 1),
+  );
   const totals = reductions.map((id, r) => reducer(id, `partial${r}`));
   const own = sums.map(({ id }, k) => reducer(id, `sum${k}`));
   const additions = [...totals, ...own].map((each) => each.add());
@@ -120,7 +125,7 @@ function linesShader(on: KernelOn, domain: Domain, sums: LinesIr["sums"]): Shade
       ...slotBindings(on, used, written, "f32"),
       ...controlBindings(on),
     ],
-    [...treesFor(ops, WORKGROUP), ...factorFunctions(on)],
+    [...treesFor(ops, WORKGROUP), ...narrowFunctions(kernel, 1), ...factorFunctions(on)],
     WORKGROUP,
     [
       ...itemCode,

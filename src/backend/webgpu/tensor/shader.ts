@@ -1,15 +1,17 @@
 /** Shaders of plans that go tensor by tensor, with the bindings that they expect. */
+import { isNarrow } from "../../../ir/bfloat16.ts";
 import type { KernelIr } from "../../../ir/plan.ts";
 import type { Width } from "../body.ts";
 import { changedGradient, declareControl, readChange } from "../control.ts";
 import { builtins, WORKGROUP } from "../lower.ts";
 import { factorCode } from "./work-list.ts";
 import type { BindingKind } from "../gpu.ts";
+import { loadNarrow, narrowType, storeNarrow } from "../narrow.ts";
 
 /** A storage buffer of a shader; they are bound in order, from 0. */
 export interface Binding {
   readonly name: string;
-  readonly type: "vec4u" | "f32" | "vec4f";
+  readonly type: "vec4u" | "f32" | "vec4f" | ReturnType<typeof narrowType>;
   readonly kind: BindingKind;
 }
 
@@ -73,6 +75,7 @@ export const SMALLS = "smalls";
  *
  * @param at where, in WGSL.
  * @param element the number of the first of them in its tensor.
+ * @param isStored whether the shader stores the slot as well.
  */
 export function loadCode(
   on: KernelOn,
@@ -80,10 +83,14 @@ export function loadCode(
   at: string,
   width: Width,
   element: string,
+  isStored = storedSlots(on.kernel).includes(slot),
 ): string {
   if (slot === on.factors) {
     const factor = (k: number) => `factor(more, ${element} + ${k}u)`;
     return width === 1 ? factor(0) : `vec4f(${[0, 1, 2, 3].map(factor).join(", ")})`;
+  }
+  if (isNarrow(on.kernel, slot)) {
+    return loadNarrow(`s${slot}`, at, width, isStored);
   }
   const value = elementCode(on, slot, at);
   const changes = on.controlled && slot === on.gradient;
@@ -94,7 +101,19 @@ export function loadCode(
 export const factorFunctions = ({ factors }: KernelOn): string[] =>
   factors >= 0 ? [factorCode] : [];
 
-/** An element of a slot, to be read or written. */
+/** Stores a value in a slot. */
+export function storeCode(
+  on: KernelOn,
+  slot: number,
+  at: string,
+  value: string,
+  width: Width,
+): string {
+  if (isNarrow(on.kernel, slot)) return storeNarrow(`s${slot}`, at, value, width);
+  return `${elementCode(on, slot, at)} = ${value};`;
+}
+
+/** An element of a slot that is not in bfloat16, to be read or written. */
 export function elementCode({ smalls }: KernelOn, slot: number, at: string): string {
   return smalls[slot] === null ? `s${slot}[${at}]` : `${SMALLS}[t${slot} + ${at}]`;
 }
@@ -111,7 +130,7 @@ export const slotOf = (name: string) => Number(name.slice(1));
 
 /** How a kernel binds these slots, of which it stores some. */
 export function slotBindings(
-  { buffers, smalls, factors }: KernelOn,
+  { kernel, buffers, smalls, factors }: KernelOn,
   used: ReadonlySet<number>,
   stored: ReadonlySet<number>,
   type: Binding["type"],
@@ -124,7 +143,12 @@ export function slotBindings(
     ...slots
       .filter((slot) => smalls[slot] === null)
       .map((slot): Binding => {
-        return { name: `s${slot}`, type, kind: kind(slot) };
+        const narrow = narrowType(type === "vec4f" ? 4 : 1, stored.has(slot));
+        return {
+          name: `s${slot}`,
+          type: isNarrow(kernel, slot) ? narrow : type,
+          kind: kind(slot),
+        };
       }),
     ...(small === undefined ? [] : [{ name: SMALLS, type, kind: kind(small) }]),
   ];
