@@ -97,8 +97,10 @@ function showLearningRate(): void {
   find("lr-value").textContent = learningRate().toPrecision(2);
 }
 
+/** Only the first time: what comes after a lost GPU follows from that. */
 function say(text: string): void {
   const message = find<HTMLElement>("message");
+  if (!message.hidden) return;
   message.textContent = text;
   message.hidden = false;
 }

@@ -18,10 +18,10 @@ export interface TrainerOptions {
   /** For the places where they start. */
   readonly seed: number;
   readonly lr: number;
+  /** Iterations between two readings of the losses (default 16). */
+  readonly readEvery?: number;
 }
 
-/** Iterations between two readings of the losses. */
-const READ_EVERY = 16;
 /** A row, ready to be drawn: `Splat` in the shaders. */
 const DRAWN_BYTES = 48;
 const HISTORY_BYTES = 4 + 4 * HISTORY;
@@ -42,16 +42,20 @@ export class Trainer {
   iterations = 0;
   /** Mean squared errors before each iteration, those that have been read back. */
   readonly losses: number[] = [];
+  private readonly readEvery: number;
   private readonly kernels: readonly Kernel[];
   private readonly history: GPUBuffer;
-  private readonly staging: GPUBuffer;
-  private reading: Promise<void> | null = null;
   private readonly buffers: GPUBuffer[] = [];
+  /** Buffers to read losses through that no reading holds. */
+  private readonly free: GPUBuffer[] = [];
+  private reading: Promise<void> | null = null;
 
-  constructor(device: GPUDevice, { size, target, count, seed, lr }: TrainerOptions) {
+  constructor(device: GPUDevice, options: TrainerOptions) {
+    const { size, target, count, seed, lr, readEvery = 16 } = options;
     this.device = device;
     this.size = size;
     this.count = count;
+    this.readEvery = readEvery;
     const rows = initialRows(count, seed);
     this.splats = parameter(device, rows, { name: "splats", shape: [count, WIDTH], lrScale });
     this.optimizer = new Adam([this.splats], { lr });
@@ -62,14 +66,13 @@ export class Trainer {
     this.errors = this.buffer("errors", 16 * size * size, STORAGE | COPY_SRC);
     this.drawn = this.buffer("drawn", DRAWN_BYTES * count, STORAGE);
     this.history = this.buffer("history", HISTORY_BYTES, STORAGE | COPY_SRC);
-    this.staging = this.buffer("staging", HISTORY_BYTES, Usage.MAP_READ | COPY_DST);
     const tileLosses = this.buffer("tile losses", 4 * tiles * tiles, STORAGE);
     device.queue.writeBuffer(this.goal, 0, target);
 
     const { goal, errors, drawn, history } = this;
     const { data, grad } = this.splats; // parts of the optimizer's buffers, bound like any others
-    const kernel = (label: string, options: Omit<KernelOptions, "constants">): Kernel =>
-      createKernel(device, label, { ...options, constants: { SIZE: size } });
+    const kernel = (label: string, what: Omit<KernelOptions, "constants">): Kernel =>
+      createKernel(device, label, { ...what, constants: { SIZE: size } });
     this.kernels = [
       kernel("prepare", {
         code: prepare,
@@ -103,10 +106,9 @@ export class Trainer {
     pass.end();
     present?.(encoder);
     this.iterations++;
-    const read = this.iterations % READ_EVERY === 0 && this.reading === null;
-    if (read) encoder.copyBufferToBuffer(this.history, 0, this.staging, 0, HISTORY_BYTES);
+    const copy = this.iterations % this.readEvery === 0 ? this.copyLosses(encoder) : null;
     this.device.queue.submit([encoder.finish()]);
-    if (read) this.reading = this.readLosses();
+    if (copy) this.reading = this.readLosses(copy);
   }
 
   /** Resolves when the losses that are under way have arrived. */
@@ -121,19 +123,26 @@ export class Trainer {
     }
   }
 
-  private async readLosses(): Promise<void> {
-    const { staging, losses } = this;
+  private copyLosses(encoder: GPUCommandEncoder): GPUBuffer {
+    const usage = Usage.MAP_READ | Usage.COPY_DST;
+    const copy = this.free.pop() ?? this.buffer("losses to read", HISTORY_BYTES, usage);
+    encoder.copyBufferToBuffer(this.history, 0, copy, 0, HISTORY_BYTES);
+    return copy;
+  }
+
+  private async readLosses(copy: GPUBuffer): Promise<void> {
+    const { losses } = this;
     try {
-      await staging.mapAsync(MAP_READ);
+      await copy.mapAsync(MAP_READ);
     } catch {
       return; // destroyed meanwhile
     }
-    const bytes = staging.getMappedRange();
+    const bytes = copy.getMappedRange();
     const [count] = new Uint32Array(bytes, 0, 1) as unknown as [number];
     const ring = new Float32Array(bytes, 4);
     while (losses.length < count) losses.push(ring[losses.length % HISTORY]!);
-    staging.unmap();
-    this.reading = null;
+    copy.unmap();
+    this.free.push(copy);
   }
 
   private buffer(label: string, size: number, usage: number): GPUBuffer {
