@@ -20,6 +20,9 @@ export interface HostCost {
 /** Many tensors may cost so many times as much as one. */
 const LIMIT = 1.2;
 
+/** So many times all is measured, from setting up on; the one in the middle counts. */
+const TIMES = 3;
+
 /** @param workload many tensors; the one has as many elements. */
 export async function hostCost(
   device: GPUDevice,
@@ -28,6 +31,30 @@ export async function hostCost(
   rounds: number,
   say: (what: string) => void,
 ): Promise<{ comparison: Comparison; check: Check }> {
+  const rows = hostRows(device, optimizer, workload);
+  const found: { readonly comparison: Comparison; readonly ratio: number }[] = [];
+  for (let time = 0; time < TIMES; time++) {
+    const comparison = await compare(rows, optimizer, workload, Math.ceil(rounds / 2), say);
+    const [one, many] = comparison.rows.map(({ ms }) => ms.median);
+    found.push({ comparison, ratio: many! / one! });
+  }
+  const { comparison, ratio } = found.toSorted((a, b) => a.ratio - b.ratio)[TIMES >> 1]!;
+  const check = {
+    title: `${optimizer}: recording and submitting a step of ${rows[1]!.label} against one of the same size`,
+    measured: ratio,
+    limit: LIMIT,
+    atLeast: false,
+    unit: "times",
+  };
+  return { comparison, check };
+}
+
+/** One tensor, many, and by hand. */
+function hostRows(
+  device: GPUDevice,
+  optimizer: BenchedOptimizer,
+  workload: Workload,
+): readonly Contender[] {
   const one = flat(workload.parameters);
   const clock = new GpuClock(device, false);
   const row = (key: string, label: string, make: () => GpuSteps | string): Contender => ({
@@ -40,23 +67,12 @@ export async function hostCost(
       return Promise.resolve(typeof steps === "string" ? steps : runnerOf(clock, steps));
     },
   });
-  const rows = [
+  const count = workload.sizes.length.toLocaleString("en-US");
+  return [
     row("one", "one tensor", () => ours(device, optimizer, one, {})),
-    row("many", `${workload.sizes.length.toLocaleString("en-US")} tensors`, () =>
-      ours(device, optimizer, workload, {}),
-    ),
+    row("many", `${count} tensors`, () => ours(device, optimizer, workload, {})),
     row("written", "WGSL by hand", () => byHand(device, optimizer, one)),
   ];
-  const comparison = await compare(rows, optimizer, workload, rounds, say);
-  const medianOf = (key: string) => comparison.rows.find((found) => found.key === key)!.ms.median;
-  const check = {
-    title: `${optimizer}: recording and submitting a step of ${rows[1]!.label} against one of the same size`,
-    measured: medianOf("many") / medianOf("one"),
-    limit: LIMIT,
-    atLeast: false,
-    unit: "times",
-  };
-  return { comparison, check };
 }
 
 function runnerOf(clock: GpuClock, steps: GpuSteps): Runner {
