@@ -7,7 +7,7 @@
  * subnormal for 0 (https://www.w3.org/TR/WGSL/#floating-point-accuracy).
  */
 import { describe, expect, test } from "vitest";
-import { Op, opInfo, type OpCode } from "../../src/ir/op.ts";
+import { Op, opInfo, opTable, type OpCode } from "../../src/ir/op.ts";
 import type { KernelIr } from "../../src/ir/plan.ts";
 import type { Node } from "../../src/ir/program.ts";
 import { noVulkan, onSwiftShader } from "../helpers/find-vulkan.ts";
@@ -39,6 +39,8 @@ const bounds: Readonly<Record<string, number>> = {
   ge: 0,
   eq: 0,
   where: 0,
+  narrow: 0,
+  narrowStochastic: 0,
 };
 const operations = Object.keys(bounds).map((name) => Op[name as keyof typeof Op]);
 
@@ -62,7 +64,7 @@ function kernelOf(op: OpCode): KernelIr {
       isMask: opInfo(code).class === "compare",
     }) - 1;
   nodes.push(leaf(Op.uniform, 0, "number"), leaf(Op.uniform, 1, "number"));
-  const args = [0, 1, 2].slice(0, opInfo(op).arity);
+  const args = op === Op.narrowStochastic ? [0, 3] : [0, 1, 2].slice(0, opInfo(op).arity);
   const compares = opInfo(op).class === "compare";
   const result =
     op === Op.where
@@ -117,7 +119,8 @@ function onSwift(op: OpCode, operands: Operands): Float32Array {
     return flushed(computed(Op.add, [product, c, c]));
   }
   // These pass bits on.
-  if (op === Op.abs) return computed(op, operands);
+  if (op === Op.abs || op === Op.narrow || op === Op.narrowStochastic)
+    return computed(op, operands);
   if (op === Op.where) return computed(op, [a, operands[1], operands[2]]);
   return flushed(computed(op, [a, b, c]));
 }
@@ -129,6 +132,11 @@ function isKnown(op: OpCode, found: number, expected: number): boolean {
   if (Math.abs(expected) === LEAST && found === 0) return true;
   return (op === Op.min || op === Op.max) && found === 0 && expected === 0;
 }
+
+test("all operations on elements are here", () => {
+  const onElements = opTable.filter(({ class: cls }) => /arithmetic|compare|select/.test(cls));
+  expect(Object.keys(bounds).toSorted()).toEqual(onElements.map((info) => info.name).toSorted());
+});
 
 describe.skipIf(noVulkan)("WebGPU", () => {
   const onGpu = async (op: OpCode, operands: Operands, tail = false): Promise<Float32Array> =>

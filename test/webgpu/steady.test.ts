@@ -154,6 +154,11 @@ describe.skipIf(noVulkan)("WebGPU", () => {
     ["gradients set to zero", {}, (optimizer) => optimizer.step({ zeroGrad: true })],
     ["steps left out", { nonFinite: "skip" }, (optimizer) => optimizer.step()],
     [
+      "state in bfloat16",
+      { stateDtype: "bfloat16", stateRounding: "stochastic" },
+      (optimizer) => optimizer.step(),
+    ],
+    [
       "gradients clipped by their norm",
       {},
       (optimizer) => {
