@@ -16,7 +16,8 @@ import { checkAverageOptions, type AverageOptions } from "./average-options.ts";
 import { checkDistinct } from "./entry.ts";
 import type { LoadOptions, LoadReport } from "./load.ts";
 import { Optimizer } from "./optimizer.ts";
-import { readGroups, type PlanOptions } from "./options.ts";
+import type { PlanOptions } from "./options.ts";
+import { readGroups } from "./read-groups.ts";
 import type { StateDict } from "./state-dict.ts";
 import { AVERAGE, N_AVERAGED, still, withAverage, type AveragePlan } from "./with-average.ts";
 

@@ -18,8 +18,6 @@ import { refuseNonFinite, type NonFinite } from "./non-finite.ts";
 import {
   checkOptions,
   checkStepOptions,
-  readGroup,
-  readGroups,
   type OptimizerOptions,
   type ParamGroup,
   type ParamGroupInput,
@@ -27,6 +25,7 @@ import {
   type ParamsInput,
   type StepOptions,
 } from "./options.ts";
+import { readGroup, readGroups } from "./read-groups.ts";
 import { countRegions } from "./regions.ts";
 import { prepareLoad, type Loading, type LoadOptions, type LoadReport } from "./load.ts";
 import { saveState, stateOf, type ParameterState, type StateDict } from "./state-dict.ts";

@@ -2,16 +2,8 @@
 import { OptionError } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { GpuParameter } from "../memory/webgpu/parameter.ts";
-import {
-  fillIn,
-  refuseUnknown,
-  requireObject,
-  type ParamGroup,
-  type ParamGroupInput,
-  type ParamGroups,
-  type ParameterKind,
-  type ParamsInput,
-} from "../optim/options.ts";
+import type { ParamGroup, ParamGroupInput, ParamGroups, ParamsInput } from "../optim/options.ts";
+import { fillIn, refuseUnknown, requireObject, type ParameterKind } from "../optim/read-groups.ts";
 import { stateKeys, type StateOptions } from "../optim/state-storage.ts";
 import type { Way } from "./run.ts";
 

@@ -3,15 +3,8 @@ import { ParameterError, Prose } from "../../errors.ts";
 import { validatorOf } from "../../ir/hyper.ts";
 import type { HyperDefaults, RuleInfo } from "../../ir/rule.ts";
 import type { Parameter } from "../../memory/parameter.ts";
-import {
-  checkThreads,
-  fillIn,
-  readGroups,
-  refuseUnknown,
-  requireObject,
-  type ParamsInput,
-  type PlanOptions,
-} from "../options.ts";
+import { checkThreads, type ParamsInput, type PlanOptions } from "../options.ts";
+import { fillIn, readGroups, refuseUnknown, requireObject } from "../read-groups.ts";
 
 export interface LBFGSHyper {
   /** The length of a step; with a line search where that looks first (default 1). */
