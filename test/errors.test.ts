@@ -63,11 +63,11 @@ test("options", () => {
     }),
   ).toMatchInlineSnapshot(`
     {
-      "PyTorch's spelling": "OptionError UNKNOWN_OPTION: Adam: "weight_decay": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, foreach, compile, flushSubnormals, backend, threads, nonFinite, average. Did you mean weightDecay?",
+      "PyTorch's spelling": "OptionError UNKNOWN_OPTION: Adam: "weight_decay": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, foreach, compile, flushSubnormals, backend, threads, stateDtype, stateRounding, nonFinite, average. Did you mean weightDecay?",
       "alpha of 2": "OptionError BAD_HYPERPARAMETER: RMSprop: alpha: got 2, expected a finite number in [0, 1].",
       "amsgrad 1": "OptionError BAD_HYPERPARAMETER: Adam: amsgrad: got 1, expected true or false.",
-      "an option of another optimizer": "OptionError UNKNOWN_OPTION: AdamW: "decoupledWeightDecay": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, foreach, compile, flushSubnormals, backend, threads, nonFinite, average.",
-      "an unknown option": "OptionError UNKNOWN_OPTION: Adam: "momentum": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, foreach, compile, flushSubnormals, backend, threads, nonFinite, average.",
+      "an option of another optimizer": "OptionError UNKNOWN_OPTION: AdamW: "decoupledWeightDecay": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, foreach, compile, flushSubnormals, backend, threads, stateDtype, stateRounding, nonFinite, average.",
+      "an unknown option": "OptionError UNKNOWN_OPTION: Adam: "momentum": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, foreach, compile, flushSubnormals, backend, threads, stateDtype, stateRounding, nonFinite, average.",
       "backend null": "OptionError BAD_OPTION: backend: got null, expected "auto", "wasm" or "interp".",
       "backend unknown": "OptionError BAD_OPTION: backend: got "cuda", expected "auto", "wasm" or "interp".",
       "beta NaN": "OptionError BAD_HYPERPARAMETER: Adam: betas[0]: got NaN, expected a finite number in [0, 1).",
