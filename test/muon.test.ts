@@ -18,13 +18,17 @@ import {
 import { ways } from "./helpers/backends.ts";
 import { goldenCases, runCase } from "./helpers/golden.ts";
 import { bits, expectUnchanged } from "./helpers/bits.ts";
-import { iterate, map, type Matrix } from "./helpers/newton-schulz.ts";
+import {
+  expectNearBfloat16,
+  plainStep,
+  variants,
+  type MatrixShape,
+  type MuonOptions,
+} from "./helpers/muon.ts";
+import type { Matrix } from "./helpers/newton-schulz.ts";
 import { noise } from "./helpers/rules.ts";
 import { untilReady } from "./helpers/threads.ts";
 import { refusals } from "./helpers/refusals.ts";
-
-type Shape = [rows: number, columns: number];
-type Options = NonNullable<ConstructorParameters<typeof Muon>[1]>;
 
 describe("PyTorch's trajectories", () => {
   const cases = goldenCases("Muon");
@@ -34,57 +38,13 @@ describe("PyTorch's trajectories", () => {
     test.each(ways)("$name", ({ options }) => {
       const { trajectory, optimizer } = runCase("Muon", golden, options);
       const { state } = optimizer.stateDict();
-      const expectNear = (ours: ArrayLike<number>, theirs: ArrayLike<number>): void => {
-        expect(ours).toHaveLength(theirs.length);
-        for (let i = 0; i < ours.length; i++) {
-          expect(Math.abs(ours[i]! - theirs[i]!)).toBeLessThan(3e-3);
-        }
-      };
-      trajectory.forEach((values, step) => {
-        for (const [key, ours] of Object.entries(values))
-          expectNear(ours, golden.params[step]![key]!);
-      });
-      for (const [key, slots] of Object.entries(golden.state)) {
-        expect(Object.keys(state[key]!)).toEqual(Object.keys(slots));
-        const ours = state[key]!["momentum_buffer"] as Float32Array;
-        expectNear(ours, slots["momentum_buffer"] as number[]);
-      }
+      expectNearBfloat16(golden, trajectory, state);
     });
   });
 });
 
-const defaults = {
-  lr: 1e-3,
-  weightDecay: 0.1,
-  momentum: 0.95,
-  nesterov: true,
-  nsCoefficients: [3.4445, -4.775, 2.0315] as readonly [number, number, number],
-  eps: 1e-7,
-  nsSteps: 5,
-  adjustLrFn: null as string | null,
-};
-
-/** A step as PyTorch's documentation has it. */
-function plainStep(p: Matrix, g: Matrix, buffer: Matrix, options: Options): [Matrix, Matrix] {
-  const h = { ...defaults, ...options };
-  const [rows, columns] = [p.length, p[0]!.length];
-  const mean = map(buffer, g, (x, y) => h.momentum * x + (1 - h.momentum) * y);
-  const update = h.nesterov ? map(g, mean, (x, y) => (1 - h.momentum) * x + h.momentum * y) : mean;
-  const length = Math.max(Math.hypot(...update.flat()), h.eps);
-  const x = iterate(
-    map(update, update, (each) => each / length),
-    h.nsCoefficients,
-    h.nsSteps,
-  );
-  const scale =
-    h.adjustLrFn === "match_rms_adamw"
-      ? 0.2 * Math.sqrt(Math.max(rows, columns))
-      : Math.sqrt(Math.max(1, rows / columns));
-  return [map(p, x, (each, o) => each * (1 - h.lr * h.weightDecay) - h.lr * scale * o), mean];
-}
-
 /** Sides around the widths of tiles and panels, and beyond what one call of a kernel takes. */
-const shapes: readonly Shape[] = [
+const shapes: readonly MatrixShape[] = [
   [1, 1],
   [1, 7],
   [9, 1],
@@ -98,7 +58,7 @@ const shapes: readonly Shape[] = [
   [69, 67],
 ];
 
-function filled(shape: Shape, next: () => number, dtype: DType, name: string): Parameter {
+function filled(shape: MatrixShape, next: () => number, dtype: DType, name: string): Parameter {
   const values = Array.from({ length: shape[0] * shape[1] }, () => Math.fround(next()));
   return parameter(values, { shape, dtype, name });
 }
@@ -113,12 +73,6 @@ function setGrads(all: readonly Parameter[], next: () => number): void {
 }
 
 describe("a plain iteration in float64", () => {
-  const variants: readonly Options[] = [
-    { lr: 0.1 },
-    { lr: 0.1, nesterov: false, momentum: 0.5, nsSteps: 0 },
-    { lr: 0.1, adjustLrFn: "match_rms_adamw", weightDecay: 0, nsSteps: 1 },
-    { lr: 0.1, adjustLrFn: "original", nsCoefficients: [2, -1.5, 0.5], nsSteps: 2, eps: 100 },
-  ];
   const tolerance = { float32: 1e-5, float64: 1e-12 };
 
   describe.each(["float32", "float64"] as const)("%s", (dtype) => {
@@ -150,8 +104,9 @@ describe("a plain iteration in float64", () => {
 });
 
 describe("the same bits from 1, 2, 3 and 7 threads", () => {
-  const many = (count: number, shape: Shape): Shape[] => Array.from({ length: count }, () => shape);
-  const sets: Record<string, readonly Shape[]> = {
+  const many = (count: number, shape: MatrixShape): MatrixShape[] =>
+    Array.from({ length: count }, () => shape);
+  const sets: Record<string, readonly MatrixShape[]> = {
     "many small matrices, more than are under way at once": many(600, [9, 14]),
     "a few, of two shapes": [...many(5, [70, 40]), ...many(6, [33, 90])],
     "large ones": [
@@ -180,7 +135,7 @@ describe("the same bits from 1, 2, 3 and 7 threads", () => {
 });
 
 describe("numbers that are none, and nothing at all", () => {
-  const step = (values: readonly number[], shape: Shape, way: PlanOptions): Parameter => {
+  const step = (values: readonly number[], shape: MatrixShape, way: PlanOptions): Parameter => {
     const w = parameter({ shape, name: "w" });
     w.ensureGrad().set(values);
     w.data.fill(1);
@@ -200,7 +155,7 @@ describe("numbers that are none, and nothing at all", () => {
       [0, 3],
       [3, 0],
       [0, 0],
-    ] as Shape[]) {
+    ] as MatrixShape[]) {
       expect(step([], shape, options).data).toHaveLength(0);
     }
     // Squares of these overflow and underflow float32; the norm is a float64 number.
@@ -269,7 +224,7 @@ describe("options", () => {
     setGrads([w], next);
     optimizer.step();
     const { compiled } = backend;
-    const changes: Options = {
+    const changes: MuonOptions = {
       nsSteps: 2,
       nsCoefficients: [2, -1.5, 0.5],
       adjustLrFn: "match_rms_adamw",

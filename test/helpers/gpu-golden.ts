@@ -10,6 +10,7 @@ import {
   Adamax,
   AdamW,
   ASGD,
+  Muon,
   NAdam,
   parameter,
   RAdam,
@@ -40,6 +41,9 @@ export const gpuOptimizers = {
 export type GpuOptimizerName = keyof typeof gpuOptimizers;
 export const gpuNames = Object.keys(gpuOptimizers) as GpuOptimizerName[];
 
+/** Those, and the one that is only near to what PyTorch does. */
+const all = { ...gpuOptimizers, Muon };
+
 export interface GpuRun {
   /** All parameters after each step. */
   readonly trajectory: Record<string, number[]>[];
@@ -49,7 +53,7 @@ export interface GpuRun {
 
 export async function runGpuCase(
   device: GPUDevice,
-  name: GpuOptimizerName,
+  name: keyof typeof all,
   golden: GoldenCase,
   plan: GpuPlanOptions = {},
 ): Promise<GpuRun> {
@@ -57,7 +61,7 @@ export async function runGpuCase(
     parameter(device, Float32Array.from(golden.init[key]!), { name: key, shape }),
   );
   const options = { ...camelCase(golden.options), ...plan };
-  const optimizer = new (gpuOptimizers[name] as unknown as typeof SGD)(
+  const optimizer = new (all[name] as unknown as typeof SGD)(
     parameters,
     options as never,
   ) as unknown as GpuOptimizer;

@@ -41,6 +41,8 @@ class Bench {
   readonly device: GPUDevice;
   readonly before: Float32Array<ArrayBuffer>;
   readonly offsets: readonly number[];
+  /** Workgroups of all dispatches so far. */
+  readonly grids: (readonly number[])[] = [];
   private readonly shape: Shape;
   private readonly memory: GPUBuffer;
   private readonly values: GPUBuffer;
@@ -85,6 +87,11 @@ class Bench {
   run(...steps: readonly (readonly number[])[]): void {
     const encoder = this.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
+    const dispatch = pass.dispatchWorkgroups.bind(pass);
+    pass.dispatchWorkgroups = (x, y = 1, z = 1) => {
+      this.grids.push([x, y, z]);
+      dispatch(x, y, z);
+    };
     steps.forEach((numbers, s) => {
       const all = new Float32Array(STEP).fill(NaN);
       NUMBERS.forEach((at, i) => (all[at] = numbers[i]!));
@@ -152,10 +159,10 @@ describe.skipIf(noVulkan)("Newton-Schulz iteration on a GPU", () => {
   const device = () => (made ??= gpuDevice());
 
   describe.each([
-    ["small", smallTile],
-    ["large", largeTile],
-  ])("in %s tiles", (_, tile) => {
-    test.each(shapes)("%d x %d is as near to float64 as float32 can be", async (...shape) => {
+    ["small", smallTile, shapes],
+    ["large", largeTile, shapes.filter(([rows, columns]) => rows * columns > 500)],
+  ])("in %s tiles", (_, tile, those) => {
+    test.each(those)("%d x %d is as near to float64 as float32 can be", async (...shape) => {
       const error = async (...steps: number[][]): Promise<number> =>
         new Bench(await device(), shape, 2, { tile }).error(...steps);
       // These polynomials magnify small singular values, and errors with them, 480 times and 4 times.
@@ -200,7 +207,22 @@ describe.skipIf(noVulkan)("Newton-Schulz iteration on a GPU", () => {
     ] as const) {
       const bench = new Bench(await device(), shape, 8, { sideBySide: 5 });
       expect(await bench.error([2, -1.5, 0.5, 1])).toBeLessThan(5e-7);
+      expect(Math.max(...bench.grids.flat())).toBe(5);
     }
+  });
+
+  test("scratch memory is shared, and grows", async () => {
+    const sharing = { scratch: new Scratch(await device()) };
+    const [small, large, again] = [
+      new Bench(await device(), [5, 9], 2, sharing),
+      new Bench(await device(), [9, 30], 2, sharing),
+      new Bench(await device(), [5, 9], 2, sharing),
+    ];
+    for (const bench of [large, small, again]) {
+      expect(await bench.error([2, -1.5, 0.5, 3])).toBeLessThan(5e-7);
+    }
+    const bytes = (name: string): number => sharing.scratch.binding(name, 4).buffer.size;
+    expect([bytes("X"), bytes("A"), bytes("P")]).toEqual([2160, 648, 648]);
   });
 
   test("numbers may differ from step to step, also how often, and nothing is made for that", async () => {

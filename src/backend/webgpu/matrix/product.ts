@@ -84,8 +84,8 @@ fn main(${builtins}) {
   let across = thread % ${across}u;
 ${rows.map((i) => `  var sum${i} = ${vector}();`).join("\n")}
   for (var k = 0u; k < size.z; k += ${DEPTH}u) {
-    leftStrip(thread, place.x, more.x, k, size.z, top, size.x);
-    rightStrip(thread, place.y, more.y, k, size.z, edge, size.y);
+    leftStrip(thread, place.x, more.x, k, size.z, top);
+    rightStrip(thread, place.y, more.y, k, size.z, edge);
     workgroupBarrier();
     for (var d = 0u; d < ${DEPTH * stride}u; d += ${stride}u) {
       let l = lefts[d + down];
@@ -110,28 +110,27 @@ function stripOf({ size, own }: Tile) {
 }
 
 /**
- * Brings a strip of an operand into the workgroup's memory, a vector at a time; what is beyond the operand
- * is zero. Neighbouring threads read neighbouring elements.
+ * Brings a strip of an operand into the workgroup's memory, a vector at a time; below its last row are zeros.
+ * Right of its last column is whatever follows, which goes into elements that are not put anywhere.
+ * Neighbouring threads read neighbouring elements.
  */
 function bringCode(name: "left" | "right", lie: Lie, tile: Tile): string {
   const { own } = tile;
   const { across, stride, threads } = stripOf(tile);
   const isDown = lie === "down";
-  const reads = components.slice(0, own).map((part, e) => {
+  const reads = Array.from({ length: own }, (_, e) => {
     const at = isDown ? `(k + d) * row + i + ${e}u` : `(i + ${e}u) * row + k + d`;
-    return `      if (i + ${e}u < end) { part.${part} = ${name}[begin + ${at}]; }`;
+    return `${name}[begin + ${at}]`;
   });
   return `
 var<workgroup> ${name}s: array<vec${own}f, ${DEPTH * stride}>;
-fn ${name}Strip(thread: u32, begin: u32, row: u32, k: u32, depth: u32, first: u32, end: u32) {
+fn ${name}Strip(thread: u32, begin: u32, row: u32, k: u32, depth: u32, first: u32) {
   for (var v = thread; v < ${DEPTH * across}u; v += ${threads}u) {
     let d = v ${isDown ? `/ ${across}u` : `% ${DEPTH}u`};
     let at = v ${isDown ? `% ${across}u` : `/ ${DEPTH}u`};
     let i = first + at * ${own}u;
     var part = vec${own}f();
-    if (k + d < depth) {
-${reads.join("\n")}
-    }
+    if (k + d < depth) { part = vec${own}f(${reads.join(", ")}); }
     ${name}s[d * ${stride}u + at] = part;
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Memory in which matrices are worked on between their places, shared by all that runs one after another.
  *
- * Matrices are worked off so many at a time that they need no more than {@link SCRATCH_BYTES}, or one at a
- * time where one needs more: at most three times the bytes of the largest.
+ * Matrices are worked off so many at a time that those of a shape need no more than {@link SCRATCH_BYTES}, or
+ * one at a time where one needs more: at most three times the bytes of the largest.
  */
 import { Usage } from "../../../memory/webgpu/constants.ts";
 
@@ -24,7 +24,7 @@ export class Scratch {
     let buffer = this.buffers.get(name);
     if (!buffer || buffer.size < bytes) {
       // What was bound before keeps its smaller buffer: twice the size keeps these few.
-      const twice = Math.min(2 * (buffer?.size ?? 0), this.device.limits.maxBufferSize);
+      const twice = Math.min(2 * (buffer?.size ?? 0), this.bytes);
       const size = Math.max(bytes, twice);
       const label = `downhill: ${name}`;
       buffer = this.device.createBuffer({ label, size, usage: Usage.storage });
