@@ -28,6 +28,16 @@ function noisy(shapes: Shapes, seed: number): Float32Array[] {
   return shapes.map((shape) => Float32Array.from({ length: count(shape) }, next));
 }
 
+/** A device that can bind so many bytes at once. */
+async function narrowDevice(bytes: number): Promise<GPUDevice> {
+  const device = await gpuDevice();
+  const limits = new Proxy(device.limits, {
+    get: (target, name) =>
+      name === "maxStorageBufferBindingSize" ? bytes : (Reflect.get(target, name) as unknown),
+  });
+  return Object.defineProperty(device, "limits", { value: limits });
+}
+
 type Way = (typeof plans)[keyof typeof plans];
 const ways = (["loop", "fused"] as const).map((name) => [name, plans[name]] as const);
 
@@ -163,12 +173,7 @@ describe.skipIf(noVulkan).each(Object.entries(rules))("%s", (_, rule) => {
   });
 
   test("memory of which only parts can be bound at once", async () => {
-    const device = await gpuDevice();
-    const limits = new Proxy(device.limits, {
-      get: (target, name) =>
-        name === "maxStorageBufferBindingSize" ? 16_384 : Reflect.get(target, name, target),
-    });
-    Object.defineProperty(device, "limits", { value: limits });
+    const device = await narrowDevice(16_384);
     const pair = new Pair(device, rule, plans.fused);
     for (const step of [1, 2]) {
       pair.setGradients(step);
@@ -197,4 +202,15 @@ describe.skipIf(noVulkan)("Muon", () => {
     }
     expect(await pair.distance()).toBeLessThanOrEqual(UNITS);
   });
+});
+
+test.skipIf(noVulkan)("a tensor that cannot be bound as a whole is refused", async () => {
+  const device = await narrowDevice(1024);
+  const w = gpu.parameter(device, new Float32Array(300).fill(1), { name: "w", shape: [300] });
+  const optimizer = new gpu.Adafactor([w]);
+  w.writeGrad(new Float32Array(300).fill(1));
+  expect(() => optimizer.step()).toThrowErrorMatchingInlineSnapshot(
+    `[BackendError: Adafactor: a parameter of 300 elements: got 1.2 KiB, expected at most 1.0 KiB bound at once, as the device has been asked for. Use requestDevice(), which asks for what the adapter has, or split the parameter. Rules without sums run over larger ones in parts.]`,
+  );
+  expect([...(await w.read())]).toEqual(Array.from({ length: 300 }, () => 1));
 });

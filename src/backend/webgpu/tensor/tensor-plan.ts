@@ -5,7 +5,9 @@
  * A dispatch still serves all tensors: each is a segment with numbers of its own, which the GPU computes
  * between kernels. What runs is laid out once; a step then only encodes commands.
  */
+import { BackendError, Prose } from "../../../errors.ts";
 import type { Plan, Stage } from "../../../ir/plan.ts";
+import { showBytes } from "../../../memory/arena.ts";
 import type { Arrangement } from "../chunk.ts";
 import { uniformCountOf } from "../element-plan.ts";
 import type { Gpu } from "../gpu.ts";
@@ -17,6 +19,8 @@ import { scalarsShader } from "./scalars.ts";
 import { segmentsOf, type Segments, type Tensor } from "./segments.ts";
 import { SMALLS, type KernelOn, type Shader } from "./shader.ts";
 import type { WorkKind } from "./work-list.ts";
+
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** A shader of a stage, and the work list that it goes over. */
 interface Part {
@@ -65,11 +69,25 @@ export class TensorPlan {
    * Lays out work over these tensors, whose segments are batches.
    *
    * @param values where the numbers of all batches are.
+   * @throws {BackendError} `OUT_OF_MEMORY` for a tensor that cannot be bound as a whole.
    */
   arrange(tensors: readonly Tensor[], values: GPUBufferBinding): Arrangement {
-    const { limits } = this.gpu.device;
-    const sets = segmentsOf(tensors, limits.maxStorageBufferBindingSize, this.tensorByTensor);
+    const most = this.gpu.device.limits.maxStorageBufferBindingSize;
+    const large = tensors.find(({ begin, end }) => BYTES * (end - begin) > most);
+    if (large) this.refuseLarge(large.end - large.begin, most);
+    const sets = segmentsOf(tensors, most, this.tensorByTensor);
     return new Sequence(sets.flatMap((segments) => this.lay(segments, values)));
+  }
+
+  private refuseLarge(elements: number, most: number): never {
+    throw new BackendError("OUT_OF_MEMORY", {
+      subject: `${this.plan.program.subject}: a parameter of ${elements} elements`,
+      got: new Prose(showBytes(BYTES * elements)),
+      expected: `at most ${showBytes(most)} bound at once, as the device has been asked for`,
+      advice:
+        "Use requestDevice(), which asks for what the adapter has, or split the parameter. Rules " +
+        "without sums run over larger ones in parts.",
+    });
   }
 
   private partsOf({ kernel, domain, pointers }: Stage, k: number): Part[] {
