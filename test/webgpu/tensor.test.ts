@@ -213,34 +213,54 @@ describe.skipIf(noVulkan)("sums of rows and columns", () => {
     }
   });
 
-  test("a kernel that sums up and stores reads what a slot held before", async () => {
-    const made = rule({
-      name: "Old",
-      hyper: {},
-      rows: ["r"],
-      columns: ["c"],
-      step: ({ p, g, r, c }) => ({
-        p: p.add(r).add(c),
-        r: rowSum(g.add(r).add(c)) as PerRow,
-        c: columnSum(g.add(r).add(c)) as PerColumn,
-      }),
-    }) as unknown as Rule;
-    const tensors = [{ shape: [2, 3], group: 0, data: new Float32Array(6) }];
-    for (const fuse of [true, false]) {
-      const bench = new TensorBench(
-        await sharedDevice(),
-        { rule: made, groups: [{}], tensors },
-        { fuse },
-      );
-      const g = Float32Array.of(1, 2, 3, 4, 5, 6);
-      bench.run([g]);
-      bench.run([g]);
-      // r = (6, 15), c = (5, 7, 9) after the first step.
-      expect(await bench.read(0)).toEqual([Float32Array.of(11, 13, 15, 20, 22, 24)]);
-      expect(await bench.read(2)).toEqual([Float32Array.of(45, 81)]);
-      expect(await bench.read(3)).toEqual([Float32Array.of(36, 42, 48)]);
-    }
-  });
+  test.each<[string, (g: Tensor, r: PerRow, c: PerColumn) => Expr[], number[][]]>([
+    // r = (6, 15), c = (5, 7, 9) after the first step.
+    [
+      "others",
+      (g, r, c) => [rowSum(g.add(r).add(c)), columnSum(g.add(r).add(c)), r.add(c)],
+      [
+        [45, 81],
+        [36, 42, 48],
+        [11, 13, 15, 20, 22, 24],
+      ],
+    ],
+    [
+      "each other's",
+      (g, r, c) => [rowSum(g.add(c)), columnSum(g.add(r)), g],
+      [
+        [27, 36],
+        [26, 28, 30],
+        [2, 4, 6, 8, 10, 12],
+      ],
+    ],
+  ])(
+    "a kernel that sums up and stores reads what slots held before: %s",
+    async (_, word, wanted) => {
+      const made = rule({
+        name: "Old",
+        hyper: {},
+        rows: ["r"],
+        columns: ["c"],
+        step({ p, g, r, c }) {
+          const [rows, columns, more] = word(g, r, c);
+          return { p: p.add(more!) as Tensor, r: rows as PerRow, c: columns as PerColumn };
+        },
+      }) as unknown as Rule;
+      const tensors = [{ shape: [2, 3], group: 0, data: new Float32Array(6) }];
+      for (const fuse of [true, false]) {
+        const bench = new TensorBench(
+          await sharedDevice(),
+          { rule: made, groups: [{}], tensors },
+          { fuse },
+        );
+        const g = Float32Array.of(1, 2, 3, 4, 5, 6);
+        bench.run([g]);
+        bench.run([g]);
+        const slots = await Promise.all([2, 3, 0].map((slot) => bench.read(slot)));
+        expect(slots.map(([values]) => [...values!])).toEqual(wanted);
+      }
+    },
+  );
 });
 
 describe.skipIf(noVulkan)("steps", () => {
@@ -330,7 +350,8 @@ describe.skipIf(noVulkan)("steps", () => {
       const update = m.div(1 - b ** t).div(sqrt(v.div(1 - b ** t)).add(1e-6));
       const [length, most] = [norm(p), max(norm(update), 1e-3)];
       const near = gt(dot(update, p), 0.5);
-      const ratio = min(where(near, 1, length.div(most)), 10);
+      const again = norm(update.div(most));
+      const ratio = min(where(near, 1, length.div(most.mul(again))), 10);
       return { p: p.sub(update.mul(ratio.mul(lr))), m, v };
     },
   }) as unknown as Rule;
