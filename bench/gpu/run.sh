@@ -2,7 +2,8 @@
 # Measures optimizer steps on this machine's GPU: Downhill on WebGPU, WGSL by hand, the memory's bandwidth,
 # and PyTorch where a Python has it. Prints one table. See README.md.
 #
-#   bench/gpu/run.sh [folder for results]
+#   bench/gpu/run.sh [folder for results]      # by default gpu-results: table.md, and results.tar.gz with all
+#                                              # tables, quartiles and what was said meanwhile
 #
 #   SIZES       what is measured, by default "layers 16777216 100000000": 2000 layers of width 32, and so many
 #               elements in one tensor
@@ -28,10 +29,12 @@ trap 'rm -rf "$scratch"' EXIT
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$scratch}
 
 # Libraries that were carried along stand in for those that are missing.
-mkdir "$scratch/lib"
+PATH=$PATH:/usr/sbin:/sbin
+installed=$(ldconfig -p 2>/dev/null)
+mkdir "$scratch/lib" "$scratch/results"
 for library in "$root"/lib/*.so.*; do
   [ -e "$library" ] || continue
-  ldconfig -p 2>/dev/null | grep -q "$(basename "$library") " || ln -s "$library" "$scratch/lib/"
+  grep -q "$(basename "$library") " <<<"$installed" || ln -s "$library" "$scratch/lib/"
 done
 export LD_LIBRARY_PATH="$scratch/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 [ -d /usr/local/nvidia/lib64 ] && LD_LIBRARY_PATH=$LD_LIBRARY_PATH:/usr/local/nvidia/lib64
@@ -45,7 +48,7 @@ candidates() {
     ls "$folder"/vulkan/icd.d/nvidia*.json 2>/dev/null
   done
   for library in libGLX_nvidia.so.0 libEGL_nvidia.so.0; do
-    { ldconfig -p 2>/dev/null | awk -v name="$library" '$1 == name { print $NF }'
+    { awk -v name="$library" '$1 == name { print $NF }' <<<"$installed"
       ls {/usr/local/nvidia,/usr,/usr/local}/lib{64,,/x86_64-linux-gnu}/"$library" 2>/dev/null
     } | sort -u | while read -r path; do
       local icd=$scratch/${library%%.*}-$(echo "$path" | tr -c 'a-zA-Z0-9\n' _).json
@@ -81,19 +84,28 @@ export VK_DRIVER_FILES=$driver
 echo "WebGPU on $adapter, by $driver"
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null || true
 
+results=$scratch/results
+bench() { # name, then the workload
+  local name=$1 start=$SECONDS
+  shift
+  "$node" "$root/dist/cli/main.js" bench --backend webgpu "$@" \
+    --optimizers "${OPTIMIZERS:-sgd,momentum,rmsprop,adam}" --rounds "${ROUNDS:-9}" \
+    --out "$results/$name" >"$results/$name.log" 2>&1 ||
+    { echo "$name failed:" && tail -n 5 "$results/$name.log"; } >&2
+  echo "$name: $((SECONDS - start)) s"
+  # Whoever ends this early has what was measured so far.
+  "$node" "$here/table.mjs" "$results" >"$out/table.md" 2>/dev/null
+  tar -C "$scratch" -czf "$out/results.tar.gz" results
+}
+
+layers=(--layers "${LAYERS:-2000}" --width "${WIDTH:-32}")
+rows=(${ROWS:+--rows "$ROWS"})
 # A size that fails leaves the others.
 for size in ${SIZES:-layers 16777216 100000000}; do
   case $size in
-    layers) workload=(--layers "${LAYERS:-2000}" --width "${WIDTH:-32}") ;;
-    *) workload=(--size "$size") ;;
+    layers) bench layers "${layers[@]}" ${rows[@]+"${rows[@]}"} ;;
+    *) bench "$size" --size "$size" ${rows[@]+"${rows[@]}"} ;;
   esac
-  start=$SECONDS
-  "$node" "$root/dist/cli/main.js" bench --backend webgpu "${workload[@]}" \
-    --optimizers "${OPTIMIZERS:-sgd,momentum,rmsprop,adam}" --rounds "${ROUNDS:-9}" \
-    ${ROWS:+--rows "$ROWS"} --out "$out/$size" >"$out/$size.log" 2>&1 ||
-    { echo "$size failed:" && tail -n 5 "$out/$size.log"; } >&2
-  echo "$size: $((SECONDS - start)) s"
 done
-"$node" "$root/dist/cli/main.js" bench --backend webgpu --host-cost \
-  --layers "${LAYERS:-2000}" --width "${WIDTH:-32}" --rounds "${ROUNDS:-9}" --out "$out/host" >"$out/host.log" 2>&1
-"$node" "$here/table.mjs" "$out" | tee "$out/table.md"
+bench host --host-cost "${layers[@]}"
+cat "$out/table.md"
