@@ -34,7 +34,7 @@ fn gather(splat: Splat, thread: vec2u) -> Sums {
   for (var y = first.y + thread.y; y < end.y; y += ${SIDE}u) {
     for (var x = first.x + thread.x; x < end.x; x += ${SIDE}u) {
       let d = place(vec2u(x, y)) - splat.mean;
-      let q = distance2(splat, d);
+      let q = q_at(splat, d);
       if (q >= CUT) { continue; }
       let slope = per_error * errors[y * SIZE + x].rgb;
       let gauss = exp(-q);

@@ -26,7 +26,8 @@ struct Splat {
 fn place(pixel: vec2u) -> vec2f {
   return (vec2f(pixel) + 0.5) / f32(SIZE);
 }
-fn distance2(splat: Splat, d: vec2f) -> f32 {
+// Half of the squared distance from the mean, in standard deviations: density is exp(-q).
+fn q_at(splat: Splat, d: vec2f) -> f32 {
   return 0.5 * (splat.conic.x * d.x * d.x + splat.conic.z * d.y * d.y) + splat.conic.y * d.x * d.y;
 }
 // The variances along a Gaussian's own two axes.
@@ -106,7 +107,7 @@ fn main(
       while (bits != 0u) {
         let splat = chunk[32u * word + firstTrailingBit(bits)];
         bits &= bits - 1u;
-        let q = distance2(splat, here - splat.mean);
+        let q = q_at(splat, here - splat.mean);
         if (q < CUT) { color += splat.color * (exp(-q) - exp(-CUT)); }
       }
     }

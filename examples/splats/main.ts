@@ -4,6 +4,7 @@
  */
 import { requestDevice } from "downhill/webgpu";
 import { drawCurve } from "./curve.ts";
+import { TILE } from "./forward.wgsl.ts";
 import { Presenter, type View } from "./presenter.ts";
 import { DEFAULT_SIZE, landscape, pixelsOf } from "./scene.ts";
 import { Trainer } from "./trainer.ts";
@@ -21,7 +22,7 @@ const view = find<HTMLSelectElement>("view");
 
 const address = new URLSearchParams(location.search);
 const numberOf = (name: string, fallback: number): number => Number(address.get(name) ?? fallback);
-const size = numberOf("size", DEFAULT_SIZE);
+const size = TILE * Math.ceil(numberOf("size", DEFAULT_SIZE) / TILE);
 const stopAt = numberOf("iterations", Infinity);
 /** Milliseconds of work between two frames. */
 const BUDGET = 14;

@@ -39,7 +39,7 @@ fn corner(@builtin(vertex_index) vertex: u32, @builtin(instance_index) i: u32) -
 @fragment
 fn color(corner: Corner) -> @location(0) vec4f {
   let splat = splats[corner.i];
-  if (distance2(splat, corner.d) > 0.5) { discard; }
+  if (q_at(splat, corner.d) > 0.5) { discard; }
   return vec4f(splat.color, 1.0);
 }
 `;

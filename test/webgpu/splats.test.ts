@@ -132,7 +132,8 @@ describe.skipIf(findChromium() === null && !required)("the page", () => {
   const iterations = () => page.locator("#iterations").textContent();
 
   test("it trains when told to, as the CPU does, in one submit per iteration", async () => {
-    await expect.poll(iterations, { timeout: 20_000 }).toBe("1"); // who wants less motion starts it
+    await expect.poll(iterations, { timeout: 20_000 }).toBe("1");
+    expect(await page.locator("#pause").textContent()).toBe("Run"); // who wants less motion starts it
     const before = await shot("before");
     await page.getByRole("button", { name: "Run" }).click();
     await expect.poll(iterations, { timeout: 20_000 }).toBe("64");
