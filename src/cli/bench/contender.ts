@@ -46,7 +46,7 @@ export interface Contender {
   /** For people, e.g. `PyTorch, foreach`. */
   readonly label: string;
   readonly family: Family;
-  /** Threads it computes on. */
+  /** Threads it computes on; 0 for rows of a benchmark on a GPU. */
   readonly threads: number;
   /** What it steps, where that is another optimizer than the other rows'. */
   readonly instead?: BenchedOptimizer;

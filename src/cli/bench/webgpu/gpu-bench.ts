@@ -112,7 +112,8 @@ function choose(all: readonly Contender[], keys: readonly string[] | undefined):
 
 /** @throws {UsageError} for what only the CPU's benchmark has. */
 function refuseForeign({ sweep, checks, threads }: BenchOptions): void {
-  const foreign = sweep !== undefined ? "--sweep" : checks ? "--checks" : "--threads";
-  if (foreign === "--threads" && threads === undefined) return;
-  throw new UsageError(`${foreign}: got it with --backend webgpu, expected it without.`);
+  const given = { "--sweep": sweep !== undefined, "--checks": checks, "--threads": threads };
+  const foreign = Object.entries(given).find(([, isGiven]) => isGiven);
+  if (!foreign) return;
+  throw new UsageError(`${foreign[0]}: got it with --backend webgpu, expected it without.`);
 }
