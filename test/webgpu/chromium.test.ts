@@ -5,8 +5,9 @@ import { bundle } from "../helpers/bundle.ts";
 import { findChromium, launchChromium } from "../helpers/chromium.ts";
 import type { GoldenCase } from "../helpers/golden-case.ts";
 import { goldenCases } from "../helpers/golden.ts";
-import { gpuNames, type runGpuCase } from "../helpers/gpu-golden.ts";
+import { gpuNames, type GpuRun, type runGpuCase } from "../helpers/gpu-golden.ts";
 import { expectGpuRun } from "../helpers/gpu-law.ts";
+import { expectNearBfloat16 } from "../helpers/muon.ts";
 
 type Global = typeof globalThis & { device: GPUDevice; runGpuCase: typeof runGpuCase };
 
@@ -48,8 +49,11 @@ describe.skipIf(findChromium() === null && !required)("WebGPU in Chromium", () =
     expect(driver).toBe("swiftshader");
   });
 
-  test.each(gpuNames)("%s", async (name) => {
-    const cases = goldenCases(name);
+  /** All float32 cases of a rule, taken in the page. */
+  async function runIn(
+    name: Parameters<typeof runGpuCase>[1],
+    cases: readonly GoldenCase[],
+  ): Promise<GpuRun[]> {
     const recorded: unknown = cases.filter(({ dtype }) => dtype === "float32");
     const runs = await page.evaluate(
       async ([rule, all]) => {
@@ -58,8 +62,21 @@ describe.skipIf(findChromium() === null && !required)("WebGPU in Chromium", () =
       },
       [name, recorded] as const,
     );
+    expect(complaints).toEqual([]);
+    return runs;
+  }
+
+  test.each(gpuNames)("%s", async (name) => {
+    const cases = goldenCases(name);
+    const runs = await runIn(name, cases);
     expect(runs).toHaveLength(cases.length / 2);
     runs.forEach((run, i) => expectGpuRun(name, cases[2 * i]!, cases[2 * i + 1]!, run, true));
-    expect(complaints).toEqual([]);
+  });
+
+  test("Muon", async () => {
+    const cases = goldenCases("Muon");
+    const runs = await runIn("Muon", cases);
+    expect(runs).toHaveLength(cases.length);
+    runs.forEach((run, i) => expectNearBfloat16(cases[i]!, run.trajectory, run.state));
   });
 });
