@@ -223,6 +223,9 @@ describe.skipIf(noVulkan)("Newton-Schulz iteration on a GPU", () => {
     }
     const bytes = (name: string): number => sharing.scratch.binding(name, 4).buffer.size;
     expect([bytes("X"), bytes("A"), bytes("P")]).toEqual([2160, 648, 648]);
+    const larger = new Bench(await device(), [9, 31], 2, sharing);
+    expect(await larger.error([2, -1.5, 0.5, 3])).toBeLessThan(5e-7);
+    expect([bytes("X"), bytes("A"), bytes("P")]).toEqual([4320, 648, 648]);
   });
 
   test("numbers may differ from step to step, also how often, and nothing is made for that", async () => {
