@@ -34,6 +34,20 @@ const cases = [
     absent: [...lines, "newtonSchulz", "exp_avg", "square_avg", "jax", "foreach.", "n_averaged"],
   },
   {
+    name: "Adam on WebGPU",
+    code: `import { Adam, parameter } from "downhill/webgpu"; console.log(Adam, parameter);`,
+    ceiling: 46_500,
+    absent: [
+      "WebAssembly.Memory",
+      "Atomics.",
+      "LBFGS",
+      "RMSprop",
+      "lastEpoch",
+      "n_averaged",
+      "v128",
+    ],
+  },
+  {
     name: "one scheduler",
     code: `import { StepLR } from "downhill"; console.log(StepLR);`,
     ceiling: 4_000,
