@@ -3,6 +3,7 @@
 // and its gradient several times within a step.
 
 import {
+  CompositeOptimizer,
   LBFGS,
   Optimizer,
   type HyperDefaults,
@@ -10,6 +11,7 @@ import {
   type OptimizerOptions,
   type Parameter,
   type PlanOptions,
+  type StateDict,
 } from "../index.ts";
 import { findRule } from "./catalog.ts";
 import type { OptimizerChoice } from "./optimizers.ts";
@@ -20,6 +22,8 @@ export interface Trainer {
   zeroGrad(): void;
   /** Updates all parameters; `evaluate` fills their gradients and returns the loss. */
   step(evaluate: () => number): number;
+  stateDict(): StateDict;
+  loadStateDict(dict: StateDict): unknown;
 }
 
 const byDefault: OptimizerChoice = { torchClass: "AdamW", options: { lr: 1e-3 } };
@@ -40,22 +44,10 @@ export function createOptimizer(
   const isMatrix = ({ shape }: Parameter) => shape.length === 2;
   const rest = parameters.filter((parameter) => !isMatrix(parameter));
   const own = new Optimizer(rule, parameters.filter(isMatrix), all);
-  return rest.length === 0 ? own : together(own, createOptimizer(others, rest, plan));
-}
-
-/** Two optimizers that share a gradient. */
-function together(first: Optimizer, second: Trainer): Trainer {
-  return {
-    backend: first.backend,
-    zeroGrad() {
-      first.zeroGrad();
-      second.zeroGrad();
-    },
-    step(evaluate) {
-      const loss = evaluate();
-      first.step();
-      second.step(() => loss);
-      return loss;
-    },
-  };
+  if (rest.length === 0) return own;
+  const composite = new CompositeOptimizer({
+    matrices: own,
+    others: createOptimizer(others, rest, plan) as Optimizer,
+  });
+  return Object.assign(composite, { backend: own.backend });
 }

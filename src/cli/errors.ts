@@ -5,6 +5,17 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** A signal that has ended a run in good order: ends the program with this exit code. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
 /** Something that is needed is missing or broken; `code` is stable, the message says what to do. */
 export class CodedError<Code extends string> extends Error {
   readonly code: Code;

@@ -9,7 +9,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import { DownhillError, OptionError } from "../errors.ts";
 import { catalog, trainable } from "./catalog.ts";
-import { UsageError } from "./errors.ts";
+import { Interrupted, UsageError } from "./errors.ts";
 import {
   addExperimentOptions,
   addHyperOptions,
@@ -23,6 +23,7 @@ import {
 } from "./usage.ts";
 import { comparedOptimizers, defaultOptimizers } from "./optimizers.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
+import type { CheckpointFlags } from "./train-checkpoints.ts";
 import type { BenchOptions } from "./bench/bench-command.ts";
 import { version } from "./package.ts";
 
@@ -50,13 +51,21 @@ function addTrain(program: Command): void {
     .description("train a small network on MNIST with one optimizer")
     .addOption(new Option("--optimizer <name>", Object.keys(trainable).join(", ")).default("adam"))
     .addOption(new Option("--out <folder>", "for run record and figure").default("runs/train"))
+    .addOption(new Option("--checkpoint <folder>", "save the run there on its way, and at Ctrl-C"))
+    .addOption(
+      new Option("--save-every <n>", "steps from one checkpoint to the next")
+        .argParser(wholeNumberFrom)
+        .default(100),
+    )
+    .addOption(new Option("--resume", "go on with the run that is saved there"))
     .addOption(new Option("--json", "print the result as one line of JSON"))
     .addHelpText(
       "after",
       `
 Examples:
   $ downhill train --optimizer sgd --lr 0.05 --momentum 0.9
-  $ downhill train --optimizer adamw --layers 256,64 --epochs 1 --json`,
+  $ downhill train --optimizer adamw --layers 256,64 --epochs 1 --json
+  $ downhill train --checkpoint runs/a --resume`,
     );
   addHyperOptions(addPlanOptions(addExperimentOptions(command)), trainable);
   command.action(async (flags: Flags) => {
@@ -68,8 +77,17 @@ Examples:
       plan: planFrom(flags),
       out: flags["out"] as string,
       json: flags["json"] === true,
+      checkpoint: checkpointFrom(flags),
     });
   });
+}
+
+function checkpointFrom(flags: Flags): CheckpointFlags | undefined {
+  const folder = flags["checkpoint"] as string | undefined;
+  const resume = flags["resume"] === true;
+  if (folder !== undefined) return { folder, resume, every: flags["saveEvery"] as number };
+  if (resume) throw new UsageError("--resume: got no --checkpoint, expected the folder of a run.");
+  return undefined;
 }
 
 function addCompare(program: Command): void {
@@ -265,10 +283,12 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const expected =
     error instanceof UsageError ||
+    error instanceof Interrupted ||
     error instanceof DownhillError ||
     (error instanceof Error && typeof (error as { code?: unknown }).code === "string");
   const text = expected ? (error as Error).message : String((error as Error)?.stack ?? error);
   process.stderr.write(`downhill: ${text}\n`);
+  if (error instanceof Interrupted) return error.exitCode;
   return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
 }
 

@@ -10,6 +10,7 @@ import { divergedAt } from "./report/curves.ts";
 import { trainFigure } from "./report/figure.ts";
 import { formatCount, formatDuration, formatLoss, percent } from "./report/format.ts";
 import { createProgress } from "./report/progress.ts";
+import { Keeper, type CheckpointFlags } from "./train-checkpoints.ts";
 import { checkedSteps, train, type StepRecord, type TrainedRun } from "./training.ts";
 import { checkHyper, showOptions } from "./usage.ts";
 
@@ -20,6 +21,8 @@ export interface TrainFlags {
   readonly plan: PlanOptions;
   readonly out: string;
   readonly json: boolean;
+  /** Where to save the run on its way, if it is to be. */
+  readonly checkpoint?: CheckpointFlags | undefined;
 }
 
 export async function trainCommand(flags: TrainFlags): Promise<void> {
@@ -31,6 +34,9 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
   const records: StepRecord[] = [];
   const total = checkedSteps(experiment, mnist);
   const network = await createNetwork(experiment);
+  const { epochs: _, ...same } = experiment; // a run may go on for longer
+  const identity = { optimizer: rule.name, options: { ...hyper }, experiment: { ...same } };
+  const keeper = flags.checkpoint && (await Keeper.open(flags.checkpoint, identity));
   const progress = createProgress(process.stderr, { label: rule.name, total });
   let run: TrainedRun;
   try {
@@ -40,6 +46,7 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
       plan,
       mnist,
       network,
+      keeper,
       onStep: (record) => {
         records.push(record);
         progress.update(record.step, record);
@@ -48,6 +55,7 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
   } finally {
     progress.stop();
     network.dispose();
+    await keeper?.close();
   }
   const start = {
     type: "start",

@@ -4,7 +4,16 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -330,6 +339,99 @@ describe("train", () => {
       },
     );
     for (const result of results) expect(result).toEqual(results[0]);
+  });
+});
+
+describe("train --checkpoint", () => {
+  const lossesIn = (folder: string) =>
+    readFileSync(join(folder, "run.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { loss?: number }).loss);
+  const run = (name: string, ...flags: string[]) => {
+    const saved = ["--checkpoint", join(out, name), "--save-every", "7", "--out", join(out, name)];
+    return downhill("train", "--optimizer", "muon", ...short, ...saved, ...flags);
+  };
+
+  test("goes on, also for longer, with the losses of a run that was not interrupted", () => {
+    expect(
+      downhill(
+        "train",
+        "--optimizer",
+        "muon",
+        ...short,
+        "--out",
+        join(out, "whole"),
+        "--epochs",
+        "2",
+      ).status,
+    ).toBe(0);
+    expect(run("parts").status).toBe(0);
+    const files = readdirSync(join(out, "parts")).filter((name) => name.startsWith("step-"));
+    expect(files).toEqual(
+      [7, 14, 20].map((step) => `step-${String(step).padStart(10, "0")}.safetensors`),
+    );
+    truncateSync(join(out, "parts", files[2]!), 1000);
+    const { status, stderr } = run("parts", "--resume", "--epochs", "2");
+    expect(status).toBe(0);
+    expect(stderr).toContain(
+      "0000000020.safetensors: safetensors: got 1000 bytes, expected at least",
+    );
+    expect(stderr).toContain("going on from step 14\n");
+    expect(lossesIn(join(out, "parts"))).toEqual(lossesIn(join(out, "whole")));
+  });
+
+  test("refuses a folder of another run", () => {
+    const table = {
+      "without --resume": run("parts"),
+      "of another optimizer": run("parts", "--resume", "--optimizer", "sgd"),
+      "with other options": run("parts", "--resume", "--lr", "0.5"),
+      "for less than it has had": run("parts", "--resume", "--epochs", "1"),
+      "without a folder": downhill("train", "--resume"),
+    };
+    for (const { status } of Object.values(table)) expect(status).toBe(2);
+    const said = Object.entries(table).map(([name, { stderr }]) => [
+      name,
+      stderr.replaceAll(out, "…"),
+    ]);
+    expect(Object.fromEntries(said)).toMatchInlineSnapshot(`
+      {
+        "for less than it has had": "going on from step 40
+      downhill: --epochs: got 20 steps, expected at least 40, after which the run was saved.
+      ",
+        "of another optimizer": "downhill: --checkpoint: got "…/parts" with a run saved at step 40, expected one of the same optimizer, options and experiment. It was saved with {"optimizer":"Muon","options":{},"experiment":{"layers":[784,16,10],"activation":"tanh","batchSize":3000,"seed":1}}.
+      ",
+        "with other options": "downhill: --checkpoint: got "…/parts" with a run saved at step 40, expected one of the same optimizer, options and experiment. It was saved with {"optimizer":"Muon","options":{},"experiment":{"layers":[784,16,10],"activation":"tanh","batchSize":3000,"seed":1}}.
+      ",
+        "without --resume": "downhill: --checkpoint: got "…/parts" with a run saved at step 40, expected an empty folder. --resume goes on with that run.
+      ",
+        "without a folder": "downhill: --resume: got no --checkpoint, expected the folder of a run.
+      ",
+      }
+    `);
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("is saved where %s ends it, which exits with %i", async (signal, code) => {
+    const folder = join(out, signal);
+    const args = ["train", "--checkpoint", folder, "--save-every", "100000", "--out", folder];
+    const child = spawn(process.execPath, [join(bundled, "main.js"), ...args], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    await once(child.stderr, "data"); // the first progress line: training is under way
+    child.kill(signal);
+    const [status] = (await once(child, "close")) as [number];
+    expect(status).toBe(code);
+    expect(said).toMatch(
+      /downhill: stopped after step \d+, saved as .*; --resume goes on from there\n$/,
+    );
+    const file = readdirSync(folder).find((name) => name.startsWith("step-"));
+    expect(readdirSync(folder)).not.toContain("downhill.lock");
+    expect(Number(/\d+/.exec(file!)![0])).toBe(Number(/after step (\d+)/.exec(said)![1]));
   });
 });
 
