@@ -2,9 +2,11 @@
  * Notices whether a group's hyperparameters are those of the last step. Most often they are, and then
  * they need not be checked again, nor a rule be run whose numbers do not change with time.
  */
+import type { RuleInfo } from "../ir/rule.ts";
+
 type Values = Readonly<Record<string, unknown>>;
 
-export class HyperWatch {
+class HyperWatch {
   private readonly names: readonly string[];
   /** Of each hyperparameter its value; of an array also its length and its elements. */
   private readonly seen: unknown[] = [];
@@ -38,5 +40,30 @@ export class HyperWatch {
       seen[at++] = value.length;
       for (let k = 0; k < value.length; k++) seen[at++] = value[k];
     }
+  }
+}
+
+/** Watches all groups of an optimizer. */
+export class GroupWatch {
+  private readonly rule: RuleInfo;
+  private readonly watches: HyperWatch[] = [];
+
+  constructor(rule: RuleInfo) {
+    this.rule = rule;
+  }
+
+  /** Checks what was changed since the last call; whether anything was. @throws {OptionError} */
+  check(groups: readonly object[]): boolean {
+    const { watches, rule } = this;
+    let changed = false;
+    for (let i = 0; i < groups.length; i++) {
+      watches[i] ??= new HyperWatch(rule.hyperNames);
+      if (!watches[i]!.differs(groups[i] as Values)) continue;
+      rule.validate(groups[i] as Values, i);
+      changed = true;
+    }
+    // All at once: were one remembered and the next refused, its change would be forgotten.
+    if (changed) for (let i = 0; i < groups.length; i++) watches[i]!.remember(groups[i] as Values);
+    return changed;
   }
 }

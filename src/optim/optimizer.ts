@@ -11,7 +11,7 @@ import type { MatrixPlace } from "../memory/matrix-place.ts";
 import type { Home, Parameter } from "../memory/parameter.ts";
 import { describe, evaluate, zeroGrads } from "./common.ts";
 import type { StepCall } from "./hooks.ts";
-import { HyperWatch } from "./hyper-watch.ts";
+import { GroupWatch } from "./hyper-watch.ts";
 import { ArenaState, checkDistinct, checkMatrices, keyOf, type Entry } from "./entry.ts";
 import { Gradients } from "./gradients.ts";
 import { refuseNonFinite, type NonFinite } from "./non-finite.ts";
@@ -49,7 +49,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   /** @internal */ readonly rule: Rule;
   private readonly stepper: Stepper;
   private readonly groups: ParamGroup<HyperDefaults>[] = [];
-  private readonly watches: HyperWatch[] = [];
+  private readonly watch: GroupWatch;
   private shownGroups!: ParamGroups<H>;
   private readonly entries: Entry[] = [];
   /** @internal */ readonly arenas: ArenaState[] = [];
@@ -73,6 +73,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
     const all = groups.flatMap((group) => [...group.params]);
     const stored = withStorage(given, options);
     this.rule = average ? average.extend(stored, all) : stored;
+    this.watch = new GroupWatch(this.rule);
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.nonFinite = plan.nonFinite;
     this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
@@ -124,7 +125,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
       if (nonFinite === "throw") refuseNonFinite(`${this.rule.name}: step`, [gradients]);
       return false;
     }
-    const changed = this.checkGroups();
+    const changed = this.watch.check(this.groups);
     this.stepper.prepare(this.arenas, this.groups, options, gradients.change, changed);
     return true;
   }
@@ -231,21 +232,6 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   /** The name, and each group's hyperparameters, laid out as PyTorch prints them. */
   override toString(): string {
     return describe(this.rule.name, this.rule.hyperNames, this.groups);
-  }
-
-  /** Checks the hyperparameters that were changed since the last step; whether there are any. */
-  private checkGroups(): boolean {
-    const { groups, watches, rule } = this;
-    let changed = false;
-    for (let i = 0; i < groups.length; i++) {
-      watches[i] ??= new HyperWatch(rule.hyperNames);
-      if (!watches[i]!.differs(groups[i]!)) continue;
-      rule.validate(groups[i]!, i);
-      changed = true;
-    }
-    // All at once: were one remembered and the next refused, its change would be forgotten.
-    if (changed) for (let i = 0; i < groups.length; i++) watches[i]!.remember(groups[i]!);
-    return changed;
   }
 
   private admit(groups: readonly ParamGroup<HyperDefaults>[]): void {

@@ -10,7 +10,7 @@ import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import { describe } from "../optim/common.ts";
 import { checkDistinct, checkMatrices } from "../optim/entry.ts";
 import { Hookable } from "../optim/hooks.ts";
-import { HyperWatch } from "../optim/hyper-watch.ts";
+import { GroupWatch } from "../optim/hyper-watch.ts";
 import { checkStepOptions, type StepOptions } from "../optim/options.ts";
 import { readGroup, readGroups } from "../optim/read-groups.ts";
 import { withStorage } from "../optim/state-storage.ts";
@@ -38,7 +38,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   /** @internal */ readonly stepper: GpuStepper;
   /** @internal */ readonly members: GpuMembers;
   private readonly groups: GpuParamGroup<HyperDefaults>[] = [];
-  private readonly watches: HyperWatch[] = [];
+  private readonly watch: GroupWatch;
   private shownGroups!: GpuParamGroups<H>;
 
   /**
@@ -58,6 +58,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     );
     const all = readGroups(given, params as GpuParamsInput<HyperDefaults>, defaults, onGpu);
     this.rule = withStorage(given, options);
+    this.watch = new GroupWatch(this.rule);
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.device = all[0]!.params[0]?.device ?? refuseEmpty(given.name);
     this.stepper = new GpuStepper(this.rule, way, this.device);
@@ -122,7 +123,13 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   private record(into: GPUCommandEncoder | GPUComputePassEncoder, given?: StepOptions): void {
     const options = checkStepOptions(this.rule.name, given);
     const { gradients, stepper } = this;
-    stepper.prepare(this.members.chunks, this.groups, options, gradients, this.checkGroups());
+    stepper.prepare(
+      this.members.chunks,
+      this.groups,
+      options,
+      gradients,
+      this.watch.check(this.groups),
+    );
     if ("dispatchWorkgroups" in into) stepper.encode(into, options, gradients);
     else {
       const pass = into.beginComputePass({ label: this.rule.name });
@@ -230,20 +237,6 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   /** The name, and each group's hyperparameters, laid out as PyTorch prints them. */
   override toString(): string {
     return describe(this.rule.name, this.rule.hyperNames, this.groups);
-  }
-
-  /** Checks the hyperparameters that were changed since the last step; whether there are any. */
-  private checkGroups(): boolean {
-    const { groups, watches, rule } = this;
-    let changed = false;
-    for (let i = 0; i < groups.length; i++) {
-      watches[i] ??= new HyperWatch(rule.hyperNames);
-      if (!watches[i]!.differs(groups[i]!)) continue;
-      rule.validate(groups[i]!, i);
-      changed = true;
-    }
-    if (changed) for (let i = 0; i < groups.length; i++) watches[i]!.remember(groups[i]!);
-    return changed;
   }
 
   private admit(groups: readonly GpuParamGroup<HyperDefaults>[]): void {
