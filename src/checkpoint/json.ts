@@ -15,17 +15,10 @@ export type Json =
 const MAX_DEPTH = 64;
 const SPACE = /[ \t\n\r]*/y;
 /** A text without escapes; control characters, of which only some are forbidden, are looked at one by one. */
-const PLAIN = /"([^"\\\p{Cc}]*)"/uy;
+const PLAIN = /"[^"\\\p{Cc}]*"/uy;
 const NATURAL = /(?:0|[1-9]\d{0,15})(?![\d.eE])/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|-?Infinity|NaN/y;
 const ESCAPE = /(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-const ESCAPES: Readonly<Record<string, string>> = {
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-};
 
 export class JsonScanner {
   private readonly text: string;
@@ -39,15 +32,20 @@ export class JsonScanner {
     this.subject = subject;
   }
 
-  /** An object: `each` reads the value of a key. Equal keys are refused. */
-  object(each: (key: string) => void): void {
+  /**
+   * An object: `each` reads the value of a key. Equal keys are refused.
+   *
+   * @param seen knows the keys that there were, if the caller keeps them anyway.
+   */
+  object(each: (key: string) => void, seen?: { has(key: string): boolean }): void {
     this.enter("{", "an object");
-    const keys = new Set<string>();
+    const own = seen ? null : new Set<string>();
+    const keys = seen ?? own!;
     for (let first = true; !this.accept("}"); first = false) {
       if (!first) this.expect(",", 'a "," or the end of the object');
       const key = this.string();
       if (keys.has(key)) this.refuse("DUPLICATE_KEY", key, "each key once");
-      keys.add(key);
+      own?.add(key);
       this.expect(":", 'a ":"');
       each(key);
     }
@@ -66,19 +64,19 @@ export class JsonScanner {
 
   string(): string {
     this.skip();
-    PLAIN.lastIndex = this.at;
-    const plain = PLAIN.exec(this.text);
-    if (!plain) return this.escaped();
+    const start = this.at;
+    PLAIN.lastIndex = start;
+    if (!PLAIN.test(this.text)) return this.escaped();
     this.at = PLAIN.lastIndex;
-    return plain[1]!;
+    return this.text.slice(start + 1, this.at - 1);
   }
 
   /** A whole number from 0 to 2^53 - 1, in digits alone. */
   natural(): number {
     this.skip();
     NATURAL.lastIndex = this.at;
-    const found = NATURAL.exec(this.text);
-    const value = found ? Number(found[0]) : NaN;
+    const isFound = NATURAL.test(this.text);
+    const value = isFound ? Number(this.text.slice(this.at, NATURAL.lastIndex)) : NaN;
     if (!Number.isSafeInteger(value)) this.unexpected("a whole number from 0 to 2^53 - 1");
     this.at = NATURAL.lastIndex;
     return value;
@@ -159,28 +157,18 @@ export class JsonScanner {
 
   /** A text with escapes; a surrogate without its other half is no text. */
   private escaped(): string {
-    const { text } = this;
-    const start = this.at;
+    const { text, at: start } = this;
     if (text[start] !== '"') this.unexpected("a text in double quotes");
-    const parts: string[] = [];
-    let from = start + 1;
-    let at = from;
+    let at = start + 1;
     for (; text[at] !== '"'; at++) {
       this.at = at;
       if (!(text.charCodeAt(at) >= 0x20)) this.unexpected("the rest of a text");
       if (text[at] !== "\\") continue;
       ESCAPE.lastIndex = at + 1;
-      const found = ESCAPE.exec(text);
-      if (!found) this.unexpected("an escape such as \\n or \\u0041");
-      const [escape] = found!;
-      const code =
-        escape.length > 1 ? String.fromCharCode(Number.parseInt(escape.slice(1), 16)) : null;
-      parts.push(text.slice(from, at), code ?? ESCAPES[escape] ?? escape);
-      at += escape.length;
-      from = at + 1;
+      if (!ESCAPE.test(text)) this.unexpected("an escape such as \\n or \\u0041");
+      at = ESCAPE.lastIndex - 1;
     }
-    parts.push(text.slice(from, at));
-    const value = parts.join("");
+    const value = JSON.parse(text.slice(start, at + 1)) as string;
     this.at = start;
     if (!value.isWellFormed()) this.unexpected("a text without half a surrogate pair");
     this.at = at + 1;

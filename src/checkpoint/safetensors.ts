@@ -28,6 +28,8 @@ export interface ReadBudget {
 /** Where the tensors begin; the length of the header stands before it. */
 const START = 8;
 const METADATA = "__metadata__";
+/** As many as PyTorch and NumPy take. */
+const MAX_RANK = 64;
 
 /** A tensor of a file that was read. */
 export class StoredTensor {
@@ -131,7 +133,7 @@ class HeaderReader {
   private readonly body: Uint8Array;
   private readonly maxTensors: number;
   private readonly metadata = new Map<string, string>();
-  private readonly found: [string, StoredTensor][] = [];
+  private readonly found = new Map<string, StoredTensor>();
 
   constructor(scanner: JsonScanner, body: Uint8Array, { maxTensors = 200_000 }: ReadBudget) {
     this.scanner = scanner;
@@ -141,17 +143,26 @@ class HeaderReader {
 
   read(): Safetensors {
     const { scanner, found, metadata } = this;
+    const readTexts = () =>
+      scanner.object((name) => metadata.set(name, scanner.string()), metadata);
+    let hasTexts = false;
+    const seen = { has: (key: string) => (key === METADATA ? hasTexts : found.has(key)) };
     scanner.object((key) => {
-      if (key === METADATA) scanner.object((name) => metadata.set(name, scanner.string()));
-      else if (found.length < this.maxTensors) found.push([key, this.tensor(key)]);
-      else
-        scanner.refuse("HEADER_TOO_LARGE", found.length + 1, `at most ${this.maxTensors} tensors`);
-    });
+      if (key === METADATA) {
+        hasTexts = true;
+        readTexts();
+      } else if (found.size < this.maxTensors) found.set(key, this.tensor(key));
+      else {
+        scanner.refuse("HEADER_TOO_LARGE", found.size + 1, `at most ${this.maxTensors} tensors`);
+      }
+    }, seen);
     scanner.end();
-    found.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-    this.checkCover();
-    for (const [name, { dtype, bytes }] of found) if (dtype === "BOOL") checkSwitches(name, bytes);
-    return { tensors: new Map(found), metadata };
+    const tensors = inOrder(found);
+    this.checkCover(tensors);
+    for (const [name, { dtype, bytes }] of tensors) {
+      if (dtype === "BOOL") checkSwitches(name, bytes);
+    }
+    return { tensors, metadata };
   }
 
   private tensor(name: string): StoredTensor {
@@ -183,8 +194,11 @@ class HeaderReader {
 
   private shape(): number[] {
     const shape: number[] = [];
-    this.scanner.array(() => shape.push(this.scanner.natural()));
-    return shape;
+    this.scanner.array((axis) => {
+      if (axis >= MAX_RANK) this.scanner.unexpected(`the end of at most ${MAX_RANK} dimensions`);
+      shape.push(this.scanner.natural());
+    });
+    return shape.slice(); // of just that length
   }
 
   private range(): Range {
@@ -212,9 +226,9 @@ class HeaderReader {
   }
 
   /** One after another, from the first byte to the last, without gaps. */
-  private checkCover(): void {
+  private checkCover(tensors: ReadonlyMap<string, StoredTensor>): void {
     let at = 0;
-    for (const [name, { begin, end }] of this.found) {
+    for (const [name, { begin, end }] of tensors) {
       if (begin !== at) {
         refuseLayout(`tensor ${JSON.stringify(name)}`, `one that begins at byte ${begin}`, `${at}`);
       }
@@ -226,6 +240,18 @@ class HeaderReader {
     if (at < length)
       refuseLayout("safetensors", `${length - at} bytes after the last tensor`, "none");
   }
+}
+
+/** By where they begin; most files have them so. */
+function inOrder(found: Map<string, StoredTensor>): Map<string, StoredTensor> {
+  let [begin, end] = [0, 0];
+  for (const tensor of found.values()) {
+    if (tensor.begin < begin || (tensor.begin === begin && tensor.end < end)) {
+      return new Map([...found].toSorted(([, a], [, b]) => a.begin - b.begin || a.end - b.end));
+    }
+    ({ begin, end } = tensor);
+  }
+  return found;
 }
 
 function checkSwitches(name: string, bytes: Uint8Array): void {

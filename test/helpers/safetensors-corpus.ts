@@ -121,6 +121,7 @@ export const malformed: readonly Malformed[] = [
   ...bad(
     "BAD_JSON",
     {
+      "a shape of 65 dimensions": shaped(`[${"1,".repeat(64)}0]`),
       "metadata null": file('{"__metadata__":null}'),
       "shape [2^53 + 1, 0]": shaped("[9007199254740993,0]"),
       "shape [2^64 - 1, 0]": shaped("[18446744073709551615,0]"),

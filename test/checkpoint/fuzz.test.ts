@@ -1,0 +1,169 @@
+/**
+ * Whatever a file holds, the readers refuse it in their own words, soon, and in little memory: a million
+ * inputs to each in the gate, some ten thousand otherwise.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import { Checkpoint } from "../../src/checkpoint/checkpoint.ts";
+import { CheckpointError, encodeCheckpoint, readSafetensors } from "../../src/checkpoint/index.ts";
+import { parseJson } from "../../src/checkpoint/json.ts";
+import { fromJson } from "../../src/checkpoint/plain.ts";
+import { Adam, parameter } from "../../src/index.ts";
+import { Chance, header, mutate } from "../helpers/fuzz.ts";
+import { file, malformed, wellFormed } from "../helpers/safetensors-corpus.ts";
+
+const COUNT = process.env["DOWNHILL_REQUIRE_ALL"] === "1" ? 1_000_000 : 30_000;
+const MOST_MS = 100;
+
+/** Reads `count` inputs; how many were accepted. */
+function fuzz(
+  count: number,
+  input: (chance: Chance) => Uint8Array,
+  read: (bytes: Uint8Array) => void,
+): number {
+  const chance = new Chance(count);
+  let accepted = 0;
+  for (let i = 0; i < count; i++) {
+    const bytes = input(chance);
+    let fastest = attempt(read, bytes);
+    // A pause may be the machine's; what is slow three times is slow.
+    for (let again = 0; again < 2 && Math.abs(fastest) > MOST_MS; again++) {
+      const next = attempt(read, bytes);
+      if (Math.abs(next) < Math.abs(fastest)) fastest = next;
+    }
+    if (Math.abs(fastest) > MOST_MS) throw new Error(`input ${i}: ${Math.abs(fastest)} ms`);
+    if (fastest > 0) accepted++;
+  }
+  return accepted;
+}
+
+/** Milliseconds; negative if the input was refused. */
+function attempt(read: (bytes: Uint8Array) => void, bytes: Uint8Array): number {
+  const start = performance.now();
+  try {
+    read(bytes);
+    return performance.now() - start + 1e-9;
+  } catch (error) {
+    if (error instanceof CheckpointError) return start - performance.now() - 1e-9;
+    throw new Error(`not an error of ours, for ${Buffer.from(bytes).toString("base64")}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Reads, and holds the reader to what an accepted file promises. */
+function readAll(bytes: Uint8Array): void {
+  const { tensors } = readSafetensors(bytes);
+  let at = 0;
+  for (const { begin, end, data, shape } of tensors.values()) {
+    if (begin !== at || end < begin) throw new Error("a gap");
+    if (!data || shape.some((n) => !(n >= 0))) throw new Error("no data");
+    at = end;
+  }
+}
+
+let checkpoint: Uint8Array;
+beforeAll(async () => {
+  const w = parameter([1, 2], { name: "a" });
+  const optimizer = new Adam([w]);
+  w.grad = [1, 2];
+  optimizer.step();
+  checkpoint = await encodeCheckpoint({
+    parameters: [w],
+    optimizer,
+    step: 1,
+    random: [1n, new Uint8Array(2)],
+  });
+});
+
+describe("the reader of safetensors", () => {
+  const corpus = [...malformed.map(({ bytes }) => bytes), ...Object.values(wellFormed)];
+  const inputs: Record<string, (chance: Chance) => Uint8Array> = {
+    "random bytes": (chance) =>
+      Uint8Array.from({ length: chance.below(64) }, () => chance.below(256)),
+    "headers of random words": (chance) => file(header(chance), chance.pick([0, 4, 8])),
+    "mutated files of the corpus": (chance) => mutate(chance.pick(corpus), chance),
+    "a mutated checkpoint": (chance) => mutate(checkpoint, chance),
+  };
+  const shares = [0.15, 0.35, 0.3, 0.2];
+
+  test.each(Object.keys(inputs).map((name, i) => ({ name, share: shares[i]! })))(
+    "takes $share of the inputs as $name",
+    ({ name, share }) => {
+      const accepted = fuzz(share * COUNT, inputs[name]!, readAll);
+      // Neither all nor nothing, or the inputs would be of no use.
+      expect(accepted).toBeLessThan(0.9 * share * COUNT);
+      if (name !== "random bytes") expect(accepted).toBeGreaterThan(10);
+    },
+    600_000,
+  );
+});
+
+test("the reader of what a checkpoint's texts say", () => {
+  const { tensors, metadata } = readSafetensors(checkpoint);
+  const keys = [...metadata.keys()].filter((key) => !key.endsWith("sha256"));
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
+  let accepted = 0;
+  let refused = 0;
+  const chance = new Chance(5);
+  for (let i = 0; i < COUNT; i++) {
+    const key = chance.pick(keys);
+    const text =
+      chance.below(3) === 0
+        ? header(chance)
+        : decoder.decode(mutate(encoder.encode(metadata.get(key)), chance));
+    try {
+      if (i % 4 === 0) new Checkpoint({ tensors, metadata: new Map([...metadata, [key, text]]) });
+      else fromJson(parseJson(text, key), key, tensors);
+      accepted++;
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw new Error(`${key}: ${text}`, { cause: error });
+      refused++;
+    }
+  }
+  expect(Math.min(accepted, refused)).toBeGreaterThan(COUNT / 20);
+}, 600_000);
+
+describe("memory: at most three times the input and 200 bytes for each name", () => {
+  const many = (count: number, entry: (name: string) => string) =>
+    `{${Array.from({ length: count }, (_, i) => entry(i.toString(36))).join(",")}}`;
+  const N = 50_000;
+  const headers: Record<string, [names: number, header: string]> = {
+    "tensors of nothing": [
+      N,
+      many(N, (name) => `"${name}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`),
+    ],
+    "short texts": [N, `{"__metadata__":${many(N, (name) => `"${name}":""`)}}`],
+    "one long text": [1, `{"__metadata__":{"a":"${"x".repeat(4e6)}"}}`],
+    "nothing but escapes": [1, `{"__metadata__":{"a":"${"\\n".repeat(2e6)}"}}`],
+    "an endless shape": [
+      1,
+      `{"a":{"dtype":"U8","shape":[${"0,".repeat(2e6)}0],"data_offsets":[0,0]}}`,
+    ],
+    "endless offsets": [1, `{"a":{"data_offsets":[${"0,".repeat(2e6)}0]}}`],
+    "endless brackets": [1, `{"__metadata__":${"[".repeat(4e6)}`],
+    "endless space": [1, " ".repeat(4e6)],
+    "a long name": [1, `{"${"a".repeat(4e6)}":1}`],
+  };
+
+  test.each(Object.entries(headers))("%s", (_, [names, text]) => {
+    const bytes = file(text);
+    const used = () => {
+      globalThis.gc!();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = used();
+    let kept: unknown;
+    const start = performance.now();
+    try {
+      kept = readSafetensors(bytes);
+    } catch (error) {
+      expect(error).toBeInstanceOf(CheckpointError);
+      kept = error;
+    }
+    expect(performance.now() - start).toBeLessThan(1000); // 100 ms are for inputs of usual size
+    expect(used() - before).toBeLessThan(3 * bytes.length + 200 * names);
+    expect(kept).toBeDefined();
+  });
+});
