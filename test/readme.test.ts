@@ -12,7 +12,7 @@ import { findVulkan } from "./helpers/find-vulkan.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const guides = ["coming-from-pytorch.md", "webgpu.md"];
+const guides = ["coming-from-pytorch.md", "webgpu.md", "checkpoints.md"];
 const documents = [readme, ...guides.map((name) => readFileSync(join(root, "docs", name), "utf8"))];
 const blocks = documents.flatMap((text) =>
   [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!),
@@ -63,6 +63,8 @@ test("all blocks pass the type checker", () => {
       noUnusedLocals: false,
       paths: {
         downhill: [join(root, "src/index.ts")],
+        "downhill/checkpoint": [join(root, "src/checkpoint/index.ts")],
+        "downhill/checkpoint/node": [join(root, "src/checkpoint/node.ts")],
         "downhill/jax": [join(root, "src/adapters/jax.ts")],
         "downhill/webgpu": [join(root, "src/webgpu/index.ts")],
       },

@@ -3,6 +3,7 @@ import type { Reporter } from "vitest/node";
 import { findTorch } from "../../src/cli/torch.ts";
 import { wideLimit } from "../../src/memory/arena.ts";
 import { findChromium } from "./chromium.ts";
+import { findSafetensors } from "./find-safetensors.ts";
 import { findVulkan } from "./find-vulkan.ts";
 
 export default class MissingReporter implements Reporter {
@@ -10,6 +11,8 @@ export default class MissingReporter implements Reporter {
     const missing = [
       findTorch() === null &&
         "a Python with PyTorch, so nothing was recorded live (npm run setup installs it)",
+      findSafetensors() === null &&
+        "a Python with safetensors, so our reader was not compared with it (pip install safetensors)",
       findChromium() === null &&
         "Chromium, so nothing ran in a browser (npm run setup installs it)",
       findVulkan() === null &&
