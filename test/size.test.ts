@@ -60,6 +60,19 @@ const cases = [
     absent: ["WebAssembly", "exp_avg", "lastEpoch"],
   },
   {
+    name: "checkpoints, without an optimizer",
+    code: `import { decodeCheckpoint, encodeCheckpoint } from "downhill/checkpoint";
+      console.log(decodeCheckpoint, encodeCheckpoint);`,
+    ceiling: 8_700,
+    absent: ["WebAssembly", "exp_avg", "lastEpoch", "node:", "indexedDB"],
+  },
+  {
+    name: "safetensors alone",
+    code: `import { readSafetensors } from "downhill/checkpoint"; console.log(readSafetensors);`,
+    ceiling: 3_800,
+    absent: ["WebAssembly", "header_sha256", "loadStateDict", "node:"],
+  },
+  {
     name: "errors alone",
     code: `import { DownhillError } from "downhill"; console.log(DownhillError);`,
     ceiling: 1_000,

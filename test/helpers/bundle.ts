@@ -14,6 +14,7 @@ export async function bundle(code: string): Promise<Uint8Array> {
       resolveDir: fileURLToPath(new URL("..", import.meta.url)),
     },
     alias: {
+      "downhill/checkpoint/browser": source("checkpoint/browser.ts"),
       "downhill/checkpoint/node": source("checkpoint/node.ts"),
       "downhill/checkpoint": source("checkpoint/index.ts"),
       "downhill/jax": source("adapters/jax.ts"),
