@@ -49,8 +49,8 @@ export class GpuStepper {
   private runs: readonly Run[] = [];
   /** What measures the gradients first, if anything does. */
   private checking: GradientWork | null = null;
-  /** The plan of each batch in the runs. */
-  private planned: Plan[] = [];
+  /** The plan of each batch in the runs; `null` if these are not laid out. */
+  private planned: readonly Plan[] | null = null;
   /** Where the GPU decides about steps, and by which norm, when the runs were laid out. */
   private control: GPUBuffer | null = null;
   private normType: number | undefined;
@@ -89,8 +89,8 @@ export class GpuStepper {
       this.gather(chunks);
       update(this.batches);
     }
-    const isSame = control === this.control && gradients.clipping?.normType === this.normType;
-    if (isSame && this.batches.every((batch, i) => batch.plans.usual === this.planned[i])) return;
+    if (this.isLaidOut(control, gradients.clipping?.normType)) return;
+    this.planned = null; // until all of it is
     this.control = control;
     this.normType = gradients.clipping?.normType;
     this.gpu.guarded(() => this.layOut(update, chunks, gradients));
@@ -147,8 +147,14 @@ export class GpuStepper {
   startOver(): void {
     this.settle();
     this.batches = [];
-    this.planned = [];
+    this.planned = null;
     this.gathered = false;
+  }
+
+  private isLaidOut(control: GPUBuffer | null, normType: number | undefined): boolean {
+    const { planned, batches } = this;
+    if (!planned || control !== this.control || normType !== this.normType) return false;
+    return batches.every((batch, i) => batch.plans.usual === planned[i]);
   }
 
   private isRepetition(chunks: readonly ChunkState[]): boolean {

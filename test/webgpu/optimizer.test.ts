@@ -9,6 +9,7 @@ import { SHARED_USAGE } from "../../src/memory/webgpu/constants.ts";
 import {
   Adam,
   AdamW,
+  clipGradNorm,
   defineOptimizer,
   parameter,
   RAdam,
@@ -100,6 +101,40 @@ describe.skipIf(noVulkan)("optimizers on a GPU", () => {
     const [mine, theirs] = [(await gpu.stateDict()).state, own.stateDict().state];
     expect(Object.values(mine).map(({ step }) => step)).toEqual([12, 7, 12, 6]);
     expect(Object.keys(mine)).toEqual(Object.keys(theirs));
+  });
+
+  test("frozen parameters stay, also if none is left, and a step that was refused is laid out anew", async () => {
+    const pair = await pairOf([5, 70]);
+    const gpu = new SGD(pair.onGpu, { lr: 0.1 });
+    const own = new cpu.SGD(pair.onCpu, { lr: 0.1 });
+    setGradients(pair, 0);
+    gpu.step();
+    own.step();
+    for (const p of [...pair.onGpu, ...pair.onCpu]) p.requiresGrad = false;
+    for (let step = 0; step < 2; step++) {
+      gpu.step();
+      own.step();
+    }
+    expect(await distance(pair)).toBeLessThan(CLOSE);
+    for (const p of [...pair.onGpu, ...pair.onCpu]) p.requiresGrad = true;
+    setGradients(pair, 1);
+    gpu.step();
+    own.step();
+    const { createBindGroup } = pair.device;
+    pair.device.createBindGroup = () => {
+      throw new Error("no more groups");
+    };
+    for (let attempt = 0; attempt < 2; attempt++) {
+      clipGradNorm(gpu, 1e-3);
+      expect(() => gpu.step()).toThrow("no more groups");
+      gpu.gradients.forget();
+    }
+    pair.device.createBindGroup = createBindGroup;
+    clipGradNorm(gpu, 1e-3);
+    cpu.clipGradNorm(own, 1e-3);
+    gpu.step();
+    own.step();
+    expect(await distance(pair)).toBeLessThan(CLOSE);
   });
 
   test("one submit for a user's own pass and several steps", async () => {
