@@ -9,15 +9,19 @@ import type { SlotStorage } from "../ir/bfloat16.ts";
 import type { SlotRank } from "../ir/rank.ts";
 import type { Rule } from "../ir/rule.ts";
 import { matrixPlace, type MatrixPlace } from "../memory/matrix-place.ts";
-import { aligned, limits, type BufferPart, type Chunk } from "../memory/webgpu/chunk.ts";
+import {
+  aligned,
+  limits,
+  windowStart,
+  type BufferPart,
+  type Chunk,
+} from "../memory/webgpu/chunk.ts";
 import { SHARED_USAGE } from "../memory/webgpu/constants.ts";
 import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import type { GpuEntry } from "./entry.ts";
 import type { PlanRunner } from "./run.ts";
 
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
-/** Windows are a multiple of so many elements, so that they begin where bindings may, also of 2 bytes each. */
-const WINDOW_UNIT = 128;
 
 export class ChunkState implements ChunkMemory {
   readonly chunk: Chunk;
@@ -65,7 +69,7 @@ export class ChunkState implements ChunkMemory {
     const { offset } = home!;
     const { row, column } = this.extents;
     const place = matrixPlace(shape, { tensor: offset, row: row.end, column: column.end });
-    this.extend("tensor", offset, offset + room);
+    this.extend("tensor", windowStart(offset), offset + room);
     if (place) {
       this.extend("row", 0, row.end + place.sizes.row);
       this.extend("column", 0, column.end + place.sizes.column);
@@ -183,7 +187,7 @@ export class ChunkState implements ChunkMemory {
 /** The parts of some elements that can be bound at once. */
 function windowsOf(first: number, end: number, device: GPUDevice): Window[] {
   const most = Math.min(device.limits.maxStorageBufferBindingSize, limits.binding) / BYTES;
-  const step = Math.floor(most / WINDOW_UNIT) * WINDOW_UNIT;
+  const step = windowStart(most);
   const windows: Window[] = [];
   for (let begin = first; begin < end; begin += step) {
     windows.push({ begin, end: Math.min(end, begin + step) });

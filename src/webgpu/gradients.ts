@@ -6,10 +6,13 @@ import {
   type GradientStretch,
   type GradientWork,
 } from "../backend/webgpu/gradient-check.ts";
+import { MAX_GROUPS } from "../backend/webgpu/control.ts";
 import type { Gpu } from "../backend/webgpu/gpu.ts";
 import type { NormType } from "../backend/webgpu/measure.ts";
 import { BINDING_ALIGNMENT } from "../memory/webgpu/constants.ts";
+import { readParts } from "../memory/webgpu/read.ts";
 import { GradChange } from "../optim/grad-change.ts";
+import { check } from "../optim/gradient-source.ts";
 import { Ranges } from "../optim/ranges.ts";
 import type { ChunkState } from "./chunk-state.ts";
 
@@ -53,9 +56,20 @@ export class GpuGradients {
     return (this.check ??= new GradientCheck(this.gpu)).control;
   }
 
-  /** Where it decided last, if it ever has. */
-  get decided(): GPUBuffer | undefined {
-    return this.check?.control;
+  /** Reads back what it decided last. */
+  async report(subject: string): Promise<{ norm: number | null; skippedSteps: number }> {
+    if (!this.check) return { norm: null, skippedSteps: 0 };
+    const part = { buffer: this.check.control, offset: 0, size: 16 };
+    const [bytes] = await readParts(this.gpu.device, subject, [part]);
+    const [norm] = new Float32Array(bytes!, 8, 1) as unknown as [number];
+    return { norm, skippedSteps: new Uint32Array(bytes!)[1]! };
+  }
+
+  /** @throws {OptionError} `BAD_OPTION` for more groups than the GPU can decide about, if it is to. */
+  requireFew(subject: string, groups: number): void {
+    const fits = groups <= MAX_GROUPS || (!this.skips && !this.clipping);
+    const expected = `at most ${MAX_GROUPS} groups where the GPU decides about a step`;
+    check(`${subject}: groups`, groups, fits, expected);
   }
 
   /** Bytes of the numbers for a decision. */

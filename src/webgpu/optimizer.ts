@@ -5,7 +5,6 @@
 import { OptionError, ParameterError, Prose } from "../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../ir/rule.ts";
 import { place } from "../memory/webgpu/adopt.ts";
-import { readParts } from "../memory/webgpu/read.ts";
 import type { GpuParameter } from "../memory/webgpu/parameter.ts";
 import { describe } from "../optim/common.ts";
 import { checkDistinct, checkMatrices } from "../optim/entry.ts";
@@ -94,29 +93,38 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
    *   been submitted then.
    */
   step(options?: StepOptions): void {
-    const encoder = this.device.createCommandEncoder();
-    this.encode(encoder, options);
-    this.device.queue.submit([encoder.finish()]);
+    this.hooked(options, (given) => {
+      const encoder = this.device.createCommandEncoder();
+      this.record(encoder, given);
+      this.device.queue.submit([encoder.finish()]);
+    });
   }
 
   /**
    * Records a step into a command encoder or a compute pass of yours, so that one submit holds forward,
-   * backward and step. The step counts as taken from here on: submit what you record, in this order. At
-   * most 64 steps may be recorded and not yet submitted.
+   * backward and step. The step counts as taken from here on: submit what you record, in this order, and
+   * before you save, load or add groups, which happens at once. At most 64 steps may be recorded and not yet
+   * submitted. Hooks run while it is recorded.
    *
    * @throws as {@link step} does; nothing has been recorded then.
    */
   encode(into: GPUCommandEncoder | GPUComputePassEncoder, options?: StepOptions): void {
-    if (typeof into !== "object" || into === null || !("finish" in into || "end" in into)) {
+    const isObject = typeof into === "object" && into !== null;
+    if (!isObject || !("beginComputePass" in into || "dispatchWorkgroups" in into)) {
       throw new OptionError("BAD_OPTION", {
         subject: `${this.rule.name}: encode`,
         got: into,
         expected: "a GPUCommandEncoder or a GPUComputePassEncoder",
       });
     }
-    if (!this.isHooked) return this.record(into, options);
+    this.hooked(options, (given) => this.record(into, given));
+  }
+
+  /** Takes a step between its hooks. */
+  private hooked(options: StepOptions | undefined, take: (options?: StepOptions) => void): void {
+    if (!this.isHooked) return take(options);
     const call = this.beforeStep({ options });
-    this.record(into, call.options);
+    take(call.options);
     this.afterStep(call);
   }
 
@@ -145,16 +153,16 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
    * before clipping (`null` if none has), and how many steps were left out because of `nonFinite: "skip"`.
    */
   async gradientReport(): Promise<{ norm: number | null; skippedSteps: number }> {
-    const { decided: buffer } = this.gradients;
-    if (!buffer) return { norm: null, skippedSteps: 0 };
-    const part = { buffer, offset: 0, size: 16 };
-    const [bytes] = await readParts(this.device, `${this.rule.name}: gradientReport`, [part]);
-    const [norm] = new Float32Array(bytes!, 8, 1) as unknown as [number];
-    return { norm, skippedSteps: new Uint32Array(bytes!)[1]! };
+    return this.gradients.report(`${this.rule.name}: gradientReport`);
   }
 
-  /** Sets all gradients to zero, after all that was submitted before; it submits by itself. */
+  /**
+   * Sets all gradients to zero, after all that was submitted before; it submits by itself.
+   *
+   * @throws {BackendError} `NOT_WRITABLE` for a buffer of yours without COPY_DST; none is zero then.
+   */
   zeroGrad(): void {
+    for (const { parameter } of this.members.entries) parameter.requireWritable("grad", "zeroGrad");
     const encoder = this.device.createCommandEncoder();
     for (const { parameter } of this.members.entries) {
       const { buffer, offset, size } = parameter.grad;
@@ -246,6 +254,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     for (const parameter of parameters) {
       if (parameter.device !== this.device) refuseDevices(this.rule.name, parameter);
     }
+    this.gradients.requireFew(this.rule.name, this.groups.length + groups.length);
     this.stepper.gpu.requireSound(this.rule.name);
     this.stepper.gpu.guarded(() => place(this.device, parameters));
     this.stepper.startOver();

@@ -8,6 +8,9 @@ import { BINDING_ALIGNMENT, SHARED_USAGE } from "./constants.ts";
 /** Elements on a multiple of which every tensor starts. */
 export const TENSOR_ALIGNMENT = BINDING_ALIGNMENT / Float32Array.BYTES_PER_ELEMENT;
 
+/** Elements on a multiple of which bindings may start, also those of slots with 2 bytes for each. */
+export const WINDOW_ALIGNMENT = 2 * TENSOR_ALIGNMENT;
+
 /** Bytes of a buffer and of a binding, where a device allows more. Tests set less. */
 export const limits = { buffer: Infinity, binding: Infinity };
 
@@ -68,6 +71,11 @@ export class Chunk {
       true,
     );
   }
+}
+
+/** The last place up to an element where bindings of all slots may start. */
+export function windowStart(element: number): number {
+  return element - (element % WINDOW_ALIGNMENT);
 }
 
 /** A number of elements, up to where the next tensor may start. */

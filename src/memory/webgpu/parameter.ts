@@ -5,15 +5,14 @@
  * CPU. Until an optimizer takes it in, or somebody asks where it is, a parameter has no memory at all, so
  * that all parameters of an optimizer can be laid side by side.
  */
-import { BackendError, GradientError, ParameterError, Prose, show } from "../../errors.ts";
+import { GradientError, ParameterError, Prose, show } from "../../errors.ts";
 import { inspectKey } from "../../symbols.ts";
 import { gradientChanges } from "../parameter.ts";
 import type { NestedNumbers } from "../shape.ts";
 import { acceptValues } from "../values.ts";
 import { aligned, Chunk, type BufferPart } from "./chunk.ts";
-import { Usage } from "./constants.ts";
 import { readCapacity, readLrScale, type GpuParameterOptions } from "./options.ts";
-import { readParts, writeNumbers } from "./read.ts";
+import { readParts, requireCopies, writeNumbers } from "./read.ts";
 
 /** Where a parameter lives. */
 export interface GpuHome {
@@ -161,17 +160,20 @@ export class GpuParameter {
     return this.readPart("grad");
   }
 
-  /** Copies values in: they are there for all that is submitted later. @throws {ParameterError} */
+  /** Copies values in: they are there for all that is submitted later. @throws {ParameterError} | {BackendError} */
   write(values: Float32Array | NestedNumbers): void {
     const numbers = this.accept(values, (parts) => new ParameterError("BAD_DATA", parts));
-    if (this.home) writeNumbers(this.device, this.data, numbers);
-    else this.initial = numbers.slice();
+    if (this.home) {
+      this.requireWritable("data", "write");
+      writeNumbers(this.device, this.data, numbers);
+    } else this.initial = numbers.slice();
   }
 
   /**
    * Copies a gradient in, which then counts; `null` says that there is none.
    *
-   * @throws {GradientError} for values of another shape, or a frozen parameter.
+   * @throws {GradientError} for values of another shape, or a frozen parameter, {BackendError}
+   *   `NOT_WRITABLE` for a buffer of yours without COPY_DST.
    */
   writeGrad(values: Float32Array | NestedNumbers | null): void {
     if (values === null) {
@@ -180,6 +182,7 @@ export class GpuParameter {
     }
     this.refuseIfFrozen();
     const numbers = this.accept(values, (parts) => new GradientError("BAD_GRADIENT", parts));
+    this.requireWritable("grad", "writeGrad");
     writeNumbers(this.device, this.grad, numbers);
     this.hasGrad = true;
   }
@@ -201,6 +204,11 @@ export class GpuParameter {
   /** What Node's `console.log` prints. */
   [inspectKey](): string {
     return this.toString();
+  }
+
+  /** @internal @throws {BackendError} `NOT_WRITABLE` for a buffer of the user's without COPY_DST. */
+  requireWritable(role: "data" | "grad", call: string): void {
+    requireCopies(`${this.label}: ${call}`, this.partOf(role).buffer, "to");
   }
 
   /** @internal Elements that there is memory for. */
@@ -244,14 +252,8 @@ export class GpuParameter {
 
   private async readPart(role: "data" | "grad"): Promise<Float32Array> {
     const part = this.partOf(role);
-    if (!(part.buffer.usage & Usage.copySource)) {
-      throw new BackendError("NOT_READABLE", {
-        subject: `${this.label}: ${role === "data" ? "read" : "readGrad"}`,
-        got: new Prose("a buffer without COPY_SRC among its usages"),
-        expected: "one that may be copied from",
-        advice: "Add GPUBufferUsage.COPY_SRC where you make the buffer.",
-      });
-    }
+    const call = role === "data" ? "read" : "readGrad";
+    requireCopies(`${this.label}: ${call}`, part.buffer, "from");
     const size = this.size * BYTES;
     const [bytes] = await readParts(this.device, this.label, [{ ...part, size }]);
     return new Float32Array(bytes!);

@@ -1,6 +1,7 @@
 /** The tensors that one binding of a chunk reaches, as shaders see them. */
 import type { Domain } from "../../../ir/rank.ts";
 import type { MatrixPlace } from "../../../memory/matrix-place.ts";
+import { windowStart } from "../../../memory/webgpu/chunk.ts";
 import { BINDING_ALIGNMENT } from "../../../memory/webgpu/constants.ts";
 import type { Stretch, Window } from "../chunk.ts";
 
@@ -21,7 +22,8 @@ export class Segments {
 
   constructor(tensors: readonly Tensor[]) {
     this.tensors = tensors;
-    const begin = tensors.reduce((low, tensor) => Math.min(low, tensor.begin), Infinity);
+    const first = tensors.reduce((low, tensor) => Math.min(low, tensor.begin), Infinity);
+    const begin = windowStart(first);
     const end = tensors.reduce((high, tensor) => Math.max(high, tensor.end), 0);
     this.window = { begin, end };
     let matrix = 0;
@@ -57,7 +59,7 @@ export function segmentsOf(tensors: readonly Tensor[], bytes: number, alone: boo
     if (set && !alone && tensor.begin >= from && tensor.end - from <= most) set.push(tensor);
     else {
       sets.push([tensor]);
-      from = tensor.begin;
+      from = windowStart(tensor.begin);
     }
   }
   return sets.map((set) => new Segments(set));

@@ -8,6 +8,7 @@
 import { BackendError, Prose } from "../../../errors.ts";
 import type { Plan, Stage } from "../../../ir/plan.ts";
 import { showBytes } from "../../../memory/arena.ts";
+import { windowStart } from "../../../memory/webgpu/chunk.ts";
 import type { Arrangement } from "../chunk.ts";
 import { uniformCountOf } from "../element-plan.ts";
 import type { Gpu } from "../gpu.ts";
@@ -73,7 +74,7 @@ export class TensorPlan {
    */
   arrange(tensors: readonly Tensor[], values: GPUBufferBinding): Arrangement {
     const most = this.gpu.device.limits.maxStorageBufferBindingSize;
-    const large = tensors.find(({ begin, end }) => BYTES * (end - begin) > most);
+    const large = tensors.find(({ begin, end }) => BYTES * (end - windowStart(begin)) > most);
     if (large) this.refuseLarge(large.end - large.begin, most);
     const sets = segmentsOf(tensors, most, this.tensorByTensor);
     return new Sequence(sets.flatMap((segments) => this.lay(segments, values)));
