@@ -109,8 +109,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
    * @throws as {@link step} does; nothing has been recorded then.
    */
   encode(into: GPUCommandEncoder | GPUComputePassEncoder, options?: StepOptions): void {
-    const isObject = typeof into === "object" && into !== null;
-    if (!isObject || !("beginComputePass" in into || "dispatchWorkgroups" in into)) {
+    if (!["beginComputePass", "dispatchWorkgroups"].some((name) => name in Object(into))) {
       throw new OptionError("BAD_OPTION", {
         subject: `${this.rule.name}: encode`,
         got: into,

@@ -36,9 +36,9 @@ export async function readParts(
   const stagings = loads.map((size) => device.createBuffer({ label, size, usage }));
   const encoder = device.createCommandEncoder();
   parts.forEach(({ buffer, offset: from = 0 }, i) => {
+    if (sizes[i] === 0) return;
     const { staging, offset } = copies[i]!;
-    if (sizes[i]! > 0)
-      encoder.copyBufferToBuffer(buffer, from, stagings[staging]!, offset, sizes[i]!);
+    encoder.copyBufferToBuffer(buffer, from, stagings[staging]!, offset, sizes[i]!);
   });
   device.queue.submit([encoder.finish()]);
   try {
