@@ -154,7 +154,7 @@ describe.skipIf(noVulkan)("around steps on a GPU", () => {
     ["RAdam", RAdam, cpu.RAdam],
     ["ASGD", ASGD, cpu.ASGD],
     ["Adagrad", Adagrad, cpu.Adagrad],
-  ] as const)("%s: all sorts of steps in one submit", async (_, Gpu, Cpu) => {
+  ] as const)("%s: all sorts of steps in one submit", async (name, Gpu, Cpu) => {
     const device = await sharedDevice();
     const shapes = [[5], [], [3, 2], [0], [70]];
     const value = (i: number, k: number) => Math.cos(3 * i + k);
@@ -194,7 +194,7 @@ describe.skipIf(noVulkan)("around steps on a GPU", () => {
     device.queue.submit([encoder.finish()]);
     for (const [i, p] of onGpu.entries()) {
       const values = await p.read();
-      values.forEach((x, k) => expect(x).toBeCloseTo(onCpu[i]!.data[k]!, 5));
+      values.forEach((x, k) => expect(x, `${name} ${i}`).toBeCloseTo(onCpu[i]!.data[k]!, 5));
     }
   });
 });
