@@ -92,8 +92,8 @@ function sheetOf(content: CheckpointContent): Sheet {
   for (const [name, { data, shape }] of valuesOf(parameters)) {
     tensors.set(`model.${name}`, { data, shape });
   }
-  if (optimizer)
-    writeStateDict("stateDict" in optimizer ? optimizer.stateDict() : optimizer, "", sheet);
+  const dict = optimizer && ("stateDict" in optimizer ? optimizer.stateDict() : optimizer);
+  if (dict) writeStateDict(dict, "", sheet);
   averages?.forEach((average, i) => writeStateDict(average.stateDict(), `averages.${i}.`, sheet));
   const plain = {
     ...rest,
@@ -223,8 +223,8 @@ export class Checkpoint {
     );
     this.optimizer = readStateDict("", file);
     const averages: StateDict[] = [];
-    for (let dict; (dict = readStateDict(`averages.${averages.length}.`, file));)
-      averages.push(dict);
+    const next = () => readStateDict(`averages.${averages.length}.`, file);
+    for (let dict = next(); dict; dict = next()) averages.push(dict);
     this.averages = averages;
     this.schedulers = this.read("schedulers", Array.isArray, "a list") ?? [];
     this.scaler = this.read("scaler");

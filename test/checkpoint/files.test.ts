@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -263,6 +264,16 @@ describe("a folder", () => {
     expect(readdirSync(directory.path)).toEqual(["step-0000000005.safetensors"]);
   });
 
+  test("is made up to the disk, and locked", async () => {
+    const { fs, log } = failingDisk(() => null);
+    await CheckpointDirectory.open(join(folder, "a", "b"), { fs });
+    expect(log.join(" ")).toMatchInlineSnapshot(
+      `"mkdir open file.sync file.close open file.sync file.close open file.write file.sync file.close link unlink readdir"`,
+    );
+    symlinkSync("nowhere", join(folder, "downhill.lock"));
+    expect((await errorOf(CheckpointDirectory.open(folder)))?.code).toBe("LOCKED");
+  });
+
   test("is not shared among threads of a process", async () => {
     await using directory = await CheckpointDirectory.open(folder);
     const code = await bundle(`
@@ -312,6 +323,7 @@ describe("a folder", () => {
 
   test("loses nothing whatever operation fails", async () => {
     const reference = failingDisk(() => null);
+    rmSync(folder, { recursive: true });
     const whole = await CheckpointDirectory.open(folder, { fs: reference.fs, keep: 1 });
     const opened = reference.log.length;
     await whole.save(content(1));

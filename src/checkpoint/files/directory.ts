@@ -12,7 +12,7 @@ import {
 import type { ReadBudget } from "../safetensors.ts";
 import { fault, isNotFound } from "./fault.ts";
 import { lockFolder, type Lock } from "./lock.ts";
-import { disk, readWhole, replaceFile, sweep, type FileSystem } from "./whole-file.ts";
+import { disk, makeFolder, readWhole, replaceFile, sweep, type FileSystem } from "./whole-file.ts";
 
 export interface DirectoryOptions {
   /** How many checkpoints stay: a whole number from 1 on (default 3). */
@@ -134,7 +134,7 @@ export class CheckpointDirectory {
       });
     }
     try {
-      await fs.mkdir(path, { recursive: true });
+      await makeFolder(path, fs);
       const lock = await lockFolder(path, fs);
       await sweep(path, (name, isGone) => isGone || NAME.test(name), fs).catch(() => {}); // next time
       return new CheckpointDirectory(path, keep, fs, lock);
@@ -177,8 +177,8 @@ export class CheckpointDirectory {
     return this.alone("latestValid", async () => {
       const latest = await latestValid(this.path, { ...budget, fs: this.fs });
       for (const { path, error } of latest?.skipped ?? []) {
-        if (!NOT_DAMAGE.has(error.code))
-          await this.fs.rename(path, `${path}.damaged`).catch(() => {});
+        if (NOT_DAMAGE.has(error.code)) continue;
+        await this.fs.rename(path, `${path}.damaged`).catch(() => {}); // then save says BEHIND
       }
       return latest;
     });

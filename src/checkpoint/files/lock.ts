@@ -12,6 +12,8 @@ import { ownMark, whyGone, type ProcessMark } from "./process.ts";
 import { readWhole, temporaryName, writeNew, type FileSystem } from "./whole-file.ts";
 
 const NAME = "downhill.lock";
+/** Others may take it at the same time, but not for ever. */
+const MOST_TRIES = 20;
 
 export interface Lock {
   /** What was there before, if it was a stale one. */
@@ -27,7 +29,10 @@ export async function lockFolder(folder: string, fs: FileSystem): Promise<Lock> 
   let stale: string | null = null;
   try {
     await writeNew(own, new TextEncoder().encode(text), fs);
-    while (!(await tryLink(own, path, fs))) stale = (await clear(path, fs)) ?? stale;
+    for (let tries = 0; !(await tryLink(own, path, fs)); tries++) {
+      if (tries === MOST_TRIES) refuse(path, "something that comes and goes");
+      stale = (await clear(path, fs)) ?? stale;
+    }
   } catch (error) {
     throw fault(folder, error, "a folder that can be locked");
   } finally {
@@ -59,7 +64,7 @@ async function clear(path: string, fs: FileSystem): Promise<string | null> {
   if (text === null) return null;
   const mark = markOf(text);
   const reason = mark ? whyGone(mark) : "it cannot be read";
-  if (reason === null) refuse(path, mark!);
+  if (reason === null) refuse(path, `a lock of ${describe(mark!)}`);
   const aside = join(dirname(path), temporaryName(NAME));
   // Another run may have taken it over in between: then what was moved aside is not what was read.
   await fs.rename(path, aside).catch(ignoreMissing);
@@ -95,10 +100,10 @@ function describe({ pid, host }: ProcessMark): string {
   return `process ${pid} on ${host}`;
 }
 
-function refuse(path: string, mark: ProcessMark): never {
+function refuse(path: string, got: string): never {
   throw new CheckpointError("LOCKED", {
     subject: path,
-    got: new Prose(`a lock of ${describe(mark)}`),
+    got: new Prose(got),
     expected: "no other run that saves here",
     advice: "Take another folder; if that run is surely no more, delete this file.",
   });

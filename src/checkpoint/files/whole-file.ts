@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import * as promises from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { CheckpointError, Prose } from "../../errors.ts";
 import { fault } from "./fault.ts";
 import { bootId, isAlive } from "./process.ts";
@@ -124,6 +124,16 @@ function allocate(path: string, size: number): Uint8Array<ArrayBuffer> {
   } catch {
     return refuse(path, `${size} bytes`, "as many as there is memory for", "TOO_LARGE");
   }
+}
+
+/** Makes a folder and those above it, up to the disk. */
+export async function makeFolder(path: string, fs: FileSystem): Promise<void> {
+  const first = await fs.mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  const top = dirname(resolve(first));
+  let at = resolve(path);
+  do await syncFolder((at = dirname(at)), fs);
+  while (at !== top);
 }
 
 async function syncFolder(path: string, fs: FileSystem): Promise<void> {
