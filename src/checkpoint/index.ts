@@ -17,6 +17,15 @@ export {
   type StoredTensor,
 } from "./safetensors.ts";
 export {
+  readTorch,
+  torchStateDict,
+  torchTensors,
+  type SavedTensor,
+  type TorchBudget,
+  type TorchDType,
+  type TorchValue,
+} from "./torch/index.ts";
+export {
   writeSafetensors,
   type MetadataInput,
   type TensorInput,
