@@ -20,7 +20,9 @@ export interface GpuStepPolicy {
   /**
    * `"propagate"` (default) takes a step even if gradients are infinite or NaN; `"skip"` lets the GPU leave
    * it out, without a word to the CPU: no parameter and no state changes, but the count of steps goes on,
-   * because only the GPU knows. It costs one more read of the gradients.
+   * because only the GPU knows. It costs one more read of the gradients. State that was to begin in a step
+   * that is left out begins at 0 in the next one: Adagrad's without `initialAccumulatorValue`, Rprop's step
+   * sizes from the smallest.
    */
   readonly nonFinite?: "propagate" | "skip";
 }

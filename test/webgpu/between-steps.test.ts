@@ -3,10 +3,12 @@ import { afterEach, describe, expect, test } from "vitest";
 import * as cpu from "../../src/index.ts";
 import { limits } from "../../src/memory/webgpu/chunk.ts";
 import {
+  Adafactor,
   Adagrad,
   Adam,
   ASGD,
   clipGradNorm,
+  defineOptimizer,
   Muon,
   parameter,
   RAdam,
@@ -148,6 +150,77 @@ describe.skipIf(noVulkan)("around steps on a GPU", () => {
     expect(() => optimizer.encode(bundle as unknown as GPUCommandEncoder)).toThrow(
       expect.objectContaining({ code: "BAD_OPTION" }),
     );
+  });
+
+  test("a rule with sums, factors of components and clipping together", async () => {
+    const device = await sharedDevice();
+    const read = (lrScale: number[] | null) => {
+      const w = parameter(device, new Float32Array(12).fill(1), { shape: [4, 3], lrScale });
+      const optimizer = new Adafactor([w], { lr: 0.1, nonFinite: "skip" });
+      w.writeGrad(Float32Array.from({ length: 12 }, (_, i) => Math.sin(i + 1)));
+      clipGradNorm(optimizer, 1);
+      optimizer.step();
+      return w.read();
+    };
+    const plain = await read(null);
+    const scaled = await read([1, 0, 1]);
+    plain.forEach((x, i) => expect(scaled[i]).toBe(i % 3 === 1 ? 1 : x));
+    expect(plain).not.toContain(1);
+  });
+
+  test("rules that look at no gradient, or have no numbers", async () => {
+    const device = await sharedDevice();
+    const Blind = defineOptimizer({
+      name: "Blind",
+      hyper: { lr: 1 },
+      step: ({ p }, { lr }) => ({ p: p.sub(lr) }),
+    });
+    const Bare = defineOptimizer({
+      name: "Bare",
+      hyper: { lr: 1 },
+      step: ({ p, g }) => ({ p: p.sub(g) }),
+    });
+    for (const [Rule, expected] of [
+      [Blind, -3],
+      [Bare, -1 - 2 - 2 * 0.5],
+    ] as const) {
+      const w = parameter(device, [0], { name: "w" });
+      const optimizer = new Rule([w]);
+      w.writeGrad([2]);
+      clipGradNorm(optimizer, 1);
+      optimizer.step();
+      optimizer.step();
+      optimizer.step({ gradScale: 0.5 });
+      expect((await w.read())[0]).toBeCloseTo(expected);
+    }
+  });
+
+  test("two optimizers over the same parameters, one of which reaches further later on", async () => {
+    const device = await sharedDevice();
+    const names = ["a", "b", "c"];
+    const ones = (i: number) => new Float32Array(5 + 60 * i).fill(1);
+    const onGpu = names.map((name, i) => parameter(device, ones(i), { name }));
+    const onCpu = names.map((name, i) => cpu.parameter(ones(i), { name }));
+    const options = { lr: 0.1, momentum: 0.9, stateDtype: "bfloat16" } as const;
+    const gpu = [new Adam(onGpu, { lr: 0.1 }), new SGD([onGpu[1]!], options)] as const;
+    const host = [new cpu.Adam(onCpu, { lr: 0.1 }), new cpu.SGD([onCpu[1]!], options)] as const;
+    onGpu.forEach((p, i) => p.writeGrad(new Float32Array(p.size).fill(i - 0.7)));
+    for (let step = 0; step < 6; step++) {
+      if (step === 3) gpu[1].addParamGroup({ params: [onGpu[0]!, onGpu[2]!], lr: 0.2 });
+      if (step === 3) host[1].addParamGroup({ params: [onCpu[0]!, onCpu[2]!], lr: 0.2 });
+      if (step === 4) gpu[1].loadStateDict(host[1].stateDict());
+      clipGradNorm(gpu[0], 0.5);
+      gpu.forEach((optimizer) => optimizer.step());
+      for (const optimizer of host) {
+        onCpu.forEach((p, i) => (p.grad = new Float32Array(p.size).fill(i - 0.7)));
+        if (optimizer === host[0]) cpu.clipGradNorm(host[0], 0.5);
+        optimizer.step();
+      }
+    }
+    for (const [i, p] of onGpu.entries()) {
+      const values = await p.read();
+      values.forEach((x, k) => expect(x, p.name).toBeCloseTo(onCpu[i]!.data[k]!, 4));
+    }
   });
 
   test.each([

@@ -86,7 +86,7 @@ export function loadCode(
   isStored = storedSlots(on.kernel).includes(slot),
 ): string {
   if (slot === on.factors) {
-    const factor = (k: number) => `factor(more, ${element} + ${k}u)`;
+    const factor = (k: number) => `factorOf(more, ${element} + ${k}u)`;
     return width === 1 ? factor(0) : `vec4f(${[0, 1, 2, 3].map(factor).join(", ")})`;
   }
   if (isNarrow(on.kernel, slot)) {

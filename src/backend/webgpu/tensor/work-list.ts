@@ -60,7 +60,7 @@ export const itemCode: readonly string[] = [
 
 /** WGSL of what updates of an element are multiplied by; factors repeat from row to row. */
 export const factorCode = `
-fn factor(more: vec4u, element: u32) -> f32 {
+fn factorOf(more: vec4u, element: u32) -> f32 {
   let at = more.y + element % more.z;
   return bitcast<f32>(work[at / 4u][at % 4u]);
 }`;
