@@ -8,47 +8,8 @@ import { CheckpointError, encodeCheckpoint, readSafetensors } from "../../src/ch
 import { parseJson } from "../../src/checkpoint/json.ts";
 import { fromJson } from "../../src/checkpoint/plain.ts";
 import { Adam, parameter } from "../../src/index.ts";
-import { Chance, header, mutate } from "../helpers/fuzz.ts";
+import { Chance, COUNT, fuzz, header, mutate } from "../helpers/fuzz.ts";
 import { file, malformed, wellFormed } from "../helpers/safetensors-corpus.ts";
-
-const COUNT = process.env["DOWNHILL_REQUIRE_ALL"] === "1" ? 1_000_000 : 30_000;
-const MOST_MS = 100;
-
-/** Reads `count` inputs; how many were accepted. */
-function fuzz(
-  count: number,
-  input: (chance: Chance) => Uint8Array,
-  read: (bytes: Uint8Array) => void,
-): number {
-  const chance = new Chance(count);
-  let accepted = 0;
-  for (let i = 0; i < count; i++) {
-    const bytes = input(chance);
-    let fastest = attempt(read, bytes);
-    // A pause may be the machine's; what is slow three times is slow.
-    for (let again = 0; again < 2 && Math.abs(fastest) > MOST_MS; again++) {
-      const next = attempt(read, bytes);
-      if (Math.abs(next) < Math.abs(fastest)) fastest = next;
-    }
-    if (Math.abs(fastest) > MOST_MS) throw new Error(`input ${i}: ${Math.abs(fastest)} ms`);
-    if (fastest > 0) accepted++;
-  }
-  return accepted;
-}
-
-/** Milliseconds; negative if the input was refused. */
-function attempt(read: (bytes: Uint8Array) => void, bytes: Uint8Array): number {
-  const start = performance.now();
-  try {
-    read(bytes);
-    return performance.now() - start + 1e-9;
-  } catch (error) {
-    if (error instanceof CheckpointError) return start - performance.now() - 1e-9;
-    throw new Error(`not an error of ours, for ${Buffer.from(bytes).toString("base64")}`, {
-      cause: error,
-    });
-  }
-}
 
 /** Reads, and holds the reader to what an accepted file promises. */
 function readAll(bytes: Uint8Array): void {

@@ -11,7 +11,7 @@ import { isDict, rebuild, setItem, setState, storageOf, tagOf, type Stored } fro
 
 /** How large the structure of a file may be. */
 export interface TorchBudget {
-  /** Instructions of the pickle (default 5 million; a tensor takes about 30). */
+  /** Instructions of the pickle (default 2 million; a tensor takes about 30, a value some 100 bytes of memory at most). */
   readonly maxInstructions?: number;
 }
 
@@ -21,7 +21,7 @@ const STOP = 0x2e;
 
 /** What the pickle stands for, not yet known to be only data. */
 export function unpickle(bytes: Uint8Array, storages: Stored, budget: TorchBudget = {}): unknown {
-  return new Machine(bytes, storages).run(budget.maxInstructions ?? 5_000_000);
+  return new Machine(bytes, storages).run(budget.maxInstructions ?? 2_000_000);
 }
 
 class Machine {
