@@ -158,9 +158,11 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   /**
    * Sets all gradients to zero, after all that was submitted before; it submits by itself.
    *
-   * @throws {BackendError} `NOT_WRITABLE` for a buffer of yours without COPY_DST; none is zero then.
+   * @throws {BackendError} `NOT_WRITABLE` for a buffer of yours without COPY_DST, `DEVICE_LOST`; none is zero
+   *   then.
    */
   zeroGrad(): void {
+    this.stepper.gpu.requireSound(`${this.rule.name}: zeroGrad`);
     for (const { parameter } of this.members.entries) parameter.requireWritable("grad", "zeroGrad");
     const encoder = this.device.createCommandEncoder();
     for (const { parameter } of this.members.entries) {
@@ -237,7 +239,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     const dict = this.beforeLoad(stateDict);
     stepper.startOver();
     const commit = prepareStates(device, rule, entries, groups, dict, dtype === "cast");
-    commit();
+    stepper.gpu.guarded(commit);
     this.afterLoad();
   }
 
@@ -255,12 +257,14 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
     }
     this.gradients.requireFew(this.rule.name, this.groups.length + groups.length);
     this.stepper.gpu.requireSound(this.rule.name);
-    this.stepper.gpu.guarded(() => place(this.device, parameters));
-    this.stepper.startOver();
-    for (const group of groups) {
-      for (const parameter of group.params) this.members.enter(parameter, this.groups.length);
-      this.groups.push(group);
-    }
+    this.stepper.gpu.guarded(() => {
+      place(this.device, parameters);
+      this.stepper.startOver();
+      for (const group of groups) {
+        for (const parameter of group.params) this.members.enter(parameter, this.groups.length);
+        this.groups.push(group);
+      }
+    });
     this.shownGroups = Object.freeze([...this.groups]) as unknown as GpuParamGroups<H>;
   }
 }

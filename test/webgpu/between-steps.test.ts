@@ -13,9 +13,10 @@ import {
   parameter,
   RAdam,
   SGD,
+  type GpuParameter,
 } from "../../src/webgpu/index.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
-import { sharedDevice } from "../helpers/webgpu.ts";
+import { gpuDevice, sharedDevice } from "../helpers/webgpu.ts";
 
 const STORAGE = 0x80;
 const READABLE = 0x84;
@@ -104,6 +105,30 @@ describe.skipIf(noVulkan)("around steps on a GPU", () => {
       expect(m.at(-1)).toBeCloseTo(0.1 * (i + 1));
     }
   });
+
+  test.each(["loaded", "spread"])(
+    "memory for state that is refused when it is %s is told",
+    async (when) => {
+      const device = await gpuDevice();
+      const [a, b] = ["a", "b"].map((name) => parameter(device, [1], { name })) as [
+        GpuParameter,
+        GpuParameter,
+      ];
+      const whole = new SGD([a, b], { lr: 1, momentum: 0.9 });
+      whole.step();
+      const dict = await whole.stateDict();
+      const other = new SGD(when === "loaded" ? [a, b] : [a], { lr: 1, momentum: 0.9 });
+      if (when === "spread") other.step();
+      const { createBuffer } = device;
+      device.createBuffer = (descriptor) =>
+        createBuffer.call(device, { ...descriptor, size: 2 ** 40 });
+      if (when === "loaded") other.loadStateDict(dict);
+      else other.addParamGroup({ params: [b] });
+      device.createBuffer = createBuffer;
+      await device.queue.onSubmittedWorkDone();
+      expect(() => other.step()).toThrow(expect.objectContaining({ code: "GPU_FAILED" }));
+    },
+  );
 
   test("groups beyond those that the GPU decides for are refused", async () => {
     const device = await sharedDevice();

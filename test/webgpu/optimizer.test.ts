@@ -329,6 +329,7 @@ describe.skipIf(noVulkan)("optimizers on a GPU", () => {
     expect(() => gpu.step()).toThrow(lost);
     expect(() => gpu.step()).toThrow("Adam: step: got a GPU device that was lost (destroyed");
     expect(() => gpu.loadStateDict({} as never)).toThrow(lost);
+    expect(() => gpu.zeroGrad()).toThrow(lost);
     await expect(gpu.stateDict()).rejects.toEqual(lost);
     await expect(onGpu[0]!.read()).rejects.toEqual(lost);
   });
