@@ -24,9 +24,13 @@ export interface ZipEntry {
   /** In the directory. */
   readonly size?: number;
   readonly at?: number;
+  /** Its size and place stand in a field of zip64, and this is put before that. */
+  readonly wide?: number[];
 }
 
-/** A zip archive without zip64. */
+const full = [255, 255, 255, 255];
+
+/** A zip archive without zip64 at its end. */
 export function zip(entries: readonly ZipEntry[], count = entries.length): Uint8Array {
   let body = new Uint8Array(0);
   let directory = new Uint8Array(0);
@@ -36,7 +40,19 @@ export function zip(entries: readonly ZipEntry[], count = entries.length): Uint8
     const head = numbers([2, 20], [2, flags], [2, method], [4, 0], [4, crc]);
     const lengths = (n: string) => numbers([4, size], [4, size], [2, encoder.encode(n).length]);
     const place = numbers([2, 0], [2, 0], [2, 0], [2, 0], [4, 0], [4, at]);
-    directory = join(directory, "PK\x01\x02", [20, 0], head, lengths(name), place, name) as never;
+    const wide = entry.wide && [
+      ...entry.wide,
+      1,
+      0,
+      24,
+      0,
+      ...numbers([8, size], [8, size], [8, at]),
+    ];
+    const known = wide ? [...full, ...full, ...lengths(name).slice(8)] : lengths(name);
+    place.splice(0, 2, ...numbers([2, wide?.length ?? 0]));
+    if (wide) place.splice(-4, 4, ...full);
+    const record = join("PK\x01\x02", [20, 0], head, known, place, name, wide ?? []);
+    directory = join(directory, record) as never;
     body = join(body, "PK\x03\x04", head, lengths(localName), [0, 0], localName, bytes) as never;
   }
   const sizes = numbers([2, 0], [2, 0], [2, count], [2, count], [4, directory.length]);
@@ -76,16 +92,20 @@ export interface TensorParts {
   readonly shape?: readonly number[];
   readonly strides?: readonly number[];
   readonly hooks?: string;
+  /** Makes it one of an untyped storage, as PyTorch writes types that have no class of storages. */
+  readonly dtype?: string;
 }
 
 /** The instructions that make a tensor: of two float32, unless told otherwise. */
 export function tensor(parts: TensorParts = {}): Uint8Array {
   const { type = "torch FloatStorage", key = "0", numel = 2, offset = 0, hooks } = parts;
-  const { shape = [2], strides = [1] } = parts;
+  const { shape = [2], strides = [1], dtype } = parts;
   const storage = join("(", text("storage"), name(type), text(key), text("cpu"), int(numel), "tQ");
   const empty = hooks ?? `${name("collections OrderedDict")})R`;
-  const rest = join(storage, int(offset), tuple(shape), tuple(strides), [0x89], empty, "t");
-  return join(name("torch._utils _rebuild_tensor_v2"), "(", rest, "R");
+  const rest = join(storage, int(offset), tuple(shape), tuple(strides), [0x89], empty);
+  const version = dtype === undefined ? "v2" : "v3";
+  const last = dtype === undefined ? "" : name(dtype);
+  return join(name(`torch._utils _rebuild_tensor_${version}`), "(", rest, last, "tR");
 }
 
 /** Where an entry's bytes begin in a file of PyTorch's or of {@link zip}, and how long they are. */

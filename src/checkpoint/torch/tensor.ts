@@ -91,7 +91,7 @@ export class SavedTensor {
     this.#offset = offset;
     this.shape = shape;
     this.#strides = strides;
-    const available = storage.bytes.length / TYPES[dtype][0];
+    const available = Math.floor(storage.bytes.length / TYPES[dtype][0]);
     if (shape.length !== strides.length) {
       refuse("BAD_TENSOR", place, `${strides.length} strides`, `${shape.length}, as dimensions`);
     }
