@@ -71,6 +71,17 @@ test.each(recorded)("refuses $title cut off anywhere", ({ bytes }) => {
   }
 });
 
+test("refuses two ends that differ, and says what is wrong with an entry", () => {
+  const { bytes } = recorded[0]!;
+  const other = bytes.slice();
+  other[other.length - 6]! ^= 1;
+  expect(() => readTorch(other)).toThrow("zip: got two ends that differ");
+  const { compressed, ...others } = malformed["BAD_ZIP"]!;
+  expect(() => readTorch(compressed!)).toThrow('zip entry "x/data/0": got compression 8');
+  const extra = others["an extra field beyond its end"]!;
+  expect(() => readTorch(extra)).toThrow("got an extra field beyond its end");
+});
+
 test("no bit that is turned changes a number", () => {
   const { bytes } = recorded[0]!;
   const expected = contents(bytes);

@@ -24,6 +24,9 @@ const spoiled = (bytes: Uint8Array, at: number, value: number) => {
   copy.set([value], at < 0 ? copy.length + at : at);
   return copy;
 };
+const directoryOf = (bytes: Uint8Array) =>
+  new DataView(bytes.buffer).getUint32(bytes.length - 6, true);
+const sound = zip(whole);
 const ordered = name("collections OrderedDict");
 export const untyped = { type: "torch.storage UntypedStorage", shape: [2] };
 export const nested = (depth: number) => file(["]".repeat(depth), "a".repeat(depth - 1)]);
@@ -43,6 +46,15 @@ export const malformed: Record<string, Record<string, Uint8Array>> = {
     "one entry too few": zip(whole, 2),
     "a directory elsewhere": spoiled(zip(whole), -6, 1),
     "an extra field beyond its end": changed(1, { wide: [7, 0, 99, 0] }),
+    "an entry within another": zip([
+      { name: "x/.other", bytes: zip([whole[1]!]).subarray(0, 30 + "x/data/0".length + 8) },
+      whole[0]!,
+      { ...whole[1]!, at: 30 + "x/.other".length },
+      whole[2]!,
+    ]),
+    "bytes before the end": join(sound.subarray(0, -22), [0, 0], sound.subarray(-22)),
+    "another size when packed": spoiled(sound, directoryOf(sound) + 20, 1),
+    "another checksum before the bytes": spoiled(sound, 14, sound[14]! ^ 1),
     compressed: changed(1, { method: 8 }),
     encrypted: changed(1, { flags: 1 }),
     "strongly encrypted": changed(1, { flags: 0x41 }),
@@ -96,12 +108,12 @@ export const malformed: Record<string, Record<string, Uint8Array>> = {
     "a memo twice": file(["Nq", [1], "q", [1]]),
     "a memo of nothing": file(["q", [1]]),
     "a tuple of nothing": file(["N", [0x86]]),
-    "a value below the mark": file(["N(", [0x85], "t"]),
+    "a value below the mark": file(["N(", [0x85], "t", [0x86]]),
     "a tuple without a mark": file(["Nt"]),
     "an append to a tuple": file([")Na"]),
     "an append to a dictionary": file(["}Na"]),
     "an item of a list": file(["]NNs"]),
-    "three keys and values": file(["}(", text("a"), "NNu"]),
+    "three keys and values": file(["}(", text("a"), "N", text("b"), "u"]),
     "a tuple as a key": file(["}(", ")Nu"]),
     "a fraction as a key": file(["}(G", [0x3f, 0xe0, 0, 0, 0, 0, 0, 0], "Nu"]),
     "true as a key": file(["}(", [0x88], "Nu"]),
@@ -177,6 +189,10 @@ export const malformed: Record<string, Record<string, Uint8Array>> = {
     }),
     "an untyped storage of half an element": shaped(
       { ...untyped, numel: 6, dtype: "torch float32" },
+      { "0": new Uint8Array(6) },
+    ),
+    "half an element at the end of an untyped storage": shaped(
+      { ...untyped, numel: 6, dtype: "torch float32", shape: [1], offset: 1 },
       { "0": new Uint8Array(6) },
     ),
     "a reference to no storage": file(["NQ"]),

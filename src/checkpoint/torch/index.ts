@@ -84,12 +84,11 @@ export function torchTensors(value: TorchValue | undefined): Map<string, SavedTe
 
 /** All entries stand in one folder, which is called after the file. */
 function withoutPrefix(entries: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
-  const pickles = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
-  if (pickles.length !== 1) {
-    const got = `${pickles.length} entries called data.pkl`;
-    refuse("BAD_LAYOUT", "PyTorch's file", got, "one, as torch.save writes");
+  const pickle = [...entries.keys()].find((name) => /^[^/]+\/data\.pkl$/.test(name));
+  if (pickle === undefined) {
+    return refuse("BAD_LAYOUT", "PyTorch's file", "no data.pkl", "one, as torch.save writes");
   }
-  const prefix = pickles[0]!.slice(0, -"data.pkl".length);
+  const prefix = pickle.slice(0, -"data.pkl".length);
   const inside = new Map<string, Uint8Array>();
   for (const [name, bytes] of entries) {
     if (!name.startsWith(prefix)) {
