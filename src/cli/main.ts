@@ -5,11 +5,11 @@
 // 2 used wrongly, 130 interrupted. Each command loads what it needs when it runs, so that `--help`
 // and `explain` are quick.
 
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
 
-import { DownhillError, OptionError } from "../errors.ts";
 import { catalog, trainable } from "./catalog.ts";
-import { Interrupted, UsageError } from "./errors.ts";
+import { UsageError } from "./errors.ts";
+import { report } from "./exit-code.ts";
 import {
   addExperimentOptions,
   addHyperOptions,
@@ -276,20 +276,6 @@ Examples:
       json: flags["json"] === true,
     });
   });
-}
-
-/** Exit code for an error, after saying what it was. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const expected =
-    error instanceof UsageError ||
-    error instanceof Interrupted ||
-    error instanceof DownhillError ||
-    (error instanceof Error && typeof (error as { code?: unknown }).code === "string");
-  const text = expected ? (error as Error).message : String((error as Error)?.stack ?? error);
-  process.stderr.write(`downhill: ${text}\n`);
-  if (error instanceof Interrupted) return error.exitCode;
-  return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
 }
 
 process.on("SIGINT", () => process.exit(130));
