@@ -15,6 +15,7 @@ import {
   windowStart,
   type BufferPart,
   type Chunk,
+  type Location,
 } from "../memory/webgpu/chunk.ts";
 import { SHARED_USAGE } from "../memory/webgpu/constants.ts";
 import type { GpuParameter } from "../memory/webgpu/parameter.ts";
@@ -43,6 +44,10 @@ export class ChunkState implements ChunkMemory {
     this.slotRanks = slotRanks;
     this.storage = stateStorage?.slots ?? [];
     this.buffers = slotRanks.map(() => undefined);
+  }
+
+  get location(): Location {
+    return this.chunk.location;
   }
 
   /** In the order of their offsets. */
@@ -111,8 +116,8 @@ export class ChunkState implements ChunkMemory {
       return { buffer, offset: 0, size };
     }
     if (slot >= 2) return { buffer: this.buffers[slot]!, offset: 0, size: this.bytesOf(slot) };
-    const { data, grad, elements } = this.chunk;
-    const part = slot === 0 ? data : grad;
+    const { elements, location } = this.chunk;
+    const part = slot === 0 ? location.data : location.grad!;
     const { first, end } = this.extents.tensor;
     const size = (Math.min(end, elements) - first) * BYTES;
     return { buffer: part.buffer, offset: part.offset + first * BYTES, size };

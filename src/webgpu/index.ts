@@ -3,6 +3,7 @@ export { requestDevice, type DeviceOptions } from "../backend/webgpu/device.ts";
 export { parameter, type AdoptedBuffers } from "../memory/webgpu/create.ts";
 export type { GpuParameterOptions } from "../memory/webgpu/options.ts";
 export { GpuParameter } from "../memory/webgpu/parameter.ts";
+export { rebind, type Rebinding } from "../memory/webgpu/rebind.ts";
 export * from "./classes.ts";
 export { clipGradNorm, clipGradValue, scaleGrads, type GpuClipNormOptions } from "./clip.ts";
 export { GpuOptimizer } from "./optimizer.ts";

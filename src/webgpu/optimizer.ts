@@ -14,6 +14,7 @@ import { checkStepOptions, type StepOptions } from "../optim/options.ts";
 import { readGroup, readGroups } from "../optim/read-groups.ts";
 import { withStorage } from "../optim/state-storage.ts";
 import { dictOf, type ParameterState, type StateDict } from "../optim/state-dict.ts";
+import { clearGradients, requireOwnGradients } from "./clear-gradients.ts";
 import { GpuGradients } from "./gradients.ts";
 import { GpuMembers } from "./members.ts";
 import {
@@ -130,6 +131,7 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   private record(into: GPUCommandEncoder | GPUComputePassEncoder, given?: StepOptions): void {
     const options = checkStepOptions(this.rule.name, given);
     const { gradients, stepper } = this;
+    if (options.zeroGrad) requireOwnGradients(this.members.entries);
     stepper.prepare(
       this.members.chunks,
       this.groups,
@@ -156,20 +158,15 @@ export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hooka
   }
 
   /**
-   * Sets all gradients to zero, after all that was submitted before; it submits by itself.
+   * Sets all gradients to zero, after all that was submitted before; it submits by itself. Gradients that are
+   * lent (see `rebind`) are let go of instead: those parameters have none then.
    *
    * @throws {BackendError} `NOT_WRITABLE` for a buffer of yours without COPY_DST, `DEVICE_LOST`; none is zero
    *   then.
    */
   zeroGrad(): void {
     this.stepper.gpu.requireSound(`${this.rule.name}: zeroGrad`);
-    for (const { parameter } of this.members.entries) parameter.requireWritable("grad", "zeroGrad");
-    const encoder = this.device.createCommandEncoder();
-    for (const { parameter } of this.members.entries) {
-      const { buffer, offset, size } = parameter.grad;
-      encoder.clearBuffer(buffer, offset, size);
-    }
-    this.device.queue.submit([encoder.finish()]);
+    clearGradients(this.device, this.members.entries);
   }
 
   /**

@@ -127,10 +127,14 @@ export class Surgery {
   }
 
   /** Refuses a parameter whose rows cannot be changed, or not together with those of the first one. */
-  private check({ parameter, chunk, matrix }: GpuEntry): void {
+  private check({ parameter, chunk, home, matrix }: GpuEntry): void {
     const { shape, label } = parameter;
     if (shape.length === 0) {
       this.refuse("BAD_PARAMS", label, new Prose("a single number"), "a parameter with rows");
+    }
+    if (home.chunk.isGradLent) {
+      const lent = new Prose("a gradient that is lent, for the rows that there are");
+      this.refuse("BAD_PARAMS", label, lent, "none", "Let go of it first: optimizer.zeroGrad().");
     }
     const first = this.entries[0]!.parameter;
     if (shape[0] !== first.shape[0]) {
@@ -175,7 +179,8 @@ export class Surgery {
   private partsOf(entry: GpuEntry): [number, Elements][] {
     const { chunk, written } = entry;
     return chunk.slotRanks.flatMap((_, slot): [number, Elements][] => {
-      const isThere = slot < 2 || ((written >> (slot - 2)) & 1) === 1;
+      const isThere =
+        slot < 2 ? slot === 0 || !entry.parameter.borrowsGrad : ((written >> (slot - 2)) & 1) === 1;
       return isThere && chunk.sizeOf(slot, entry) >= 0 ? [[slot, elementsOf(entry, slot)]] : [];
     });
   }

@@ -37,6 +37,7 @@ export interface TensorOptions {
 }
 
 export class TensorBench implements TensorMemory {
+  readonly location = {};
   readonly windows: readonly Window[];
   readonly tensors: readonly (Tensor & { readonly shape: readonly number[] })[];
   private readonly device: GPUDevice;

@@ -7,6 +7,8 @@ export interface Window {
 }
 
 export interface ChunkMemory {
+  /** Another object when slots 0 and 1 are somewhere else. */
+  readonly location: object;
   readonly windows: readonly Window[];
   /** The part of a slot's memory that belongs to a window; a slot below 0 is temporary ~slot. */
   binding(slot: number, window: Window): GPUBufferBinding;

@@ -6,6 +6,7 @@
  */
 import type { Plan, Stage } from "../../ir/plan.ts";
 import { Op } from "../../ir/op.ts";
+import { BoundGroup } from "./bound-group.ts";
 import type { Arrangement, ChunkMemory, GpuPlan, Stretch, Window } from "./chunk.ts";
 import { FACTOR_ITEM, FactorTable } from "./factors.ts";
 import { Gpu, type BindingKind } from "./gpu.ts";
@@ -24,7 +25,7 @@ const MANY = 1 << 22;
 interface Work {
   readonly dispatch: Dispatch;
   readonly pipelines: readonly GPUComputePipeline[];
-  readonly groups: readonly GPUBindGroup[];
+  readonly groups: readonly BoundGroup[];
 }
 
 /** What is bound besides the memory. */
@@ -83,7 +84,7 @@ export class ElementPlan implements GpuPlan {
     }
     const items = { buffer: list.upload(gpu.device), size: list.largest };
     const own = { items, values, factors: factors?.upload(gpu.device) };
-    const groups = new Map<string, GPUBindGroup[]>();
+    const groups = new Map<string, BoundGroup[]>();
     const work = planned.map(({ dispatch, window, tail }) => {
       const key = `${window.begin} ${tail}`;
       let bound = groups.get(key);
@@ -95,17 +96,19 @@ export class ElementPlan implements GpuPlan {
     return new ElementWork(work, plan.stages.length, this.tensorByTensor);
   }
 
-  private bind(window: Window, { items, values, factors }: OwnBindings): GPUBindGroup[] {
+  private bind(window: Window, { items, values, factors }: OwnBindings): BoundGroup[] {
     const { memory, plan } = this;
     return plan.stages.map((stage) => {
-      const slots = stage.pointers.map((slot) =>
-        slot === plan.program.factors ? { buffer: factors! } : memory.binding(slot, window),
-      );
-      const control = this.control ? [{ buffer: this.control }] : [];
-      const resources = [items, values, ...slots, ...control];
-      const entries = resources.map((resource, binding) => ({ binding, resource }));
       const layout = this.gpu.layout(this.kinds(stage));
-      return this.gpu.device.createBindGroup({ layout, entries });
+      return new BoundGroup(memory, () => {
+        const slots = stage.pointers.map((slot) =>
+          slot === plan.program.factors ? { buffer: factors! } : memory.binding(slot, window),
+        );
+        const control = this.control ? [{ buffer: this.control }] : [];
+        const resources = [items, values, ...slots, ...control];
+        const entries = resources.map((resource, binding) => ({ binding, resource }));
+        return this.gpu.device.createBindGroup({ layout, entries });
+      });
     });
   }
 
@@ -169,7 +172,7 @@ class ElementWork implements Arrangement {
     this.offsets[0] = dispatch.offset;
     this.offsets[1] = offset;
     pass.setPipeline(pipelines[stage]!);
-    pass.setBindGroup(0, groups[stage]!, this.offsets, 0, 2);
+    pass.setBindGroup(0, groups[stage]!.current, this.offsets, 0, 2);
     pass.dispatchWorkgroups(dispatch.x, dispatch.y);
   }
 }

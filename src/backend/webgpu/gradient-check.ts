@@ -1,5 +1,6 @@
 /** Measures all gradients of an optimizer on the GPU, and lets it decide there what becomes of the step. */
 import { Usage } from "../../memory/webgpu/constants.ts";
+import { BoundGroup } from "./bound-group.ts";
 import type { ChunkMemory, Window } from "./chunk.ts";
 import { CONTROL_BYTES } from "./control.ts";
 import type { BindingKind, Gpu } from "./gpu.ts";
@@ -27,7 +28,7 @@ export interface GradientStretch {
 
 interface Measuring {
   readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
+  readonly group: BoundGroup;
   readonly dispatch: Dispatch;
 }
 
@@ -101,7 +102,7 @@ export class GradientWork {
       offsets[0] = dispatch.offset;
       offsets[1] = offset;
       pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group, offsets, 0, 2);
+      pass.setBindGroup(0, group.current, offsets, 0, 2);
       pass.dispatchWorkgroups(dispatch.x, dispatch.y);
     }
     offsets[0] = offset;
@@ -161,7 +162,7 @@ function layOut(
       memory = piece.memory;
       list.add(index, piece.begin, piece.end, piece.group);
     });
-    return { gradients: memory.binding(1, window), dispatch: list.close() };
+    return { memory, window, dispatch: list.close() };
   });
   const items = { buffer: list.upload(device), size: list.largest };
   const bind = (of: readonly BindingKind[], resources: readonly GPUBufferBinding[]) =>
@@ -170,12 +171,11 @@ function layOut(
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
   const pipeline = gpu.pipeline(measureShader(type), kinds);
-  const measuring = planned.map(({ gradients, dispatch }) => {
-    return {
-      pipeline,
-      dispatch,
-      group: bind(kinds, [items, values, gradients, { buffer: partials }]),
-    };
+  const measuring = planned.map(({ memory, window, dispatch }) => {
+    const group = new BoundGroup(memory, () =>
+      bind(kinds, [items, values, memory.binding(1, window), { buffer: partials }]),
+    );
+    return { pipeline, dispatch, group };
   });
   const decide = [{ buffer: spanBuffer }, values, { buffer: partials }, { buffer: control }];
   return new GradientWork(

@@ -21,27 +21,34 @@ export interface BufferPart {
   readonly size: number;
 }
 
+/** Where a chunk is: another object whenever it is somewhere else. */
+export interface Location {
+  readonly data: BufferPart;
+  /** `null` until somebody lends a gradient. */
+  readonly grad: BufferPart | null;
+}
+
 export class Chunk {
   readonly device: GPUDevice;
-  readonly data: BufferPart;
-  readonly grad: BufferPart;
+  location: Location;
+  /** Whether the gradient is somebody else's, who lends it for some steps: it is only read. */
+  isGradLent = false;
   readonly elements: number;
   /** Whether the buffers were made here, so that also what lies between tensors may be written. */
   readonly isOwn: boolean;
   private tenants = 0;
 
-  constructor(
-    device: GPUDevice,
-    data: BufferPart,
-    grad: BufferPart,
-    elements: number,
-    isOwn: boolean,
-  ) {
+  constructor(device: GPUDevice, location: Location, elements: number, isOwn: boolean) {
     this.device = device;
-    this.data = data;
-    this.grad = grad;
+    this.location = location;
     this.elements = elements;
     this.isOwn = isOwn;
+  }
+
+  /** There is no gradient that is lent any more. */
+  letGoOfGrad(): void {
+    this.location = { data: this.location.data, grad: null };
+    this.isGradLent = false;
   }
 
   /** A parameter has its place here. */
@@ -52,8 +59,9 @@ export class Chunk {
   /** A parameter has another place now; what the last one leaves is given back. */
   leave(): void {
     if (--this.tenants > 0 || !this.isOwn) return;
-    this.data.buffer.destroy();
-    this.grad.buffer.destroy();
+    const { data, grad } = this.location;
+    data.buffer.destroy();
+    grad?.buffer.destroy();
   }
 
   /** New memory, zero all over, for a number of elements that is aligned. */
@@ -63,13 +71,8 @@ export class Chunk {
       const buffer = device.createBuffer({ label, size, usage: SHARED_USAGE });
       return { buffer, offset: 0, size };
     };
-    return new Chunk(
-      device,
-      part("downhill: parameters"),
-      part("downhill: gradients"),
-      elements,
-      true,
-    );
+    const location = { data: part("downhill: parameters"), grad: part("downhill: gradients") };
+    return new Chunk(device, location, elements, true);
   }
 }
 

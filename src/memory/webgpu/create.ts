@@ -4,17 +4,20 @@ import { parameter as onCpu } from "../create.ts";
 import type { TypedArray } from "../dtype.ts";
 import type { ParameterOptions } from "../parameter.ts";
 import { sizeOfShape, type NestedNumbers } from "../shape.ts";
-import { Chunk, type BufferPart } from "./chunk.ts";
-import { BINDING_ALIGNMENT, Usage } from "./constants.ts";
+import { Chunk } from "./chunk.ts";
+import { partOf, refuseBuffer, wholeOf, type GivenBuffer } from "./given.ts";
 import { readCapacity, type GpuParameterOptions } from "./options.ts";
 import { GpuParameter } from "./parameter.ts";
 
 /** Buffers, or parts of them, that hold a parameter and its gradient as float32. */
 export interface AdoptedBuffers {
   /** Needs `STORAGE`, and `COPY_SRC` and `COPY_DST` to be read and written from the CPU. */
-  readonly data: GPUBuffer | GPUBufferBinding;
-  /** Needs `STORAGE`. Steps only read it, unless they are told to set it to zero; its rows move with others. */
-  readonly grad: GPUBuffer | GPUBufferBinding;
+  readonly data: GivenBuffer;
+  /**
+   * Needs `STORAGE`. Steps only read it, unless they are told to set it to zero; its rows move with others.
+   * Without one the parameter takes no steps until `rebind` lends it a gradient.
+   */
+  readonly grad?: GivenBuffer;
 }
 
 /**
@@ -108,49 +111,15 @@ function adopt(
     label,
   );
   const data = partOf(`${label}: data`, whole, room);
-  const grad = partOf(`${label}: grad`, wholeOf(`${label}: grad`, buffers.grad), room);
-  const from = Math.max(data.offset, grad.offset);
-  const to = Math.min(data.offset, grad.offset) + data.size;
-  if (data.buffer === grad.buffer && from < to) {
-    refuse(label, new Prose("a gradient that overlaps its parameter"), "parts of a buffer apart");
+  const grad = buffers.grad
+    ? partOf(`${label}: grad`, wholeOf(`${label}: grad`, buffers.grad), room)
+    : null;
+  if (grad && data.buffer === grad.buffer && Math.abs(data.offset - grad.offset) < data.size) {
+    const overlap = new Prose("a gradient that overlaps its parameter");
+    refuseBuffer(label, overlap, "parts of a buffer apart");
   }
-  const chunk = new Chunk(device, data, grad, room, false);
+  const chunk = new Chunk(device, { data, grad }, room, false);
   return new GpuParameter(device, shape, { chunk, offset: 0 }, null, options);
-}
-
-/** All that was given, as a part of a buffer. */
-function wholeOf(subject: string, given: GPUBuffer | GPUBufferBinding): BufferPart {
-  const isPart = typeof given === "object" && given !== null && "buffer" in given;
-  const buffer = isPart ? given.buffer : given;
-  if (typeof buffer !== "object" || buffer === null || !("usage" in buffer)) {
-    refuse(subject, given, "a GPUBuffer, or { buffer, offset, size }");
-  }
-  const offset = (isPart ? given.offset : undefined) ?? 0;
-  const size = (isPart ? given.size : undefined) ?? buffer.size - offset;
-  return { buffer, offset, size };
-}
-
-function partOf(subject: string, whole: BufferPart, elements: number): BufferPart {
-  const { buffer, offset } = whole;
-  if (!(buffer.usage & Usage.storage)) {
-    refuse(subject, new Prose("a buffer without STORAGE among its usages"), "a storage buffer");
-  }
-  if (offset % BINDING_ALIGNMENT !== 0) {
-    refuse(subject, new Prose(`offset ${offset}`), `a multiple of ${BINDING_ALIGNMENT}`);
-  }
-  const size = elements * Float32Array.BYTES_PER_ELEMENT;
-  if (elements === 0 || whole.size < size || offset + size > buffer.size) {
-    refuse(
-      subject,
-      new Prose(`${whole.size} bytes from ${offset} on, of a buffer of ${buffer.size}`),
-      elements === 0 ? "at least one element" : `${size} bytes for ${elements} elements`,
-    );
-  }
-  return { buffer, offset, size };
-}
-
-function refuse(subject: string, got: unknown, expected: string): never {
-  throw new ParameterError("BAD_BUFFER", { subject, got, expected });
 }
 
 function labelOf({ name }: GpuParameterOptions): string {

@@ -5,12 +5,13 @@
  * CPU. Until an optimizer takes it in, or somebody asks where it is, a parameter has no memory at all, so
  * that all parameters of an optimizer can be laid side by side.
  */
-import { GradientError, ParameterError, Prose, show } from "../../errors.ts";
+import { GradientError, ParameterError, show } from "../../errors.ts";
 import { inspectKey } from "../../symbols.ts";
 import { gradientChanges } from "../parameter.ts";
 import type { NestedNumbers } from "../shape.ts";
 import { acceptValues } from "../values.ts";
-import { aligned, Chunk, type BufferPart } from "./chunk.ts";
+import { aligned, Chunk } from "./chunk.ts";
+import { requireGradient, requireOwnGradient, requireSwitch, requireTrained } from "./checks.ts";
 import { readCapacity, readLrScale, type GpuParameterOptions } from "./options.ts";
 import { readParts, requireCopies, writeNumbers } from "./read.ts";
 
@@ -38,7 +39,7 @@ export class GpuParameter {
   private factors: readonly number[] | null;
   private initial: Float32Array | null;
   private trainable: boolean;
-  private counts = true;
+  private counts: boolean;
 
   /** @internal @param initial its first values if it has no home yet; `null` for zeros. */
   constructor(
@@ -54,6 +55,7 @@ export class GpuParameter {
     this.rowsWithMemory = readCapacity(this.label, shape, options.capacity);
     this.initial = initial;
     if (home) this.moveTo(home);
+    this.counts = home?.chunk.location.grad !== null;
     this.trainable = options.requiresGrad ?? true;
     this.factors = readLrScale(this.label, this.shape, options.lrScale ?? null);
   }
@@ -91,7 +93,11 @@ export class GpuParameter {
     return this.partOf("data");
   }
 
-  /** Where the gradient is: shaders write it there. It is zero to begin with. */
+  /**
+   * Where the gradient is: shaders write it there. It is zero to begin with.
+   *
+   * @throws {GradientError} `NO_GRADIENT` for a parameter in buffers of yours that has none.
+   */
   get grad(): Required<GPUBufferBinding> {
     return this.partOf("grad");
   }
@@ -105,8 +111,11 @@ export class GpuParameter {
   }
 
   set hasGrad(value: boolean) {
-    this.requireSwitch("hasGrad", value);
-    if (value) this.refuseIfFrozen();
+    requireSwitch(`${this.label}: hasGrad`, value);
+    if (value) {
+      requireTrained(this);
+      if (this.home) requireGradient(this.label, this.home.chunk);
+    }
     if (value !== this.counts) gradientChanges.count++;
     this.counts = value;
   }
@@ -117,7 +126,7 @@ export class GpuParameter {
   }
 
   set requiresGrad(value: boolean) {
-    this.requireSwitch("requiresGrad", value);
+    requireSwitch(`${this.label}: requiresGrad`, value);
     if (value !== this.trainable) gradientChanges.count++;
     this.trainable = value;
   }
@@ -173,14 +182,14 @@ export class GpuParameter {
    * Copies a gradient in, which then counts; `null` says that there is none.
    *
    * @throws {GradientError} for values of another shape, or a frozen parameter, {BackendError}
-   *   `NOT_WRITABLE` for a buffer of yours without COPY_DST.
+   *   `NOT_WRITABLE` for a buffer of yours without COPY_DST, and for a gradient that is lent.
    */
   writeGrad(values: Float32Array | NestedNumbers | null): void {
     if (values === null) {
       this.hasGrad = false;
       return;
     }
-    this.refuseIfFrozen();
+    requireTrained(this);
     const numbers = this.accept(values, (parts) => new GradientError("BAD_GRADIENT", parts));
     this.requireWritable("grad", "writeGrad");
     writeNumbers(this.device, this.grad, numbers);
@@ -208,7 +217,14 @@ export class GpuParameter {
 
   /** @internal @throws {BackendError} `NOT_WRITABLE` for a buffer of the user's without COPY_DST. */
   requireWritable(role: "data" | "grad", call: string): void {
-    requireCopies(`${this.label}: ${call}`, this.partOf(role).buffer, "to");
+    const { buffer } = this.partOf(role);
+    if (role === "grad") this.requireOwnGrad(call);
+    requireCopies(`${this.label}: ${call}`, buffer, "to");
+  }
+
+  /** @internal @throws {BackendError} `NOT_WRITABLE` for a gradient that is lent. */
+  requireOwnGrad(call: string): void {
+    requireOwnGradient(`${this.label}: ${call}`, this.home!.chunk);
   }
 
   /** @internal Elements that there is memory for. */
@@ -240,12 +256,22 @@ export class GpuParameter {
     this.initial = null;
   }
 
+  /** @internal Whether its gradient, if there is one, is lent. */
+  get borrowsGrad(): boolean {
+    return this.home !== null && (this.home.chunk.isGradLent || !this.home.chunk.location.grad);
+  }
+
+  /** @internal Says that its buffer is another one now. */
+  moved(): void {
+    this.moves++;
+  }
+
   private partOf(role: "data" | "grad"): Required<GPUBufferBinding> {
     if (!this.home) {
       this.moveTo({ chunk: Chunk.create(this.device, aligned(this.room)), offset: 0 });
     }
     const { chunk, offset } = this.home!;
-    const whole: BufferPart = chunk[role];
+    const whole = role === "data" ? chunk.location.data : requireGradient(this.label, chunk);
     const size = Math.max(1, this.size) * BYTES;
     return { buffer: whole.buffer, offset: whole.offset + offset * BYTES, size };
   }
@@ -267,24 +293,5 @@ export class GpuParameter {
       throw error({ subject: this.label, got, expected, advice });
     });
     return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
-  }
-
-  private requireSwitch(name: string, value: unknown): void {
-    if (typeof value === "boolean") return;
-    throw new ParameterError("BAD_OPTION", {
-      subject: `${this.label}: ${name}`,
-      got: value,
-      expected: "true or false",
-    });
-  }
-
-  private refuseIfFrozen(): void {
-    if (this.trainable) return;
-    throw new GradientError("FROZEN", {
-      subject: this.label,
-      got: new Prose("a gradient although requiresGrad is false"),
-      expected: "no gradient",
-      advice: "Set requiresGrad to true first.",
-    });
   }
 }

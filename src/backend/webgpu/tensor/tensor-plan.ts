@@ -9,6 +9,7 @@ import { BackendError, Prose } from "../../../errors.ts";
 import type { Plan, Stage } from "../../../ir/plan.ts";
 import { showBytes } from "../../../memory/arena.ts";
 import { windowStart } from "../../../memory/webgpu/chunk.ts";
+import { BoundGroup } from "../bound-group.ts";
 import type { Arrangement } from "../chunk.ts";
 import { uniformCountOf } from "../element-plan.ts";
 import type { Gpu } from "../gpu.ts";
@@ -133,11 +134,12 @@ export class TensorPlan {
     const { maxComputeWorkgroupsPerDimension: most } = gpu.device.limits;
     return plan.stages.flatMap(({ hostCalls }, k) => [
       ...this.parts[k]!.map(({ shader, work, perSegment }) => {
-        const resources = shader.bindings.map(({ name }) =>
-          name === "trace" ? values : room.resource(name, k, work),
-        );
+        const resources = () =>
+          shader.bindings.map(({ name }) =>
+            name === "trace" ? values : room.resource(name, k, work),
+          );
         const count = perSegment ? segments.tensors.length : room.list(work).count;
-        return new Dispatch(gpu, shader, resources, count, most);
+        return new Dispatch(gpu, this.memory, shader, resources, count, most);
       }),
       ...hostCalls.flatMap((call) =>
         bindCall(gpu, call, segments, room.temporary(call.temporary), values, this.stride),
@@ -163,7 +165,7 @@ class Sequence implements Arrangement {
 
 class Dispatch implements Arrangement {
   private readonly pipeline: GPUComputePipeline;
-  private readonly group: GPUBindGroup;
+  private readonly group: BoundGroup;
   private readonly x: number;
   private readonly y: number;
   /** Those of dynamic bindings. */
@@ -172,15 +174,19 @@ class Dispatch implements Arrangement {
   /** @param most workgroups in one dimension. */
   constructor(
     gpu: Gpu,
+    memory: TensorMemory,
     shader: Shader,
-    resources: readonly GPUBufferBinding[],
+    resources: () => readonly GPUBufferBinding[],
     count: number,
     most: number,
   ) {
     const kinds = kindsOf(shader);
-    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    const layout = gpu.layout(kinds);
     this.pipeline = gpu.pipeline(shader.code, kinds);
-    this.group = gpu.device.createBindGroup({ layout: gpu.layout(kinds), entries });
+    this.group = new BoundGroup(memory, () => {
+      const entries = resources().map((resource, binding) => ({ binding, resource }));
+      return gpu.device.createBindGroup({ layout, entries });
+    });
     this.y = Math.ceil(count / most);
     this.x = Math.ceil(count / Math.max(1, this.y));
     this.offsets = new Uint32Array(kinds.filter((kind) => kind === "dynamic").length);
@@ -190,7 +196,7 @@ class Dispatch implements Arrangement {
     const { offsets } = this;
     offsets.fill(offset);
     pass.setPipeline(this.pipeline);
-    pass.setBindGroup(0, this.group, offsets, 0, offsets.length);
+    pass.setBindGroup(0, this.group.current, offsets, 0, offsets.length);
     pass.dispatchWorkgroups(this.x, this.y);
   }
 }
