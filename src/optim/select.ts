@@ -6,13 +6,19 @@ import { Parameter } from "../memory/parameter.ts";
  * Which parameters: those whose name matches a pattern, the one with a name, those for which a function
  * says so, or those of any of several such. A parameter without a name fits no pattern.
  */
-export type Selector = RegExp | string | ((parameter: Parameter) => boolean) | readonly Selector[];
+export type Selector<P extends Named = Parameter> =
+  RegExp | string | ((parameter: P) => boolean) | readonly Selector<P>[];
+
+/** What can be chosen. */
+interface Named {
+  readonly name: string | undefined;
+}
 
 /** Whether a parameter is among those that a selector means. */
-export function matches(selector: Selector, parameter: Parameter): boolean {
+export function matches<P extends Named>(selector: Selector<P>, parameter: P): boolean {
   if (typeof selector === "function") return selector(parameter);
   if (Array.isArray(selector)) {
-    return (selector as readonly Selector[]).some((each) => matches(each, parameter));
+    return (selector as readonly Selector<P>[]).some((each) => matches(each, parameter));
   }
   const { name } = parameter;
   if (name === undefined) return false;
@@ -68,10 +74,10 @@ export function checkSelector(subject: string, selector: unknown): void {
 }
 
 /** A selector that means nobody is most likely mistyped. */
-export function nothingMatched(
+export function nothingMatched<P extends Named>(
   subject: string,
-  selector: Selector,
-  params: readonly Parameter[],
+  selector: Selector<P>,
+  params: readonly P[],
 ): never {
   const isTaken = params.some((parameter) => matches(selector, parameter));
   const found = isTaken ? "what an earlier one does" : `none of ${params.length} parameters`;
@@ -87,8 +93,10 @@ export function nothingMatched(
   });
 }
 
-function showSelector(selector: Selector): string {
-  if (Array.isArray(selector)) return `[${selector.map(showSelector).join(", ")}]`;
+function showSelector<P extends Named>(selector: Selector<P>): string {
+  if (Array.isArray(selector)) {
+    return `[${(selector as readonly Selector<P>[]).map(showSelector).join(", ")}]`;
+  }
   if (typeof selector === "function") return `the function ${selector.name || "given"}`;
   return selector instanceof RegExp ? String(selector) : JSON.stringify(selector);
 }
