@@ -27,7 +27,7 @@ import {
 } from "../../src/index.ts";
 import type { Expr, PerColumn, PerRow, Tensor } from "../../src/ir/expr.ts";
 import { bits } from "../helpers/bits.ts";
-import { noVulkan } from "../helpers/find-vulkan.ts";
+import { noVulkan, onSwiftShader } from "../helpers/find-vulkan.ts";
 import { noise, ruleCases } from "../helpers/rules.ts";
 import { OFFSET, TensorBench, type TensorOptions } from "../helpers/webgpu-tensors.ts";
 import { gpuDevice, sharedDevice } from "../helpers/webgpu.ts";
@@ -335,7 +335,8 @@ describe.skipIf(noVulkan)("steps", () => {
         });
         seen.push(values.flatMap((of) => of.map((got) => (got ? bits(got) : ""))).join());
       }
-      expect(new Set(seen).size, "the same bits whatever the plan").toBe(1);
+      // Other drivers contract and reorder, and what they may depends on how the kernels are cut.
+      if (onSwiftShader) expect(new Set(seen).size, "the same bits whatever the plan").toBe(1);
     },
   );
 

@@ -4,8 +4,9 @@
  * The first reads each gradient once and leaves four numbers for each work item. The second, a single
  * workgroup, adds those up in order and decides: it writes the control that the step's kernels heed.
  * Squares of float32 overflow from 1.8e19 on and vanish below 1e-19, so large and small elements are added
- * up on scales of their own (Blue, 1978, https://doi.org/10.1145/355769.355771). Whether a number is finite
- * is told by its bits, because shaders may be compiled as if all were.
+ * up on scales of their own (Blue, 1978, https://doi.org/10.1145/355769.355771). The scaling works on the bits:
+ * drivers may reorder products, and NVIDIA's takes (x·2^75)² for x²·2^150, which is 0·∞. Whether a number is
+ * finite is told by its bits too, because shaders may be compiled as if all were.
  */
 import { controlType, MAX_GROUPS } from "./control.ts";
 import { builtins, readItem, WORKGROUP } from "./lower.ts";
@@ -25,8 +26,8 @@ const NAN = 2;
 const accumulate: Readonly<Record<NormType, string>> = {
   1: "x += abs(value);",
   2: `let size = abs(value);
-      if (size > 0x1p52f) { z += (value * 0x1p-76f) * (value * 0x1p-76f); }
-      else if (size < 0x1p-63f) { x += (value * 0x1p75f) * (value * 0x1p75f); }
+      if (size > 0x1p52f) { let small = timesPower(size, -76); z += small * small; }
+      else if (size < 0x1p-63f) { let large = timesPower(size, 75); x += large * large; }
       else { y += value * value; }`,
   [Infinity]: "x = max(x, abs(value));",
 };
@@ -43,8 +44,25 @@ const finish: Readonly<Record<NormType, string>> = {
   [Infinity]: "sums.x",
 };
 
+/** x·2^power for a finite x ≥ 0; 0 for what would be subnormal. */
+const timesPower = `
+fn timesPower(x: f32, power: i32) -> f32 {
+  var bits = bitcast<u32>(x);
+  var exponent = i32(bits >> 23u) + power;
+  if (bits < 0x800000u) {
+    if (bits == 0u) { return 0f; }
+    // A subnormal number is a whole number of 2^-149.
+    bits = bitcast<u32>(f32(bits));
+    exponent = i32(bits >> 23u) + power - 149;
+  }
+  if (exponent <= 0) { return 0f; }
+  if (exponent >= 255) { return bitcast<f32>((bits & 0u) | 0x7f800000u); }
+  return bitcast<f32>((bits & 0x7fffffu) | (u32(exponent) << 23u));
+}
+`;
+
 const tree = (type: NormType): string => `
-var<workgroup> sums: array<vec3f, ${WORKGROUP}>;
+${timesPower}var<workgroup> sums: array<vec3f, ${WORKGROUP}>;
 var<workgroup> flags: atomic<u32>;
 
 fn joined(a: vec3f, b: vec3f) -> vec3f { return ${join[type]}; }
@@ -113,9 +131,9 @@ export function decideShader(type: NormType): string {
 ${tree(type)}
 /** √(x·2^-150 + y + z·2^152), where x and z are sums of scaled squares. */
 fn rootOf(sums: vec3f) -> f32 {
-  if (sums.z > 0f) { return sqrt(sums.z + sums.y * 0x1p-76f * 0x1p-76f) * 0x1p76f; }
-  if (sums.y > 0f) { return sqrt(sums.y + sums.x * 0x1p-75f * 0x1p-75f); }
-  return sqrt(sums.x) * 0x1p-75f;
+  if (sums.z > 0f) { return timesPower(sqrt(sums.z + timesPower(sums.y, -152)), 76); }
+  if (sums.y > 0f) { return sqrt(sums.y + timesPower(sums.x, -150)); }
+  return timesPower(sqrt(sums.x), -75);
 }
 
 fn isFinite(norm: f32) -> bool {
