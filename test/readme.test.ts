@@ -65,6 +65,7 @@ test("all blocks pass the type checker", () => {
         downhill: [join(root, "src/index.ts")],
         "downhill/checkpoint": [join(root, "src/checkpoint/index.ts")],
         "downhill/checkpoint/node": [join(root, "src/checkpoint/node.ts")],
+        "downhill/jax/webgpu": [join(root, "src/adapters/jax/webgpu.ts")],
         "downhill/jax": [join(root, "src/adapters/jax.ts")],
         "downhill/tfjs": [join(root, "src/adapters/tfjs.ts")],
         "downhill/webgpu": [join(root, "src/webgpu/index.ts")],

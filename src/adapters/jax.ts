@@ -8,7 +8,13 @@
  */
 import { parameter } from "../memory/create.ts";
 import type { Parameter } from "../memory/parameter.ts";
-import { CompiledFunction, DifferentiatedLoss, type TreeFunction } from "./jax/compile.ts";
+import {
+  CompiledFunction,
+  DifferentiatedLoss,
+  owned,
+  type Leaves,
+  type TreeFunction,
+} from "./jax/compile.ts";
 import { receive, receiveAsync } from "./jax/gradients.ts";
 import { checkSyncRead, Loan } from "./jax/loan.ts";
 import {
@@ -55,12 +61,12 @@ export class Trainable<T extends ArrayTree> {
   readonly parameters: readonly Parameter[];
   /** The same parameters in the original nesting: `model.tree.w1.requiresGrad = false`. */
   readonly tree: ParameterTree<T>;
-  private readonly skeleton: unknown;
+  private readonly leaves: Leaves<Parameter>;
 
   /** @internal */
   constructor(parameters: readonly Parameter[], skeleton: unknown) {
     this.parameters = parameters;
-    this.skeleton = skeleton;
+    this.leaves = { parameters, skeleton, lend: (one, loan) => loan.upload(one) };
     this.tree = fill(skeleton, parameters.values()) as ParameterTree<T>;
   }
 
@@ -137,7 +143,7 @@ export class Trainable<T extends ArrayTree> {
   ): Forward<Args, Result> {
     checkFunction(fn, "forward: fn", "a function of the parameters and the arguments");
     const call = fn as unknown as TreeFunction;
-    const compiled = new CompiledFunction(this.parameters, this.skeleton, call);
+    const compiled = new CompiledFunction(this.leaves, call);
     return owned((...args) => compiled.run(args), compiled);
   }
 
@@ -146,16 +152,16 @@ export class Trainable<T extends ArrayTree> {
     const loan = new Loan();
     try {
       const leaves = this.parameters.map((each) => loan.upload(each));
-      return fill(this.skeleton, leaves.values()) as T;
+      return fill(this.leaves.skeleton, leaves.values()) as T;
     } catch (error) {
       loan.release();
       throw error;
     }
   }
 
-  private differentiate(loss: unknown, subject: string): DifferentiatedLoss {
+  private differentiate(loss: unknown, subject: string): DifferentiatedLoss<Parameter> {
     checkFunction(loss, `${subject}: loss`, "a function of the parameters and the arguments");
-    return new DifferentiatedLoss(this.parameters, this.skeleton, loss as TreeFunction, subject);
+    return new DifferentiatedLoss(this.leaves, loss as TreeFunction, subject);
   }
 }
 
@@ -225,12 +231,4 @@ function make<T extends ArrayTree>(
       : parameter(values as Float32Array, options);
   });
   return new Trainable<T>(parameters, skeletonOf(tree));
-}
-
-/** A function that can be disposed. */
-function owned<F extends { dispose(): void }>(
-  call: (...args: readonly unknown[]) => unknown,
-  owner: { dispose(): void },
-): F {
-  return Object.assign(call, { dispose: () => owner.dispose() }) as unknown as F;
 }

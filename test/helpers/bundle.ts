@@ -17,6 +17,7 @@ export async function bundle(code: string): Promise<Uint8Array> {
       "downhill/checkpoint/browser": source("checkpoint/browser.ts"),
       "downhill/checkpoint/node": source("checkpoint/node.ts"),
       "downhill/checkpoint": source("checkpoint/index.ts"),
+      "downhill/jax/webgpu": source("adapters/jax/webgpu.ts"),
       "downhill/jax": source("adapters/jax.ts"),
       "downhill/tfjs": source("adapters/tfjs.ts"),
       "downhill/webgpu": source("webgpu/index.ts"),

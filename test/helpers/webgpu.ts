@@ -23,6 +23,29 @@ async function createGpu(): Promise<GPU> {
   return create([]);
 }
 
+/** Lets libraries find WebGPU as they do in browsers: in `navigator` and among the globals. */
+export async function globalGpu(): Promise<void> {
+  const dawn: string = "webgpu";
+  gpu ??= await createGpu();
+  const { globals } = (await import(dawn)) as { globals: object };
+  Object.assign(globalThis, globals);
+  const value = { userAgent: "node", gpu };
+  Object.defineProperty(globalThis, "navigator", { value, configurable: true });
+}
+
+/** Destroys a library's device after the tests of the file. Errors of it that nobody catches fail them. */
+export function adoptDevice(device: GPUDevice): void {
+  watchErrors(device);
+  devices.add(device);
+}
+
+function watchErrors(device: GPUDevice): void {
+  device.addEventListener("uncapturederror", (event) => {
+    event.preventDefault();
+    errors.push(event.error.message);
+  });
+}
+
 /**
  * A new device; it is destroyed after the tests of the file. A test in which it reports an error that
  * nobody caught fails.
@@ -34,10 +57,7 @@ export async function gpuDevice(
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error(`${findVulkan()} gives no adapter`);
   const device = await adapter.requestDevice(descriptor(adapter));
-  device.addEventListener("uncapturederror", (event) => {
-    event.preventDefault();
-    errors.push(event.error.message);
-  });
+  watchErrors(device);
   devices.add(device);
   return device;
 }
@@ -63,6 +83,7 @@ afterEach(async () => {
 afterAll(() => {
   for (const device of devices) device.destroy();
   devices.clear();
+  Reflect.deleteProperty(globalThis, "navigator");
   gpu = undefined;
 });
 

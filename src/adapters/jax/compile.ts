@@ -6,7 +6,6 @@
  */
 import { jit, valueAndGrad, type JsTree, type OwnedFunction } from "@jax-js/jax";
 import { BackendError, GradientError, OptionError, Prose } from "../../errors.ts";
-import type { Parameter } from "../../memory/parameter.ts";
 import type { Outcome } from "./gradients.ts";
 import { Loan } from "./loan.ts";
 import { fill, type ArrayTree, type JaxArray } from "./tree.ts";
@@ -19,41 +18,43 @@ type CompiledLoss = OwnedFunction<
   (trained: JaxArray[], frozen: JaxArray[], args: unknown[]) => [JaxArray, JaxArray[]]
 >;
 
+/** Parameters in the nesting of a tree, wherever their values are. */
+export interface Leaves<P> {
+  readonly parameters: readonly P[];
+  readonly skeleton: unknown;
+  /** A jax array with a parameter's values of this moment, to be used up by the call. */
+  lend(parameter: P, loan: Loan): JaxArray;
+}
+
 /** A loss and its gradients. */
-export class DifferentiatedLoss {
-  private readonly parameters: readonly Parameter[];
-  private readonly skeleton: unknown;
+export class DifferentiatedLoss<P extends { readonly requiresGrad: boolean }> {
+  private readonly leaves: Leaves<P>;
   private readonly loss: TreeFunction;
   private readonly subject: string;
   /** By which parameters are trained: one digit each. */
   private readonly compiled = new Map<string, CompiledLoss>();
   private disposed = false;
 
-  constructor(
-    parameters: readonly Parameter[],
-    skeleton: unknown,
-    loss: TreeFunction,
-    subject: string,
-  ) {
-    this.parameters = parameters;
-    this.skeleton = skeleton;
+  constructor(leaves: Leaves<P>, loss: TreeFunction, subject: string) {
+    this.leaves = leaves;
     this.loss = loss;
     this.subject = subject;
   }
 
   /** Computes (or queues) loss and gradients. The caller must read or dispose the outcome. */
-  run(args: readonly unknown[]): Outcome {
+  run(args: readonly unknown[]): Outcome<P> {
     refuseDisposed(this.disposed, this.subject);
-    const trained = this.parameters.filter((parameter) => parameter.requiresGrad);
+    const { leaves } = this;
+    const trained = leaves.parameters.filter((parameter) => parameter.requiresGrad);
     if (trained.length === 0) throw allFrozen(this.subject);
     const compiled = this.compiledFor();
     const loan = new Loan();
     try {
       const inputs = loan.borrow(args, this.subject);
-      const frozen = this.parameters.filter((parameter) => !parameter.requiresGrad);
+      const frozen = leaves.parameters.filter((parameter) => !parameter.requiresGrad);
       const [loss, gradients] = compiled(
-        trained.map((parameter) => loan.upload(parameter)),
-        frozen.map((parameter) => loan.upload(parameter)),
+        trained.map((parameter) => leaves.lend(parameter, loan)),
+        frozen.map((parameter) => leaves.lend(parameter, loan)),
         inputs,
       );
       return { loss, gradients, trained };
@@ -69,14 +70,14 @@ export class DifferentiatedLoss {
   }
 
   private compiledFor(): CompiledLoss {
-    const flags = this.parameters.map((parameter) => parameter.requiresGrad);
+    const flags = this.leaves.parameters.map((parameter) => parameter.requiresGrad);
     const key = flags.map(Number).join("");
     let compiled = this.compiled.get(key);
     if (!compiled) {
       const split: Split = (trained, frozen, args) => {
         const [first, second] = [trained.values(), frozen.values()];
-        const leaves = flags.map((isTrained) => (isTrained ? first : second).next().value);
-        const tree = fill(this.skeleton, leaves.values()) as never;
+        const arrays = flags.map((isTrained) => (isTrained ? first : second).next().value);
+        const tree = fill(this.leaves.skeleton, arrays.values()) as never;
         return checkLoss(this.loss(tree, ...(args as never[])), this.subject);
       };
       compiled = jit(valueAndGrad(split)) as CompiledLoss;
@@ -87,19 +88,18 @@ export class DifferentiatedLoss {
 }
 
 /** A function without gradients, as {@link DifferentiatedLoss}. */
-export class CompiledFunction {
-  private readonly parameters: readonly Parameter[];
-  private readonly skeleton: unknown;
+export class CompiledFunction<P> {
+  private readonly leaves: Leaves<P>;
   private readonly compiled: OwnedFunction<
     (leaves: JaxArray[], args: unknown[]) => JsTree<JaxArray>
   >;
   private disposed = false;
 
-  constructor(parameters: readonly Parameter[], skeleton: unknown, fn: TreeFunction) {
-    this.parameters = parameters;
-    this.skeleton = skeleton;
-    const whole = (leaves: JaxArray[], args: JaxArray[]) =>
-      fn(fill(this.skeleton, leaves.values()) as never, ...(args as never[])) as JsTree<JaxArray>;
+  constructor(leaves: Leaves<P>, fn: TreeFunction) {
+    this.leaves = leaves;
+    const { skeleton } = leaves;
+    const whole = (arrays: JaxArray[], args: JaxArray[]) =>
+      fn(fill(skeleton, arrays.values()) as never, ...(args as never[])) as JsTree<JaxArray>;
     this.compiled = jit(whole) as typeof this.compiled;
   }
 
@@ -109,8 +109,9 @@ export class CompiledFunction {
     const loan = new Loan();
     try {
       const inputs = loan.borrow(args, "forward");
-      const leaves = this.parameters.map((parameter) => loan.upload(parameter));
-      return this.compiled(leaves, inputs) as ArrayTree;
+      const { parameters } = this.leaves;
+      const arrays = parameters.map((parameter) => this.leaves.lend(parameter, loan));
+      return this.compiled(arrays, inputs) as ArrayTree;
     } catch (error) {
       loan.release();
       throw error;
@@ -121,6 +122,14 @@ export class CompiledFunction {
     if (!this.disposed) this.compiled.dispose();
     this.disposed = true;
   }
+}
+
+/** A function that can be disposed. */
+export function owned<F extends { dispose(): void }>(
+  call: (...args: readonly unknown[]) => unknown,
+  owner: { dispose(): void },
+): F {
+  return Object.assign(call, { dispose: () => owner.dispose() }) as unknown as F;
 }
 
 function checkLoss(loss: unknown, subject: string): JaxArray {

@@ -11,15 +11,15 @@ import { checkSyncRead, Loan } from "./loan.ts";
 import type { JaxArray } from "./tree.ts";
 
 /** What a differentiated loss gives back: arrays whose reading uses them up. */
-export interface Outcome {
+export interface Outcome<P> {
   readonly loss: JaxArray;
   /** One per parameter of `trained`. */
   readonly gradients: readonly JaxArray[];
-  readonly trained: readonly Parameter[];
+  readonly trained: readonly P[];
 }
 
 /** Reads the outcome, writes the gradients, and returns the loss. Nothing stays in jax-js. */
-export function receive({ loss, gradients, trained }: Outcome): number {
+export function receive({ loss, gradients, trained }: Outcome<Parameter>): number {
   const loan = lend(loss, gradients);
   try {
     checkSyncRead(loss, "backwardAsync");
@@ -36,7 +36,11 @@ export function receive({ loss, gradients, trained }: Outcome): number {
 }
 
 /** As {@link receive}, for every device. */
-export async function receiveAsync({ loss, gradients, trained }: Outcome): Promise<number> {
+export async function receiveAsync({
+  loss,
+  gradients,
+  trained,
+}: Outcome<Parameter>): Promise<number> {
   const loan = lend(loss, gradients);
   try {
     checkShapes(trained, gradients);
@@ -62,7 +66,11 @@ function lend(loss: JaxArray, gradients: readonly JaxArray[]): Loan {
   return loan;
 }
 
-function checkShapes(trained: readonly Parameter[], gradients: readonly JaxArray[]): void {
+/** What a gradient has to fit. */
+export type Fitted = Pick<Parameter, "dtype" | "label" | "shape">;
+
+/** @throws {GradientError} `BAD_GRADIENT` */
+export function checkShapes(trained: readonly Fitted[], gradients: readonly JaxArray[]): void {
   trained.forEach((parameter, i) => {
     const { shape, dtype } = gradients[i]!;
     const fits =
@@ -87,7 +95,7 @@ function addGradients(trained: readonly Parameter[], values: readonly ArrayBuffe
   });
 }
 
-function misfit(parameter: Parameter, got: string): GradientError {
+function misfit(parameter: Fitted, got: string): GradientError {
   return new GradientError("BAD_GRADIENT", {
     subject: `${parameter.label}: gradient from jax-js`,
     got: new Prose(got),

@@ -20,6 +20,12 @@ export class Loan {
     return this.own(toJax(data, shape));
   }
 
+  /** One more reference to an array that stays alive, for the call to use up. */
+  lend(array: JaxArray): JaxArray {
+    if (!this.counts.has(array)) this.counts.set(array, array.refCount);
+    return array.ref;
+  }
+
   /** Takes responsibility for an array that the call made. */
   own(array: JaxArray): JaxArray {
     this.counts.set(array, 0);
@@ -47,8 +53,7 @@ export class Loan {
     if (isUploadable(value)) return this.own(toJax(value, [value.length]));
     const alive = value instanceof JaxArray && value.refCount > 0;
     if (!alive) throw badArgument(value, path, subject);
-    if (!this.counts.has(value)) this.counts.set(value, value.refCount);
-    return value.ref;
+    return this.lend(value);
   }
 }
 

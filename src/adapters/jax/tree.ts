@@ -13,10 +13,10 @@ export { JaxArray };
 /** A jax array, or nested arrays and plain objects of them. */
 export type ArrayTree = JaxArray | readonly ArrayTree[] | { readonly [key: string]: ArrayTree };
 
-/** The tree `T` with a {@link Parameter} in the place of each jax array. */
-export type ParameterTree<T> = T extends JaxArray
-  ? Parameter
-  : { readonly [K in keyof T]: ParameterTree<T[K]> };
+/** The tree `T` with a parameter in the place of each jax array. */
+export type ParameterTree<T, P = Parameter> = T extends JaxArray
+  ? P
+  : { readonly [K in keyof T]: ParameterTree<T[K], P> };
 
 /**
  * What may stand where a function expects a jax array: the array itself, flat typed arrays (shape
@@ -67,15 +67,20 @@ function isNode(value: unknown): value is object {
 /** A leaf that can become a parameter. */
 export interface ArrayLeaf {
   readonly name: string | undefined;
+  /** How messages call it. */
+  readonly label: string;
   readonly array: JaxArray;
 }
 
 /** @throws {ParameterError} unless every leaf is a live float array that stands in one place. */
-export function arrayLeaves(tree: unknown): ArrayLeaf[] {
+export function arrayLeaves(
+  tree: unknown,
+  dtypes: readonly string[] = ["float32", "float64"],
+): ArrayLeaf[] {
   const seen = new Map<JaxArray, string>();
   const leaves = leavesOf(tree).map(({ value, path }): ArrayLeaf => {
     const label = labelOf(path);
-    const array = checkLeaf(value, label);
+    const array = checkLeaf(value, label, dtypes);
     const twin = seen.get(array);
     if (twin !== undefined) {
       throw new ParameterError("DUPLICATE_PARAMETER", {
@@ -86,7 +91,7 @@ export function arrayLeaves(tree: unknown): ArrayLeaf[] {
       });
     }
     seen.set(array, label);
-    return { name: path.length === 0 ? undefined : path.join("."), array };
+    return { name: path.length === 0 ? undefined : path.join("."), label, array };
   });
   if (leaves.length > 0) return leaves;
   throw new ParameterError("NO_PARAMS", {
@@ -96,7 +101,7 @@ export function arrayLeaves(tree: unknown): ArrayLeaf[] {
   });
 }
 
-function checkLeaf(value: unknown, label: string): JaxArray {
+function checkLeaf(value: unknown, label: string, dtypes: readonly string[]): JaxArray {
   const fail = (code: string, got: unknown, expected: string, advice: string) =>
     new ParameterError(code, { subject: label, got, expected, advice });
   if (!(value instanceof JaxArray)) {
@@ -107,10 +112,10 @@ function checkLeaf(value: unknown, label: string): JaxArray {
     const advice = "jax-js arrays are used up by use; hand in array.ref where you need it again.";
     throw fail("BAD_VALUES", new Prose("a jax array that is used up"), "a live one", advice);
   }
-  if (value.dtype === "float32" || value.dtype === "float64") return value;
+  if (dtypes.includes(value.dtype)) return value;
   const advice =
     "Pass numbers that are not trained as arguments of the loss, or convert: .astype().";
-  throw fail("BAD_DTYPE", new Prose(value.dtype), "float32 or float64", advice);
+  throw fail("BAD_DTYPE", new Prose(value.dtype), dtypes.join(" or "), advice);
 }
 
 function labelOf(path: readonly string[]): string {
