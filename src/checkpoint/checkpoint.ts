@@ -9,11 +9,11 @@ import { CheckpointError, Prose } from "../errors.ts";
 import { checkDistinct, keyOf } from "../optim/entry.ts";
 import type { StateDict } from "../optim/state-dict.ts";
 import type { Parameter } from "../memory/parameter.ts";
+import { BLANK, checkDigests, DIGESTS, HEADER_DIGEST } from "./digests.ts";
 import { parseJson, writeJson } from "./json.ts";
 import { fromJson, toJson, type PlainData } from "./plain.ts";
 import { restore, type CheckpointTargets } from "./restore.ts";
 import {
-  headerOf,
   readSafetensors,
   type ReadBudget,
   type Safetensors,
@@ -50,11 +50,10 @@ export interface CheckpointContent {
   readonly metadata?: { readonly [key: string]: PlainData };
 }
 
-const FORMAT = "downhill";
-const VERSION = "1";
-const DIGESTS = "sha256";
-const HEADER_DIGEST = "header_sha256";
-const BLANK = "0".repeat(64);
+/** @internal What the entries `format` and `format_version` say. */
+export const FORMAT = "downhill";
+/** @internal */
+export const VERSION = "1";
 
 /**
  * A checkpoint as the bytes of a safetensors file. Everything is copied before the call returns its
@@ -167,35 +166,6 @@ export async function decodeCheckpoint(
   }
   await checkDigests(bytes, file);
   return new Checkpoint(file);
-}
-
-async function checkDigests(bytes: Uint8Array, file: Safetensors): Promise<void> {
-  const own = file.metadata.get(HEADER_DIGEST) ?? "";
-  const header = headerOf(bytes).slice();
-  // One byte is one character here; within a text the quotes would have a backslash each.
-  const text = new TextDecoder("latin1").decode(header);
-  const needle = `"${HEADER_DIGEST}":"`;
-  const at = text.indexOf(`${needle}${own}"`);
-  header.fill(0x30, at + needle.length, at + needle.length + BLANK.length);
-  if (at < 0 || own.length !== BLANK.length || (await sha256(header)) !== own) {
-    refuseDigest("header", own);
-  }
-  const digests = (file.metadata.get(DIGESTS) ?? "").split(" ");
-  let i = 0;
-  for (const [name, tensor] of file.tensors) {
-    const digest = digests[i++];
-    if ((await sha256(tensor.bytes)) === digest) continue;
-    refuseDigest(`tensor ${JSON.stringify(name)}`, digest);
-  }
-}
-
-function refuseDigest(subject: string, digest: string | undefined): never {
-  throw new CheckpointError("DIGEST_MISMATCH", {
-    subject: `checkpoint: ${subject}`,
-    got: new Prose("other bytes than were saved"),
-    expected: digest ? `those of the SHA-256 digest ${digest}` : "a SHA-256 digest of it",
-    advice: "The file is damaged: take an older one.",
-  });
 }
 
 /** A checkpoint that was read. Its tensors are views of the bytes where they can be. */

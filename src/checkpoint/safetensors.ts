@@ -25,8 +25,8 @@ export interface ReadBudget {
   readonly maxTensors?: number;
 }
 
-/** Where the tensors begin; the length of the header stands before it. */
-const START = 8;
+/** Where the header begins; its length stands before it. */
+export const START = 8;
 const METADATA = "__metadata__";
 /** As many as PyTorch and NumPy take. */
 const MAX_RANK = 64;
@@ -78,19 +78,47 @@ export interface Safetensors {
  *   `BAD_TENSOR` or `BAD_LAYOUT`.
  */
 export function readSafetensors(bytes: Uint8Array, budget: ReadBudget = {}): Safetensors {
-  const size = headerBytes(bytes, budget);
-  const body = bytes.subarray(START + size);
-  const text = decode(bytes.subarray(START, START + size));
-  const reader = new HeaderReader(new JsonScanner(text, "safetensors header"), body, budget);
-  return reader.read();
+  const end = START + headerLength(bytes, bytes.length, budget);
+  const body = bytes.subarray(end);
+  const file = readHeader(bytes.subarray(START, end), body.length, budget, body);
+  for (const [name, { dtype, bytes: own }] of file.tensors) {
+    if (dtype === "BOOL") checkSwitches(name, own);
+  }
+  return file;
+}
+
+/**
+ * What a header says of a file of which no more is at hand: its tensors have no bytes then.
+ *
+ * @param length bytes of all tensors.
+ */
+export function readHeader(
+  header: Uint8Array,
+  length: number,
+  budget: ReadBudget = {},
+  body: Uint8Array = new Uint8Array(0),
+): Safetensors {
+  const scanner = new JsonScanner(decode(header), "safetensors header");
+  return new HeaderReader(scanner, body, length, budget).read();
 }
 
 /** The header of a file that {@link readSafetensors} has read. */
 export function headerOf(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(START, START + headerBytes(bytes, { maxHeaderBytes: Infinity }));
+  const budget = { maxHeaderBytes: Infinity };
+  return bytes.subarray(START, START + headerLength(bytes, bytes.length, budget));
 }
 
-function headerBytes(bytes: Uint8Array, { maxHeaderBytes = 2 ** 24 }: ReadBudget): number {
+/**
+ * Bytes of the header.
+ *
+ * @param bytes at least the first 8 of the file, if it has as many.
+ * @param byteLength of the whole file.
+ */
+export function headerLength(
+  bytes: Uint8Array,
+  byteLength: number,
+  { maxHeaderBytes = 2 ** 24 }: ReadBudget = {},
+): number {
   const refuse = (code: string, got: string, expected: string, advice = ""): never => {
     throw new CheckpointError(code, {
       subject: "safetensors",
@@ -99,7 +127,6 @@ function headerBytes(bytes: Uint8Array, { maxHeaderBytes = 2 ** 24 }: ReadBudget
       advice,
     });
   };
-  const { byteLength } = bytes;
   if (byteLength < START) refuse("TRUNCATED", `${byteLength} bytes`, `at least ${START}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, START);
   const size = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
@@ -131,13 +158,20 @@ function decode(bytes: Uint8Array): string {
 class HeaderReader {
   private readonly scanner: JsonScanner;
   private readonly body: Uint8Array;
+  private readonly length: number;
   private readonly maxTensors: number;
   private readonly metadata = new Map<string, string>();
   private readonly found = new Map<string, StoredTensor>();
 
-  constructor(scanner: JsonScanner, body: Uint8Array, { maxTensors = 200_000 }: ReadBudget) {
+  constructor(
+    scanner: JsonScanner,
+    body: Uint8Array,
+    length: number,
+    { maxTensors = 200_000 }: ReadBudget,
+  ) {
     this.scanner = scanner;
     this.body = body;
+    this.length = length;
     this.maxTensors = maxTensors;
   }
 
@@ -159,9 +193,6 @@ class HeaderReader {
     scanner.end();
     const tensors = inOrder(found);
     this.checkCover(tensors);
-    for (const [name, { dtype, bytes }] of tensors) {
-      if (dtype === "BOOL") checkSwitches(name, bytes);
-    }
     return { tensors, metadata };
   }
 
@@ -234,7 +265,7 @@ class HeaderReader {
       }
       at = end;
     }
-    const { length } = this.body;
+    const { length } = this;
     if (at > length)
       refuseLayout("safetensors", `${length} bytes of tensors`, `${at}`, "TRUNCATED");
     if (at < length)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: train, compare, explain, schedule, bench.
+// The command line: train, compare, explain, schedule, bench, inspect.
 //
 // Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed,
 // 2 used wrongly, 130 interrupted. Each command loads what it needs when it runs, so that `--help`
@@ -25,6 +25,7 @@ import { comparedOptimizers, defaultOptimizers } from "./optimizers.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
 import type { CheckpointFlags } from "./train-checkpoints.ts";
 import type { BenchOptions } from "./bench/bench-command.ts";
+import { addInspect } from "./inspect/inspect-usage.ts";
 import { version } from "./package.ts";
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -42,6 +43,7 @@ function createProgram(): Command {
   addExplain(program);
   addSchedule(program);
   addBench(program);
+  addInspect(program);
   return program;
 }
 

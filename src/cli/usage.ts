@@ -23,11 +23,16 @@ export function numberFrom(text: string): number {
   throw new InvalidArgumentError(`got ${JSON.stringify(text)}, expected a number.`);
 }
 
-export function wholeNumberFrom(text: string): number {
-  const value = numberFrom(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError(`got ${text}, expected a whole number from 1 on.`);
-}
+const wholeFrom =
+  (least: number) =>
+  (text: string): number => {
+    const value = numberFrom(text);
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`got ${text}, expected a whole number from ${least} on.`);
+  };
+
+export const wholeNumberFrom = wholeFrom(1);
+export const naturalFrom = wholeFrom(0);
 
 /** A number, or several of which some may be open: `0.5`, `0.9,0.999`, `null,1e-3`. */
 function numbersFrom(text: string): OptionValue {

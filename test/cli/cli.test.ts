@@ -13,6 +13,7 @@ import {
   readFileSync,
   rmSync,
   truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -191,6 +192,49 @@ describe("explain", () => {
     const { wgsl } = explain("adafactor", { hyper: {}, dtype: "float32", t: 2, wgsl: true });
     expect(wgsl!.length).toBeGreaterThan(2);
     expect(new Set(wgsl).size).toBe(wgsl!.length);
+  });
+});
+
+describe("inspect", () => {
+  test("shows a file, and ends with 1 if it is broken", () => {
+    const { status, stdout } = downhill(
+      "inspect",
+      "test/torch-checkpoints/model.pt",
+      "--limit",
+      "1",
+    );
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^test\/torch-checkpoints\/model.pt: PyTorch's/);
+    const path = join(out, "broken.safetensors");
+    writeFileSync(path, " ".repeat(1000));
+    const broken = downhill("inspect", path);
+    expect([broken.status, broken.stderr]).toEqual([
+      1,
+      "downhill: safetensors: got a header of 2314885530818453500 bytes, expected at most 100000000.\n",
+    ]);
+    expect(downhill("inspect", path, "--limit", "-1").status).toBe(2);
+    expect(downhill("inspect").status).toBe(2);
+  });
+
+  test("never has a large file in memory", () => {
+    const path = join(out, "large.safetensors");
+    const size = 2 ** 27;
+    const entry = { dtype: "U8", shape: [size], data_offsets: [0, size] };
+    const header = JSON.stringify({ w: entry });
+    const begin = Buffer.alloc(8);
+    begin.writeUInt32LE(header.length);
+    writeFileSync(path, Buffer.concat([begin, Buffer.from(header)]));
+    truncateSync(path, 8 + header.length + size); // with zeros that take no disk
+    const peak = `process.on("exit", () => console.error(process.resourceUsage().maxRSS))`;
+    const run = (...args: string[]) => {
+      const code = ["--import", `data:text/javascript,${peak}`, join(bundled, "main.js")];
+      const { stdout, stderr } = spawnSync(process.execPath, [...code, "inspect", path, ...args], {
+        encoding: "utf8",
+      });
+      expect(stdout).toContain("134 MB");
+      return Number(stderr);
+    };
+    expect(run()).toBeLessThan(run("--quick") + 50_000); // kilobytes
   });
 });
 

@@ -103,7 +103,8 @@ export async function readWhole(path: string, fs = disk): Promise<Uint8Array<Arr
   }
 }
 
-async function reading<T>(
+/** A file opened for reading, and its size. */
+export async function reading<T>(
   path: string,
   fs: FileSystem,
   read: (file: promises.FileHandle, size: number) => Promise<T>,

@@ -6,6 +6,7 @@
  */
 import { widened } from "../../memory/bfloat16.ts";
 import type { AnyTypedArray } from "../dtypes.ts";
+import { fromHalf } from "../half.ts";
 import { quoted, refuse } from "./refuse.ts";
 
 /** Bytes of an element, and what shows elements of that size. */
@@ -114,10 +115,11 @@ export class SavedTensor {
    * bool as 0 and 1, float8 as its bits.
    */
   get data(): AnyTypedArray {
-    return (this.#data ??= this.#copy());
+    return (this.#data ??= this.copy());
   }
 
-  #copy(): AnyTypedArray {
+  /** @internal Another copy, which is not kept. */
+  copy(): AnyTypedArray {
     const { dtype, shape } = this;
     const [size, View] = TYPES[dtype];
     const length = shape.reduce((product, n) => product * n, 1);
@@ -126,7 +128,7 @@ export class SavedTensor {
       : this.#gather(length, size);
     const elements = new View(copy.buffer, 0, length);
     if (dtype === "bfloat16") return widened(elements as Uint16Array);
-    return dtype === "float16" ? Float32Array.from(elements as Uint16Array, halfValue) : elements;
+    return dtype === "float16" ? fromHalf(elements as Uint16Array) : elements;
   }
 
   #isContiguous(): boolean {
@@ -156,15 +158,4 @@ export class SavedTensor {
     }
     return copy;
   }
-}
-
-/** The number that 16 bits of IEEE's half precision stand for. */
-function halfValue(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return exponent === 0
-    ? sign * fraction * 2 ** -24
-    : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }

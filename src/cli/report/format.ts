@@ -42,6 +42,18 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** `12 B`, `3.4 kB`, `1.23 GB`: thousands are 1000. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let size = bytes;
+  let unit = 0;
+  while (size >= 999.5 && unit < units.length - 1) {
+    size /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? size : significant(size, 3)} ${units[unit]!}`;
+}
+
 function significant(value: number, digits: number): string {
   return String(Number(value.toPrecision(digits)));
 }

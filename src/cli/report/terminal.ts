@@ -9,6 +9,7 @@
 import { Ansis } from "ansis";
 import Table from "cli-table3";
 import chart from "simple-ascii-chart";
+import { alignColumns } from "./align.ts";
 import { type Axis, lossAxis, niceTicks } from "./axis.ts";
 import { type Column, COLUMNS, explain, OPTIONS, PLAIN_ONLY } from "./columns.ts";
 import {
@@ -77,18 +78,11 @@ function plainTable(rows: readonly ComparisonRow[]): string {
   const columns = [...COLUMNS, ...PLAIN_ONLY];
   const lines = [columns.map(({ name }) => name)];
   for (const row of rows) lines.push(columns.map(({ plain }) => plain(row)));
-  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
-  return lines
-    .map((line) =>
-      line
-        .map((cell, i) => {
-          const width = widths[i] ?? 0;
-          return columns[i]?.align === "right" ? cell.padStart(width) : cell.padEnd(width);
-        })
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  const aligned = alignColumns(
+    lines,
+    columns.map(({ align }) => align),
+  );
+  return aligned.join("\n");
 }
 
 /** The size of a plot in the terminal. */

@@ -16,7 +16,7 @@ import { camelCase, FIXED, snakeCase, type TorchGroup, type TorchStateDict } fro
 import { scalarOf, SlotReader } from "./slots.ts";
 
 /** What a group of PyTorch's holds besides hyperparameters: how to run, and notes of schedulers. */
-const BESIDES: ReadonlySet<string> = /* @__PURE__ */ new Set(
+export const BESIDES: ReadonlySet<string> = /* @__PURE__ */ new Set(
   (
     "params param_names foreach fused capturable differentiable " +
     "initial_lr max_lr min_lr swa_lr max_momentum base_momentum"

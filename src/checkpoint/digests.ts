@@ -1,0 +1,57 @@
+/**
+ * Digests of a checkpoint: one of each tensor and one of the header, in which they all stand.
+ *
+ * Safetensors itself notices no flipped bit in a tensor; these do.
+ */
+import { CheckpointError, Prose } from "../errors.ts";
+import { headerOf, type Safetensors } from "./safetensors.ts";
+import { sha256 } from "./sha256.ts";
+
+/** The metadata's entry with the digests of all tensors, in the order of the file. */
+export const DIGESTS = "sha256";
+export const HEADER_DIGEST = "header_sha256";
+/** Stands in place of the header's own digest while that is computed. */
+export const BLANK = "0".repeat(64);
+
+/** Of each tensor in the order of the file. */
+export function digestsOf({ metadata }: Pick<Safetensors, "metadata">): readonly string[] {
+  return (metadata.get(DIGESTS) ?? "").split(" ");
+}
+
+/** Whether a header is the one that was written. */
+export async function isHeaderWhole(
+  bytes: Uint8Array,
+  { metadata }: Pick<Safetensors, "metadata">,
+): Promise<boolean> {
+  const own = metadata.get(HEADER_DIGEST) ?? "";
+  const header = new Uint8Array(bytes);
+  // One byte is one character here; within a text the quotes would have a backslash each.
+  const text = new TextDecoder("latin1").decode(header);
+  const needle = `"${HEADER_DIGEST}":"`;
+  const at = text.indexOf(`${needle}${own}"`);
+  header.fill(0x30, at + needle.length, at + needle.length + BLANK.length);
+  return at >= 0 && own.length === BLANK.length && (await sha256(header)) === own;
+}
+
+/** @throws {CheckpointError} `DIGEST_MISMATCH` with the name of what is damaged. */
+export async function checkDigests(bytes: Uint8Array, file: Safetensors): Promise<void> {
+  if (!(await isHeaderWhole(headerOf(bytes), file))) {
+    refuseDigest("header", file.metadata.get(HEADER_DIGEST));
+  }
+  const digests = digestsOf(file);
+  let i = 0;
+  for (const [name, tensor] of file.tensors) {
+    const digest = digests[i++];
+    if ((await sha256(tensor.bytes)) === digest) continue;
+    refuseDigest(`tensor ${JSON.stringify(name)}`, digest);
+  }
+}
+
+function refuseDigest(subject: string, digest: string | undefined): never {
+  throw new CheckpointError("DIGEST_MISMATCH", {
+    subject: `checkpoint: ${subject}`,
+    got: new Prose("other bytes than were saved"),
+    expected: digest ? `those of the SHA-256 digest ${digest}` : "a SHA-256 digest of it",
+    advice: "The file is damaged: take an older one.",
+  });
+}
