@@ -47,6 +47,13 @@ export interface BoundKernel {
    * {@link REDUCTION_BLOCK} elements, each in {@link LANES} lanes, put together in order.
    */
   reduce(begin: number, end: number, totals: Float64Array, threads: number): void;
+  /**
+   * Takes elements into the lanes of a kernel that continues, the first of them into lane 0. For blocks
+   * whose elements do not all count from one pointer.
+   */
+  reducePiece(begin: number, end: number): void;
+  /** Adds the lanes to `totals`, as those of a block, and clears them. */
+  finishBlock(totals: Float64Array): void;
 }
 
 /** Takes a block's lanes into the total of its reduction, in the order that all backends keep. */

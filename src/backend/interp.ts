@@ -220,9 +220,22 @@ class InterpKernel extends InterpBody implements BoundKernel {
     for (let from = begin; from < end; from += REDUCTION_BLOCK) {
       this.partials.fill(0);
       this.range(from, Math.min(end, from + REDUCTION_BLOCK));
-      for (let r = 0; r < totals.length; r++) {
-        totals[r] = withLanes(this.reducers[r]!, totals[r]!, this.partials, r * LANES);
-      }
+      this.take(totals);
+    }
+  }
+
+  reducePiece(begin: number, end: number): void {
+    this.range(begin, end);
+  }
+
+  finishBlock(totals: Float64Array): void {
+    this.take(totals);
+    this.partials.fill(0);
+  }
+
+  private take(totals: Float64Array): void {
+    for (let r = 0; r < totals.length; r++) {
+      totals[r] = withLanes(this.reducers[r]!, totals[r]!, this.partials, r * LANES);
     }
   }
 

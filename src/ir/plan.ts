@@ -23,6 +23,8 @@ export interface KernelIr extends Pick<Program, "slots" | "storage" | "nodes" | 
   readonly reductions: readonly number[];
   /** For kernels that run along the lines of a matrix. */
   readonly lines?: LinesIr;
+  /** Whether reductions go on from where the last run left them, instead of from nothing. */
+  readonly continues?: boolean;
 }
 
 /**
@@ -84,8 +86,8 @@ export interface Plan {
 
 /** The key under which a kernel is cached: equal keys are equal kernels. */
 export function kernelKey(kernel: KernelIr): string {
-  const { reductions, lines, storage } = kernel;
-  const rest = JSON.stringify([lines, storage]);
+  const { reductions, lines, storage, continues } = kernel;
+  const rest = JSON.stringify([lines, storage, continues]);
   return `${printProgram(kernel)}\nreduce ${reductions.join(" ")}\n${rest}`;
 }
 

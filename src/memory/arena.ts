@@ -76,7 +76,7 @@ export class Arena {
    * a registry keeps alive what it holds: one for all arenas would keep every one of them.
    */
   private readonly dropped = new FinalizationRegistry<readonly Region[]>((regions) => {
-    this.spare.push(...regions);
+    this.takeBack(regions);
   });
   private whole: TypedArray | undefined;
   private wholeHalves: Uint16Array | undefined;
@@ -85,13 +85,14 @@ export class Arena {
    * @param bytes how much memory to begin with; it grows when more is allocated.
    * @param wide for more than 32 bits can address, see {@link wideLimit}. Engines check every access
    *   there, which costs kernels some speed; with 32 bits they need not.
+   * @param given memory of someone else, for subclasses that know how it is shared out.
    */
-  constructor(dtype: DType, bytes: number, wide = false) {
+  constructor(dtype: DType, bytes: number, wide = false, given?: WebAssembly.Memory) {
     this.dtype = dtype;
     this.wide = wide;
-    this.memory = createMemory(pagesFor(bytes), wide);
+    this.memory = given ?? createMemory(pagesFor(bytes), wide);
     this.shared = !(this.memory.buffer instanceof ArrayBuffer);
-    arenas.set(this.memory.buffer, this);
+    if (!given) arenas.set(this.memory.buffer, this);
   }
 
   /** The memory as it is now. */
@@ -153,6 +154,11 @@ export class Arena {
    */
   holdFor(holder: object, regions: readonly Region[]): void {
     this.dropped.register(holder, regions);
+  }
+
+  /** Regions that nobody uses any more. */
+  takeBack(regions: readonly Region[]): void {
+    this.spare.push(...regions);
   }
 
   private grow(pages: number, bytes: number): void {

@@ -45,8 +45,8 @@ export class Parameter<D extends DType = DType> {
   gradKind = NONE;
   /** @internal The rows of a gradient that consists of rows. */
   rows: TouchedRows | undefined;
-  private dataView: TypedArray<D>;
-  private gradView: TypedArray<D> | undefined;
+  protected dataView: TypedArray<D>;
+  protected gradView: TypedArray<D> | undefined;
   private trainable: boolean;
 
   /** @internal */
@@ -235,11 +235,11 @@ export class Parameter<D extends DType = DType> {
   }
 
   /** Whether a view was lost when its memory grew; an empty one does not show it. */
-  private isStale(view: TypedArray): boolean {
+  protected isStale(view: TypedArray): boolean {
     return view.length !== this.size || this.size === 0;
   }
 
-  private lookAgain(): void {
+  protected lookAgain(): void {
     const { arena, offset, dataRegion, gradRegion } = this.home!;
     const skip = offset * bytesOf(this.dtype);
     this.dataView = arena.view(dataRegion + skip, this.size) as TypedArray<D>;
@@ -255,7 +255,7 @@ export class Parameter<D extends DType = DType> {
     });
   }
 
-  private refuseIfFrozen(): void {
+  protected refuseIfFrozen(): void {
     if (this.trainable) return;
     throw new GradientError("FROZEN", {
       subject: this.label,

@@ -185,6 +185,17 @@ export class ArenaState {
     return at;
   }
 
+  /** Gives all memory back; what was there is forgotten. */
+  free(): void {
+    this.arena.takeBack(this.held);
+    this.held.length = 0;
+    this.bound.clear();
+    this.spare.clear();
+    this.shared = { at: 0, bytes: 0 };
+    for (let slot = 2; slot < this.present.length; slot++) this.present[slot] = false;
+    for (const entry of this.entries) Object.assign(entry, { steps: 0, written: 0, numbers: [] });
+  }
+
   /** How many numbers a parameter has in a slot; -1 for rows and columns that it does not have. */
   sizeOf(slot: number, { parameter, matrix }: Pick<Entry, "parameter" | "matrix">): number {
     const rank = this.slotRanks[slot]!;

@@ -46,7 +46,7 @@ export class Gradients {
   /** By arena and question: for gradients as they are, and for clamped ones. */
   private readonly kernels: Map<Question, [BoundKernel?, BoundKernel?]>[] = [];
   private answers = new Float64Array(1);
-  private readonly total = new Float64Array(1);
+  protected readonly total = new Float64Array(1);
   private changesSeen = -1;
   private entriesSeen = 0;
 
@@ -93,8 +93,7 @@ export class Gradients {
   }
 
   private askPart(question: Question, a: number, group: number, factor: number): number {
-    const { change, total } = this;
-    const { ranges, rangeCount } = this.parts[a]![group]!;
+    const { change } = this;
     const scale = change.scaleOf(group);
     const limit = change.limitOf(group);
     const kernel = this.kernelFor(question, a, limit !== undefined);
@@ -103,15 +102,23 @@ export class Gradients {
       kernel.setUniform(1, -limit);
       kernel.setUniform(2, limit);
     }
+    const answer = this.reduce(question, kernel, a, group);
+    const outer = Math.abs(limit === undefined ? scale * factor : factor);
+    if (question.degree === 2) return answer * outer * outer;
+    const rounds = question === largest && this.arenas[a]!.arena.dtype === "float32";
+    return rounds ? Math.fround(answer * Math.fround(outer)) : answer * outer;
+  }
+
+  /** The answer of one arena and group, of gradients before they are scaled. */
+  protected reduce(question: Question, kernel: BoundKernel, a: number, group: number): number {
+    const { ranges, rangeCount } = this.parts[a]![group]!;
+    const { total } = this;
     let answer = 0;
     for (let r = 0; r < rangeCount; r++) {
       kernel.reduce(ranges[2 * r]!, ranges[2 * r + 1]!, total, this.runner.threads);
       answer = question.join(answer, total[0]!);
     }
-    const outer = Math.abs(limit === undefined ? scale * factor : factor);
-    if (question.degree === 2) return answer * outer * outer;
-    const rounds = question === largest && this.arenas[a]!.arena.dtype === "float32";
-    return rounds ? Math.fround(answer * Math.fround(outer)) : answer * outer;
+    return answer;
   }
 
   private kernelFor(question: Question, a: number, clamped: boolean): BoundKernel {
@@ -124,10 +131,19 @@ export class Gradients {
   private bind(question: Question, a: number, clamped: boolean): BoundKernel {
     const state = this.arenas[a]!;
     const { arena, regions, span } = state;
-    const compiled = this.runner.backend.compile(kernelOf(question, clamped), arena.dtype);
+    const compiled = this.runner.backend.compile(this.kernelOf(question, clamped), arena.dtype);
     const kernel = compiled.bind(arena, (bytes) => state.allocate(bytes), span);
     kernel.setPointer(0, regions[1]!);
     return kernel;
+  }
+
+  protected kernelOf(question: Question, clamped: boolean): KernelIr {
+    return kernelOf(question, clamped);
+  }
+
+  /** Forgets the kernels: their memory is about to be freed. */
+  forgetKernels(): void {
+    this.kernels.length = 0;
   }
 
   /** Finds out where gradients lie, unless it is known. */
@@ -136,7 +152,7 @@ export class Gradients {
     let entries = 0;
     for (let a = 0; a < arenas.length; a++) entries += arenas[a]!.entries.length;
     if (gradientChanges.count === this.changesSeen && entries === this.entriesSeen) return;
-    if (entries !== this.entriesSeen) this.kernels.length = 0; // they know how large the largest range is
+    if (entries !== this.entriesSeen) this.forgetKernels(); // they know how large the largest range is
     this.changesSeen = gradientChanges.count;
     this.entriesSeen = entries;
     for (let a = 0; a < arenas.length; a++) {

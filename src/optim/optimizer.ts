@@ -47,7 +47,7 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   readonly defaults: Readonly<Hyper<H>>;
   // Inside, hyperparameters go by name: what an optimizer does never depends on which it has.
   /** @internal */ readonly rule: Rule;
-  private readonly stepper: Stepper;
+  /** @internal */ readonly stepper: Stepper;
   private readonly groups: ParamGroup<HyperDefaults>[] = [];
   private readonly watch: GroupWatch;
   private shownGroups!: ParamGroups<H>;
@@ -76,8 +76,9 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
     this.watch = new GroupWatch(this.rule);
     this.defaults = Object.freeze(defaults) as Readonly<Hyper<H>>;
     this.nonFinite = plan.nonFinite;
-    this.stepper = new Stepper(this.rule, plan, selectBackend(plan.backend));
-    this.gradients = new Gradients(this.stepper, this.arenas, this.groups);
+    const { Stepper: Runner, Gradients: Reader } = this.machinery;
+    this.stepper = new Runner(this.rule, plan, selectBackend(plan.backend));
+    this.gradients = new Reader(this.stepper, this.arenas, this.groups);
     this.admit(groups);
     average?.follow(this, given.name);
   }
@@ -100,6 +101,11 @@ export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping
   addParamGroup(group: ParamGroupInput<H>): void {
     const input = group as ParamGroupInput<HyperDefaults>;
     this.admit([readGroup(this.rule, input, this.defaults as Hyper<HyperDefaults>)]);
+  }
+
+  /** What runs steps and reads gradients; another in subclasses whose parameters lie otherwise. */
+  protected get machinery(): { Stepper: typeof Stepper; Gradients: typeof Gradients } {
+    return { Stepper, Gradients };
   }
 
   protected override take(closure: StepCall["closure"], given: StepOptions | undefined): unknown {

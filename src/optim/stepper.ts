@@ -238,7 +238,7 @@ export class Stepper {
     return plan.perTensor || !this.options.foreach;
   }
 
-  private runBatch(batch: Batch): void {
+  protected runBatch(batch: Batch): void {
     const { threads } = this;
     const bound = batch.arena.bound.get(batch.plan)!;
     bound.load(batch.uniforms, batch.version);

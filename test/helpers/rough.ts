@@ -62,6 +62,9 @@ class RoughKernel implements BoundKernel {
     throw new Error("only for rules that go element by element");
   }
 
+  readonly reducePiece = this.reduce;
+  readonly finishBlock = this.reduce;
+
   private element(i: number): void {
     const { elements } = this.arena;
     const values: number[] = [];

@@ -149,6 +149,15 @@ class WasmBoundKernel extends JobBlock implements BoundKernel {
     }
   }
 
+  reducePiece(begin: number, end: number): void {
+    this.code(this.at, begin, end);
+  }
+
+  finishBlock(totals: Float64Array): void {
+    this.take(totals);
+    this.clearLanes();
+  }
+
   /** A job block for each block of elements, so that each keeps its lanes until all are there. */
   private reduceTogether(count: number, totals: Float64Array, threads: number): boolean {
     this.copyBlock(count);

@@ -62,6 +62,11 @@ export class JobBlock {
     this.takeFrom(this.lanes, 0, totals);
   }
 
+  /** Lanes of the first block become zero. */
+  protected clearLanes(): void {
+    this.lanes.fill(0);
+  }
+
   /** Takes the lanes of `count` blocks, in order. */
   protected takeAll(count: number, totals: Float64Array): void {
     const lanes = new Float64Array(this.arena.buffer, this.at, (count * this.stride) / 8);

@@ -21,7 +21,7 @@ export function lower(kernel: KernelIr, dtype: DType, simd: boolean, wide = fals
   const lowering = new Lowering(kernel, dtype, wide);
   lowering.addresses();
   if (simd) lowering.vectorLoop();
-  else lowering.lanes.clear();
+  else if (!kernel.continues) lowering.lanes.clear();
   lowering.scalarLoop();
   return lowering.writer.function();
 }
@@ -62,7 +62,8 @@ class Lowering {
     const body = new Body("vector", kernel, dtype, writer);
     const round = roundBytes(kernel, dtype);
     this.hoist(body);
-    lanes.zero();
+    if (kernel.continues) lanes.load(kernel.reductions.length);
+    else lanes.zero();
     this.vectorLimit(round / bytesOf(dtype));
     writer.whileBelow(this.watched, "*vectors", () => {
       for (let offset = 0; offset < round; offset += VECTOR_BYTES) {
