@@ -22,7 +22,7 @@ import { refusals } from "./helpers/refusals.ts";
 import { noisyParameters, ruleCases, setNoisyGrads, type RuleCase } from "./helpers/rules.ts";
 import { untilReady } from "./helpers/threads.ts";
 
-const STEPS = 9;
+const STEPS = 7;
 const adam = ruleCases.find(({ name }) => name === "Adam")!;
 
 /** Parameters on a heap beside others in an arena of ours: the same numbers in both. */
@@ -51,7 +51,11 @@ class Twins {
     ];
     return [
       create(groups(this.own), more),
-      new ForeignOptimizer(rule, groups(this.foreign) as never, { ...options, ...foreignMore }),
+      new ForeignOptimizer(
+        rule,
+        groups(this.foreign) as never,
+        { ...options, ...foreignMore } as never,
+      ),
     ];
   }
 
@@ -70,22 +74,29 @@ class Twins {
       places[i] = to;
     });
     foreign.forEach((p, i) => p.place(places[i]!, grads[i]!));
-    if (step === 1) own[1]!.grad = foreign[1]!.grad = null;
+    for (const i of [1, 5]) if (step === i % 3) own[i]!.grad = foreign[i]!.grad = null;
     const before = this.own.map(({ size }, i) => bits(heap.view(grads[i]!, size)));
     act();
-    expect(this.own.map(({ size }, i) => bits(heap.view(grads[i]!, size)))).toEqual(before);
+    const after = this.own.map(({ size }, i) => bits(heap.view(grads[i]!, size)));
+    if (after.some((each, i) => each !== before[i])) throw new Error("a gradient was written");
     for (const at of new Set(grads)) heap.free(at);
   }
 
-  /** Data and state of one of the two. */
-  static seen(optimizer: Optimizer, all: readonly Parameter[]): Record<string, unknown> {
-    for (const p of all) p.grad = null;
-    return imprint(optimizer, all);
+  /** Data and state on the heap; nothing must have been written there where memory is free. */
+  seen(foreign: ForeignOptimizer): Record<string, unknown> {
+    this.heap.check();
+    return seenOf(foreign, this.foreign);
   }
 
-  expectAlike([own, foreign]: readonly [Optimizer, ForeignOptimizer]): void {
-    expect(Twins.seen(foreign, this.foreign)).toEqual(Twins.seen(own, this.own));
+  /** The same in our own arena. */
+  expected(own: Optimizer): Record<string, unknown> {
+    return seenOf(own, this.own);
   }
+}
+
+function seenOf(optimizer: Optimizer, all: readonly Parameter[]): Record<string, unknown> {
+  for (const p of all) p.grad = null;
+  return imprint(optimizer, all);
 }
 
 const shapes = [5, 64, [3, 4, 5], [7, 3], [7, 3], 1, 0, 130] as const;
@@ -109,7 +120,7 @@ describe.each(ways.filter(({ options }) => options.foreach))("$name", ({ options
     for (let step = 0; step < STEPS; step++) {
       twins.withGradients(step, () => both.forEach((each) => each.step()));
     }
-    twins.expectAlike(both);
+    expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
   });
 });
 
@@ -120,7 +131,7 @@ describe.each(["nearest", "stochastic"])("state in bfloat16, %s", (stateRounding
     for (let step = 0; step < STEPS; step++) {
       twins.withGradients(step, () => both.forEach((each) => each.step()));
     }
-    twins.expectAlike(both);
+    expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
   });
 });
 
@@ -131,7 +142,7 @@ test.each(ruleCases)("an average in the step, $title", (ruleCase) => {
   for (let step = 0; step < STEPS; step++) {
     twins.withGradients(step, () => both.forEach((each) => each.step()));
   }
-  twins.expectAlike(both);
+  expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
 });
 
 describe("what gradients are like as a whole", () => {
@@ -153,7 +164,7 @@ describe("what gradients are like as a whole", () => {
           both.forEach((each) => each.step({ gradScale: 0.5 }));
         });
       }
-      twins.expectAlike(both);
+      expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
     });
   });
 
@@ -161,7 +172,7 @@ describe("what gradients are like as a whole", () => {
     const twins = new Twins(new TestHeap(), shapes);
     const both = twins.optimizers(adam, { nonFinite: "skip" });
     twins.withGradients(0, () => both.forEach((each) => each.step()));
-    const before = Twins.seen(both[1], twins.foreign);
+    const before = twins.seen(both[1]);
     twins.withGradients(2, () => {
       const [at, length] = [twins.foreign[3]!.gradAt, twins.foreign[3]!.size];
       const old = twins.heap.view(at, length).slice();
@@ -170,7 +181,7 @@ describe("what gradients are like as a whole", () => {
       twins.heap.view(at, length).set(old);
     });
     expect(both[1].skippedSteps).toBe(1);
-    expect(Twins.seen(both[1], twins.foreign)).toEqual(before);
+    expect(twins.seen(both[1])).toEqual(before);
   });
 });
 
@@ -190,7 +201,10 @@ describe("threads", () => {
     [31, 8],
   ];
 
-  test.each(ruleCases)("share in a memory that lets them, $title", async (ruleCase) => {
+  const first = ruleCases.filter(
+    ({ name }, i) => ruleCases.findIndex((other) => other.name === name) === i,
+  );
+  test.each(first)("share in a memory that lets them, $title", async (ruleCase) => {
     const pool = new Pool({ worthWaking: 0 });
     pools.push(pool);
     const heap = new TestHeap({ shared: true });
@@ -202,7 +216,7 @@ describe("threads", () => {
       await untilReady(pool, 2);
     }
     expect(pool.jobs).toBeGreaterThan(0);
-    twins.expectAlike(both);
+    expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
   });
 });
 
@@ -216,7 +230,7 @@ describe("memory", () => {
       expect(buffer.byteLength).toBe(0);
       twins.withGradients(step, () => both.forEach((each) => each.step()));
     }
-    twins.expectAlike(both);
+    expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
   });
 
   test.each(ruleCases)("all of it goes back to the heap, $title", (ruleCase) => {
@@ -234,6 +248,7 @@ describe("memory", () => {
       foreign.dispose();
       expect(heap.bytes).toBe(before);
       expect(foreign.stateDict().state).toEqual(own.stateDict().state);
+      heap.check();
       high ||= heap.high;
     }
     expect(heap.high).toBe(high);
@@ -267,7 +282,7 @@ describe("memory", () => {
       both[1].step();
       fresh[0].step();
     });
-    twins.expectAlike([fresh[0], both[1]]);
+    expect(twins.seen(both[1])).toEqual(twins.expected(fresh[0]));
   });
 });
 
@@ -279,7 +294,7 @@ test("state goes from one kind to the other", () => {
   next[0].loadStateDict(both[1].stateDict());
   next[1].loadStateDict(both[0].stateDict());
   twins.withGradients(1, () => next.forEach((each) => each.step()));
-  twins.expectAlike(next);
+  expect(twins.seen(next[1])).toEqual(twins.expected(next[0]));
 });
 
 test("what cannot be done is refused before anything has changed", () => {

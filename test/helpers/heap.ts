@@ -50,6 +50,16 @@ export class TestHeap implements Heap {
     new Uint8Array(this.memory.buffer, at, size).fill(RUBBISH);
   };
 
+  /** Throws if anything was written to memory after it was freed. */
+  check(): void {
+    for (const [size, all] of this.spare) {
+      for (const at of all) {
+        const bytes = new Uint8Array(this.memory.buffer, at, size);
+        if (!bytes.every((byte) => byte === RUBBISH)) throw new Error(`${at} was written to`);
+      }
+    }
+  }
+
   /** Address of new floats. */
   floats(values: Float32Array): number {
     const at = this.allocate(values.byteLength);
