@@ -1,5 +1,5 @@
 /**
- * Training TensorFlow.js models with Downhill: an optimizer for `model.compile`, `minimize` and
+ * Training TensorFlow.js models with Downhill: optimizers for `model.compile`, `minimize` and
  * `applyGradients`, in the place of those of `tf.train`.
  *
  * TensorFlow.js comes as an argument, so that it is the copy that the model uses.
@@ -7,13 +7,14 @@
 import type { Optimizer } from "@tensorflow/tfjs-core";
 import { OptionError } from "../errors.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import { classNameOf, fromConfig, registerClass } from "./tfjs/config.ts";
 import { TfOptimizer } from "./tfjs/optimizer.ts";
-import type { TfOptions } from "./tfjs/options.ts";
+import { readOptions, type TfOptions } from "./tfjs/options.ts";
 import { checkTf, type Tf } from "./tfjs/tf.ts";
 
 export { isVector } from "./tfjs/groups.ts";
 export type { VariableGroup, VariableRule, VariableSelector } from "./tfjs/groups.ts";
-export type { VariableGradients } from "./tfjs/moves.ts";
+export type { NamedTensor, VariableGradients } from "./tfjs/moves.ts";
 export type { TfOptimizer } from "./tfjs/optimizer.ts";
 export type { StepScheduler, TfOptions, VariableGroups } from "./tfjs/options.ts";
 export type { InPlace } from "./tfjs/path.ts";
@@ -25,7 +26,8 @@ export interface RuleClass<H extends HyperDefaults> {
 }
 
 /**
- * An optimizer of TensorFlow.js that goes by a rule of Downhill.
+ * An optimizer of TensorFlow.js that goes by a rule of Downhill. It is registered as
+ * {@link registerOptimizer} does it.
  *
  * @param tf TensorFlow.js as imported.
  * @param type a class such as `AdamW`.
@@ -45,14 +47,47 @@ export function tfOptimizer<H extends HyperDefaults>(
   type: RuleClass<H>,
   options: TfOptions<H> = {},
 ): TfOptimizer<H> & Optimizer {
-  checkTf(tf, "tfOptimizer");
-  if (typeof type?.rule?.step !== "function") {
-    throw new OptionError("BAD_OPTION", {
-      subject: "tfOptimizer: optimizer",
-      got: type,
-      expected: "a class such as AdamW, with a rule",
-    });
-  }
-  const rule = type.rule as unknown as Rule;
-  return new TfOptimizer<H>(tf, rule, options as TfOptions) as TfOptimizer<H> & Optimizer;
+  const rule = ruleOf("tfOptimizer", tf, type);
+  const made = new TfOptimizer<H>(tf, rule, options as TfOptions);
+  register(tf, rule, options as TfOptions);
+  return made as TfOptimizer<H> & Optimizer;
+}
+
+/**
+ * Lets `tf.loadLayersModel` find an optimizer that was saved with a model: to be called once for each class,
+ * in programs that load before they make such an optimizer themselves.
+ *
+ * @param options those that are functions, `schedule` and `match` of groups, where there are any: a file does
+ *   not hold them. All others come from the file.
+ * @throws as {@link tfOptimizer}.
+ *
+ * @example
+ * registerOptimizer(tf, AdamW);
+ * const model = await tf.loadLayersModel("file://model/model.json");
+ */
+export function registerOptimizer<H extends HyperDefaults>(
+  tf: Tf,
+  type: RuleClass<H>,
+  options: TfOptions<H> = {},
+): void {
+  const rule = ruleOf("registerOptimizer", tf, type);
+  readOptions(rule, options as TfOptions);
+  register(tf, rule, options as TfOptions);
+}
+
+function register(tf: Tf, rule: Rule, code: TfOptions): void {
+  registerClass(tf, classNameOf(rule.name), (config) => {
+    return new TfOptimizer(tf, rule, fromConfig(rule, config, code));
+  });
+}
+
+function ruleOf(call: string, tf: unknown, type: unknown): Rule {
+  checkTf(tf, call);
+  const { rule } = Object(type) as { rule?: Rule };
+  if (typeof rule?.step === "function") return rule;
+  throw new OptionError("BAD_OPTION", {
+    subject: `${call}: optimizer`,
+    got: type,
+    expected: "a class such as AdamW, with a rule",
+  });
 }

@@ -2,6 +2,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers"; // it registers the gradients, too
 
+tf.enableProdMode(); // it advertises other packages otherwise
+
 export { layers, tf };
 
 const modules = {

@@ -7,7 +7,7 @@ import type { Variable } from "@tensorflow/tfjs-core";
 import { OptionError } from "../../errors.ts";
 import type { HyperDefaults, Rule } from "../../ir/rule.ts";
 import type { ParamGroup } from "../../optim/options.ts";
-import { fillIn, refuseUnknown, requireObject } from "../../optim/read-groups.ts";
+import { fillIn, refuseUnknown } from "../../optim/read-groups.ts";
 import { checkSelector, matches, nothingMatched, type Selector } from "../../optim/select.ts";
 
 /** Which variables: by name, by what they are, or any of several such. */
@@ -44,6 +44,10 @@ export class Groups {
   /** All of them, in the order in which they were made. */
   get list(): readonly [VariableGroup, ...VariableGroup[]] {
     return [...this.made.values()] as [VariableGroup, ...VariableGroup[]];
+  }
+
+  get ruleCount(): number {
+    return this.rules.length;
   }
 
   keys(): GroupKey[] {
@@ -110,18 +114,16 @@ function withoutFunctions(match: VariableSelector): VariableSelector {
 
 function checkRules(rule: Rule, rules: unknown): readonly VariableRule[] {
   if (rules === undefined) return [];
-  const subject = `${rule.name}: groups`;
-  if (!Array.isArray(rules)) {
-    throw new OptionError("BAD_OPTION", {
-      subject,
-      got: rules,
-      expected: "a list of rules such as { match: /bias$/, weightDecay: 0 }",
-    });
-  }
-  for (const [index, each] of (rules as VariableRule[]).entries()) {
-    requireObject(rule.name, `groups[${index}]`, each, "Write { match: /bias$/, weightDecay: 0 }.");
-    checkSelector(`${subject}[${index}]`, each.match);
-    refuseUnknown(rule, each, ["match"]);
-  }
+  const refuse = (subject: string, got: unknown, expected: string): never => {
+    throw new OptionError("BAD_OPTION", { subject: `${rule.name}: ${subject}`, got, expected });
+  };
+  const example = "{ match: /bias$/, weightDecay: 0 }";
+  if (!Array.isArray(rules)) refuse("groups", rules, `a list of rules such as ${example}`);
+  (rules as unknown[]).forEach((each, index) => {
+    const where = `groups[${index}]`;
+    if (typeof each !== "object" || each === null) refuse(where, each, `a rule such as ${example}`);
+    checkSelector(`${rule.name}: ${where}`, (each as VariableRule).match);
+    refuseUnknown(rule, each as VariableRule, ["match"]);
+  });
   return [...(rules as VariableRule[])];
 }

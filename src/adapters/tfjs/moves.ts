@@ -4,7 +4,7 @@ import { GradientError, OptionError, ParameterError, Prose } from "../../errors.
 import type { Tf } from "./tf.ts";
 
 /** A gradient in a list. */
-interface NamedTensor {
+export interface NamedTensor {
   readonly name: string;
   readonly tensor: Tensor;
 }

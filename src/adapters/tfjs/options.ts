@@ -4,12 +4,14 @@ import { OptionError } from "../../errors.ts";
 import type { Hyper, HyperDefaults, Rule } from "../../ir/rule.ts";
 import {
   checkOptions,
+  planKeys,
   type OptimizerOptions,
   type ParamGroups,
   type PlanOptions,
   type StepPolicy,
 } from "../../optim/options.ts";
-import type { StateOptions } from "../../optim/state-storage.ts";
+import { refuseUnknown, requireObject } from "../../optim/read-groups.ts";
+import { stateKeys, type StateOptions } from "../../optim/state-storage.ts";
 import type { VariableRule } from "./groups.ts";
 import type { Clipping } from "./path.ts";
 
@@ -55,11 +57,14 @@ export interface ReadOptions {
   readonly schedule: ((optimizer: VariableGroups) => StepScheduler) | undefined;
 }
 
+const own = ["groups", "clipGradNorm", "clipGradValue", "schedule"];
+const known = [...planKeys, ...stateKeys, "nonFinite", ...own];
+
 /** @throws {OptionError} `BAD_OPTION`, `BAD_HYPERPARAMETER`, `UNKNOWN_OPTION`. */
 export function readOptions(rule: Rule, given: TfOptions): ReadOptions {
+  requireObject(rule.name, "options", given);
   const { groups, clipGradNorm, clipGradValue, schedule, ...rest } = given;
   const options = rest as OptimizerOptions<HyperDefaults>;
-  const { defaults, average } = checkOptions(rule, options);
   const bad = (name: string, got: unknown, expected: string, advice = ""): never => {
     throw new OptionError("BAD_OPTION", {
       subject: `${rule.name}: ${name}`,
@@ -68,9 +73,12 @@ export function readOptions(rule: Rule, given: TfOptions): ReadOptions {
       advice,
     });
   };
-  if (average !== undefined) {
-    bad("average", average, "no average", "Its parameters would have to be known in advance.");
+  if (options.average !== undefined) {
+    const advice = "Variables would have to be known in advance.";
+    bad("average", options.average, "no average", advice);
   }
+  refuseUnknown(rule, given, known);
+  const { defaults } = checkOptions(rule, options);
   for (const [name, value] of Object.entries({ clipGradNorm, clipGradValue })) {
     const fits = value === undefined || (typeof value === "number" && value >= 0);
     if (!fits) bad(name, value, "a number ≥ 0");

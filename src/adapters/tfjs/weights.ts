@@ -1,0 +1,113 @@
+/**
+ * What an optimizer remembers, as the weights that tfjs-layers saves with a model: `iter`, as all optimizers
+ * of tfjs have it, a text that says what there is, and a tensor for each slot.
+ *
+ * Numbers are in the text, since tensors are float32 and counts and products are not.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { Prose, StateDictError } from "../../errors.ts";
+import type { ParameterState, StateDict } from "../../optim/state-dict.ts";
+import type { GroupKey } from "./groups.ts";
+import { fromText, toText } from "./json.ts";
+import type { NamedTensor } from "./moves.ts";
+import type { Tf } from "./tf.ts";
+
+/** All that an optimizer remembers. */
+export interface Saved {
+  readonly dict: StateDict;
+  /** Of each group in the dict the rules that it is for. */
+  readonly keys: readonly GroupKey[];
+  readonly iterations: number;
+  /** State of the scheduler, if there is one. */
+  readonly schedule: object | null;
+}
+
+/** The text has a tensor in the place of each array: how many come before it. */
+interface Place {
+  readonly $tensor: number;
+}
+
+const TEXT = "downhill";
+
+/** New tensors, which are the caller's. */
+export function toWeights(tf: Tf, saved: Saved): NamedTensor[] {
+  const slots: NamedTensor[] = [];
+  const state = Object.fromEntries(
+    Object.entries(saved.dict.state).map(([name, values]) => [
+      name,
+      Object.fromEntries(
+        Object.entries(values).map(([slot, value]) => {
+          if (typeof value === "number") return [slot, value];
+          const place: Place = { $tensor: slots.length };
+          slots.push({ name: `${name}/${slot}`, tensor: tf.tensor(value as Float32Array) });
+          return [slot, place];
+        }),
+      ),
+    ]),
+  );
+  const text = toText({ version: 1, ...saved, dict: { ...saved.dict, state } });
+  return [
+    { name: "iter", tensor: tf.scalar(saved.iterations, "int32") },
+    { name: TEXT, tensor: tf.scalar(text, "string") },
+    ...slots,
+  ];
+}
+
+/** @throws {StateDictError} `STATE_MISMATCH` unless {@link toWeights} made them. */
+export async function fromWeights(
+  weights: readonly NamedTensor[],
+  subject: string,
+): Promise<Saved> {
+  const [, header, ...slots] = weights;
+  if (header?.tensor?.dtype !== "string") {
+    throw refusal(subject, weights?.[0] ? new Prose("those of another optimizer") : weights);
+  }
+  const [text] = (await header.tensor.data()) as unknown as string[];
+  const values = await Promise.all(slots.map(({ tensor }) => tensor.data()));
+  const read = parse(text!, subject);
+  const state = Object.entries(read.dict.state).map(([name, each]) => {
+    const pairs = Object.entries(each as Record<string, number | Place>).map(([slot, value]) => {
+      if (typeof value === "number") return [slot, value] as const;
+      const found = values[value?.$tensor];
+      if (!(found instanceof Float32Array))
+        throw refusal(subject, new Prose(`no ${slot} of ${name}`));
+      return [slot, found.slice()] as const;
+    });
+    return [name, Object.fromEntries(pairs) as ParameterState] as const;
+  });
+  return { ...read, dict: { ...read.dict, state: Object.fromEntries(state) } };
+}
+
+function parse(text: string, subject: string): Saved {
+  let read: (Partial<Saved> & { version?: unknown }) | undefined;
+  try {
+    read = fromText(text) as typeof read;
+  } catch {
+    throw refusal(subject, new Prose("a text that is damaged"));
+  }
+  const { version, dict, keys, iterations, schedule } = Object(read) as Partial<Saved> & {
+    version?: unknown;
+  };
+  const fits =
+    version === 1 &&
+    typeof dict?.state === "object" &&
+    Array.isArray(dict.paramGroups) &&
+    Array.isArray(keys) &&
+    keys.length === dict.paramGroups.length &&
+    Number.isSafeInteger(iterations);
+  if (!fits) throw refusal(subject, new Prose(`a text of version ${String(version)}`));
+  return { dict, keys, iterations: iterations!, schedule: schedule ?? null };
+}
+
+function refusal(subject: string, got: unknown): StateDictError {
+  return new StateDictError("STATE_MISMATCH", {
+    subject: `${subject}: weights`,
+    got,
+    expected: "what getWeights() of such an optimizer returned",
+  });
+}
+
+/** Lets go of tensors that {@link toWeights} made. */
+export function disposeWeights(weights: readonly NamedTensor[]): void {
+  for (const { tensor } of weights as readonly { tensor: Tensor }[]) tensor.dispose();
+}

@@ -1,0 +1,164 @@
+/** Models of tfjs-layers with Downhill's optimizers: `fit` learns as with tfjs's own, `save` and load go on exactly. */
+import { beforeEach, describe, expect, test } from "vitest";
+import {
+  isVector,
+  registerOptimizer,
+  tfOptimizer,
+  type TfOptions,
+  type VariableGroups,
+} from "../../src/adapters/tfjs.ts";
+import {
+  Adafactor,
+  Adam,
+  AdamW,
+  ASGD,
+  NAdam,
+  RMSprop,
+  SGD,
+  StepLR,
+  type HyperDefaults,
+  type Rule,
+} from "../../src/index.ts";
+import { backends, layers, tf, useBackend } from "../helpers/tfjs.ts";
+
+const features = 6;
+
+/** Points of a smooth function. */
+function data(): { x: tf.Tensor2D; y: tf.Tensor2D } {
+  const x = Array.from({ length: 64 * features }, (_, i) => Math.sin(i * 0.7) * Math.cos(i * i));
+  const y = Array.from({ length: 64 }, (_, i) => Math.sin(x[i * features]! + x[i * features + 1]!));
+  return { x: tf.tensor2d(x, [64, features]), y: tf.tensor2d(y, [64, 1]) };
+}
+
+function model(): layers.Sequential {
+  const kernelInitializer = (seed: number) => layers.initializers.glorotNormal({ seed });
+  return layers.sequential({
+    layers: [
+      layers.layers.dense({
+        units: 8,
+        activation: "tanh",
+        inputShape: [features],
+        kernelInitializer: kernelInitializer(1),
+      }),
+      layers.layers.dense({ units: 1, kernelInitializer: kernelInitializer(2) }),
+    ],
+  });
+}
+
+async function fit(made: layers.LayersModel, epochs: number): Promise<number[]> {
+  const { x, y } = data();
+  const { history } = await made.fit(x, y, { epochs, batchSize: 16, shuffle: false, verbose: 0 });
+  return history["loss"] as number[];
+}
+
+/** What a model is saved as. */
+async function save(made: layers.LayersModel): Promise<tf.io.ModelArtifacts> {
+  let saved: tf.io.ModelArtifacts | undefined;
+  const handler = tf.io.withSaveHandler(async (artifacts) => {
+    saved = JSON.parse(JSON.stringify({ ...artifacts, weightData: null })) as typeof artifacts;
+    saved.weightData = (artifacts.weightData as ArrayBuffer).slice(0);
+    return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
+  });
+  await made.save(handler, { includeOptimizer: true });
+  return saved!;
+}
+
+const weights = (made: layers.LayersModel): number[][] =>
+  made.getWeights().map((weight) => [...weight.dataSync()]);
+
+interface Case {
+  readonly name: string;
+  readonly type: { readonly rule: Rule<HyperDefaults> };
+  readonly options: TfOptions;
+}
+
+const cases = [
+  { name: "SGD with momentum", type: SGD, options: { lr: 0.05, momentum: 0.9 } },
+  { name: "RMSprop", type: RMSprop, options: { lr: 0.01, centered: true, momentum: 0.5 } },
+  { name: "NAdam, which remembers a product", type: NAdam, options: { lr: 0.01 } },
+  { name: "ASGD, which counts", type: ASGD, options: { lr: 0.05 } },
+  { name: "Adafactor, with rows and columns", type: Adafactor, options: {} },
+  { name: "state in bfloat16", type: Adam, options: { lr: 0.01, stateDtype: "bfloat16" } },
+  {
+    name: "AdamW with groups, clipping and a schedule",
+    type: AdamW,
+    options: {
+      lr: 0.02,
+      weightDecay: 0.1,
+      clipGradNorm: 0.5,
+      groups: [
+        { match: isVector, weightDecay: 0 },
+        { match: [/kernel$/, "nobody"], lr: 0.01 },
+      ],
+      schedule: (optimizer: VariableGroups) => new StepLR(optimizer, { stepSize: 3, gamma: 0.7 }),
+    },
+  },
+] as unknown as readonly Case[];
+
+describe.each(backends)("on %s", (backend) => {
+  beforeEach(async () => {
+    await useBackend(backend);
+    tf.disposeVariables();
+  });
+
+  test("Adam's losses are those of tf.train.adam", async () => {
+    const [theirs, ours] = [model(), model()];
+    theirs.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
+    ours.compile({
+      optimizer: tfOptimizer(tf, Adam, { lr: 0.01, eps: 1e-7 }),
+      loss: "meanSquaredError",
+    });
+    const [expected, losses] = [await fit(theirs, 5), await fit(ours, 5)];
+    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+    losses.forEach((loss, i) => expect(loss / expected[i]!).toBeCloseTo(1, 4));
+  });
+
+  test.each(cases)("$name: a model that is loaded goes on exactly", async ({ type, options }) => {
+    const made = model();
+    const optimizer = tfOptimizer(tf, type, options);
+    made.compile({ optimizer, loss: "meanSquaredError" });
+    await fit(made, 2);
+    optimizer.paramGroups[0]["lr"] = 0.03; // changed by hand
+    const saved = await save(made);
+
+    const loaded = await layers.loadLayersModel(tf.io.fromMemory(saved));
+    const again = await save(loaded); // before any step
+    expect(new Uint8Array(again.weightData as ArrayBuffer).length).toBe(
+      new Uint8Array(saved.weightData as ArrayBuffer).length,
+    );
+    expect(loaded.optimizer.iterations).toBe(8);
+    expect(await fit(loaded, 2)).toEqual(await fit(made, 2));
+    expect(weights(loaded)).toEqual(weights(made));
+    expect(loaded.optimizer.iterations).toBe(16);
+    const groups = (of: unknown) =>
+      (of as typeof optimizer).paramGroups.map(({ params: _, ...hyper }) => hyper);
+    expect(groups(loaded.optimizer)).toEqual(groups(optimizer));
+  });
+});
+
+describe("what a file does not hold", () => {
+  beforeEach(() => useBackend("cpu"));
+
+  const groups = [{ match: ({ shape }: tf.Variable) => shape.length < 2, weightDecay: 0 }];
+  const schedule: TfOptions["schedule"] = (optimizer) => new StepLR(optimizer, { stepSize: 2 });
+
+  test.each([
+    ["groups[0].match", { groups }],
+    ["schedule", { schedule }],
+  ])("%s comes from registerOptimizer", async (name, options) => {
+    const made = model();
+    made.compile({
+      optimizer: tfOptimizer(tf, AdamW, options as TfOptions<never>),
+      loss: "meanSquaredError",
+    });
+    await fit(made, 1);
+    const saved = await save(made);
+    registerOptimizer(tf, AdamW);
+    await expect(layers.loadLayersModel(tf.io.fromMemory(saved))).rejects.toThrow(
+      `AdamW: ${name}: got a configuration in which it was a function, expected the function`,
+    );
+    registerOptimizer(tf, AdamW, options as TfOptions<never>);
+    const loaded = await layers.loadLayersModel(tf.io.fromMemory(saved));
+    expect(await fit(loaded, 1)).toEqual(await fit(made, 1));
+  });
+});
