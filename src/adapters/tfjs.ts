@@ -7,12 +7,14 @@
 import type { Optimizer } from "@tensorflow/tfjs-core";
 import { OptionError } from "../errors.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
+import { registerComposite, TfComposite, type TfMembers } from "./tfjs/composite.ts";
 import { classNameOf, fromConfig, registerClass } from "./tfjs/config.ts";
 import { TfOptimizer } from "./tfjs/optimizer.ts";
 import { readOptions, type TfOptions } from "./tfjs/options.ts";
 import { checkTf, type Tf } from "./tfjs/tf.ts";
 
-export { isVector } from "./tfjs/groups.ts";
+export type { TfComposite, TfMember, TfMembers } from "./tfjs/composite.ts";
+export { isMatrix, isVector } from "./tfjs/groups.ts";
 export type { VariableGroup, VariableRule, VariableSelector } from "./tfjs/groups.ts";
 export type { NamedTensor, VariableGradients } from "./tfjs/moves.ts";
 export type { TfOptimizer } from "./tfjs/optimizer.ts";
@@ -73,6 +75,29 @@ export function registerOptimizer<H extends HyperDefaults>(
   const rule = ruleOf("registerOptimizer", tf, type);
   readOptions(rule, options as TfOptions);
   register(tf, rule, options as TfOptions);
+  registerComposite(tf);
+}
+
+/**
+ * Several optimizers as one: each variable goes to the first member that matches it. Norms for clipping are
+ * those of each member by itself. Members are disposed with it.
+ *
+ * @throws {OptionError} `BAD_OPTION`; {BackendError} `NO_TFJS`.
+ *
+ * @example
+ * const optimizer = tfComposite(tf, {
+ *   muon: { match: isMatrix, optimizer: tfOptimizer(tf, Muon, { lr: 0.02 }) },
+ *   adamw: { optimizer: tfOptimizer(tf, AdamW, { lr: 3e-4 }) },
+ * });
+ */
+export function tfComposite<const M extends TfMembers>(
+  tf: Tf,
+  members: M,
+): TfComposite<M> & Optimizer {
+  checkTf(tf, "tfComposite");
+  const made = new TfComposite<M>(tf, members);
+  registerComposite(tf);
+  return made as TfComposite<M> & Optimizer;
 }
 
 function register(tf: Tf, rule: Rule, code: TfOptions): void {

@@ -9,6 +9,7 @@ export { layers, tf };
 const modules = {
   cpu: () => import("@tensorflow/tfjs-backend-cpu"),
   wasm: () => import("@tensorflow/tfjs-backend-wasm"),
+  webgpu: () => import("@tensorflow/tfjs-backend-webgpu"), // after globalGpu()
 };
 
 /** What runs in every Node. */

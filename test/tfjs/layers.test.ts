@@ -20,51 +20,7 @@ import {
   type Rule,
 } from "../../src/index.ts";
 import { backends, layers, tf, useBackend } from "../helpers/tfjs.ts";
-
-const features = 6;
-
-/** Points of a smooth function. */
-function data(): { x: tf.Tensor2D; y: tf.Tensor2D } {
-  const x = Array.from({ length: 64 * features }, (_, i) => Math.sin(i * 0.7) * Math.cos(i * i));
-  const y = Array.from({ length: 64 }, (_, i) => Math.sin(x[i * features]! + x[i * features + 1]!));
-  return { x: tf.tensor2d(x, [64, features]), y: tf.tensor2d(y, [64, 1]) };
-}
-
-function model(): layers.Sequential {
-  const kernelInitializer = (seed: number) => layers.initializers.glorotNormal({ seed });
-  return layers.sequential({
-    layers: [
-      layers.layers.dense({
-        units: 8,
-        activation: "tanh",
-        inputShape: [features],
-        kernelInitializer: kernelInitializer(1),
-      }),
-      layers.layers.dense({ units: 1, kernelInitializer: kernelInitializer(2) }),
-    ],
-  });
-}
-
-async function fit(made: layers.LayersModel, epochs: number): Promise<number[]> {
-  const { x, y } = data();
-  const { history } = await made.fit(x, y, { epochs, batchSize: 16, shuffle: false, verbose: 0 });
-  return history["loss"] as number[];
-}
-
-/** What a model is saved as. */
-async function save(made: layers.LayersModel): Promise<tf.io.ModelArtifacts> {
-  let saved: tf.io.ModelArtifacts | undefined;
-  const handler = tf.io.withSaveHandler(async (artifacts) => {
-    saved = JSON.parse(JSON.stringify({ ...artifacts, weightData: null })) as typeof artifacts;
-    saved.weightData = (artifacts.weightData as ArrayBuffer).slice(0);
-    return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
-  });
-  await made.save(handler, { includeOptimizer: true });
-  return saved!;
-}
-
-const weights = (made: layers.LayersModel): number[][] =>
-  made.getWeights().map((weight) => [...weight.dataSync()]);
+import { fit, fitNew, save, smallModel, weightsOf } from "../helpers/tfjs-model.ts";
 
 interface Case {
   readonly name: string;
@@ -102,19 +58,14 @@ describe.each(backends)("on %s", (backend) => {
   });
 
   test("Adam's losses are those of tf.train.adam", async () => {
-    const [theirs, ours] = [model(), model()];
-    theirs.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
-    ours.compile({
-      optimizer: tfOptimizer(tf, Adam, { lr: 0.01, eps: 1e-7 }),
-      loss: "meanSquaredError",
-    });
-    const [expected, losses] = [await fit(theirs, 5), await fit(ours, 5)];
+    const expected = await fitNew(tf.train.adam(0.01));
+    const losses = await fitNew(tfOptimizer(tf, Adam, { lr: 0.01, eps: 1e-7 }));
     expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
     losses.forEach((loss, i) => expect(loss / expected[i]!).toBeCloseTo(1, 4));
   });
 
   test.each(cases)("$name: a model that is loaded goes on exactly", async ({ type, options }) => {
-    const made = model();
+    const made = smallModel();
     const optimizer = tfOptimizer(tf, type, options);
     made.compile({ optimizer, loss: "meanSquaredError" });
     await fit(made, 2);
@@ -128,7 +79,7 @@ describe.each(backends)("on %s", (backend) => {
     );
     expect(loaded.optimizer.iterations).toBe(8);
     expect(await fit(loaded, 2)).toEqual(await fit(made, 2));
-    expect(weights(loaded)).toEqual(weights(made));
+    expect(weightsOf(loaded)).toEqual(weightsOf(made));
     expect(loaded.optimizer.iterations).toBe(16);
     const groups = (of: unknown) =>
       (of as typeof optimizer).paramGroups.map(({ params: _, ...hyper }) => hyper);
@@ -146,7 +97,7 @@ describe("what a file does not hold", () => {
     ["groups[0].match", { groups }],
     ["schedule", { schedule }],
   ])("%s comes from registerOptimizer", async (name, options) => {
-    const made = model();
+    const made = smallModel();
     made.compile({
       optimizer: tfOptimizer(tf, AdamW, options as TfOptions<never>),
       loss: "meanSquaredError",

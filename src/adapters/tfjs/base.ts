@@ -7,7 +7,7 @@ import { BackendError, CallError, Prose } from "../../errors.ts";
 import type { NamedTensor, VariableGradients } from "./moves.ts";
 import { Queue } from "./queue.ts";
 import type { Tf } from "./tf.ts";
-import { disposeWeights, fromWeights, toWeights, type Saved } from "./weights.ts";
+import { disposeWeights } from "./weights.ts";
 
 export abstract class TfOptimizerBase {
   /** @internal */ readonly tf: Tf;
@@ -23,12 +23,14 @@ export abstract class TfOptimizerBase {
 
   /** How many steps have been taken. */
   abstract get iterations(): number;
-  /** @internal One step. */
-  abstract take(call: string, gradients: VariableGradients): void;
+  /** @internal All of a step that can fail in advance. @returns what takes it. */
+  abstract prepare(call: string, gradients: VariableGradients): () => void;
   /** @internal The same on every backend. */
   abstract takeAsync(call: string, gradients: VariableGradients): Promise<void>;
-  protected abstract save(): Promise<Saved>;
-  protected abstract load(saved: Saved): void;
+  /** @internal New tensors. */
+  abstract makeWeights(): Promise<NamedTensor[]>;
+  /** @internal Checks what {@link makeWeights} made. @returns what goes on from there. */
+  abstract readWeights(weights: readonly NamedTensor[]): Promise<() => void>;
   protected abstract release(): void;
 
   /** The name under which `registerOptimizer` makes the class known to tfjs-layers. */
@@ -46,7 +48,7 @@ export abstract class TfOptimizerBase {
     this.requireFree("minimize");
     const { value, grads } = this.computeGradients(f, varList);
     try {
-      this.take("minimize", grads);
+      this.prepare("minimize", grads)();
     } catch (error) {
       value.dispose();
       throw error;
@@ -91,7 +93,7 @@ export abstract class TfOptimizerBase {
    */
   applyGradients(gradients: VariableGradients): void {
     this.requireFree("applyGradients");
-    this.take("applyGradients", gradients);
+    this.prepare("applyGradients", gradients)();
   }
 
   /** As {@link applyGradients}, on every backend. The gradients must live until the promise resolves. */
@@ -106,7 +108,7 @@ export abstract class TfOptimizerBase {
    */
   getWeights(): Promise<NamedTensor[]> {
     return this.enqueue("getWeights", async () => {
-      const weights = toWeights(this.tf, await this.save());
+      const weights = await this.makeWeights();
       disposeWeights(this.given);
       this.given = weights;
       return weights;
@@ -121,7 +123,8 @@ export abstract class TfOptimizerBase {
    */
   setWeights(weights: readonly NamedTensor[]): Promise<void> {
     return this.enqueue("setWeights", async () => {
-      this.load(await fromWeights(weights, this.name));
+      const commit = await this.readWeights(weights);
+      commit();
     });
   }
 

@@ -8,7 +8,7 @@
 import { OptionError, Prose } from "../../errors.ts";
 import type { Rule } from "../../ir/rule.ts";
 import type { TfOptimizerBase } from "./base.ts";
-import { isVector, type VariableRule, type VariableSelector } from "./groups.ts";
+import { isMatrix, isVector, type VariableRule, type VariableSelector } from "./groups.ts";
 import { fromText, toText } from "./json.ts";
 import type { TfOptions } from "./options.ts";
 import type { Tf } from "./tf.ts";
@@ -20,11 +20,11 @@ export interface Config {
 }
 
 /** A selector as plain data; `null` stands for a function. */
-type SavedSelector =
+export type SavedSelector =
   | null
   | string
   | { readonly source: string; readonly flags: string }
-  | { readonly is: "vector" }
+  | { readonly is: "vector" | "matrix" }
   | readonly SavedSelector[];
 
 type SavedRule = { readonly match: SavedSelector } & Record<string, unknown>;
@@ -36,7 +36,10 @@ export function toConfig(options: TfOptions): Config {
     downhill: toText({
       version: 1,
       options: Object.fromEntries(plain),
-      groups: groups?.map(({ match, ...hyper }): SavedRule => ({ ...hyper, match: save(match) })),
+      groups: groups?.map(({ match, ...hyper }): SavedRule => ({
+        ...hyper,
+        match: saveSelector(match),
+      })),
       schedule: schedule !== undefined,
     }),
   };
@@ -57,8 +60,8 @@ export function fromConfig(rule: Rule, config: unknown, code: TfOptions): TfOpti
     });
   }
   const groups = read.groups?.map(({ match, ...hyper }, index): VariableRule => {
-    const where = `groups[${index}].match`;
-    return { ...hyper, match: load(rule, where, match, code.groups?.[index]?.match) };
+    const missing = () => refuseMissing(rule, `groups[${index}].match`);
+    return { ...hyper, match: loadSelector(match, code.groups?.[index]?.match, missing) };
   });
   if (read.schedule && code.schedule === undefined) refuseMissing(rule, "schedule");
   return {
@@ -98,26 +101,30 @@ function isPlain(value: unknown): boolean {
   );
 }
 
-function save(match: VariableSelector): SavedSelector {
+export function saveSelector(match: VariableSelector): SavedSelector {
   if (match === isVector) return { is: "vector" };
+  if (match === isMatrix) return { is: "matrix" };
   if (typeof match === "function") return null;
-  if (Array.isArray(match)) return (match as readonly VariableSelector[]).map(save);
+  if (Array.isArray(match)) return (match as readonly VariableSelector[]).map(saveSelector);
   if (match instanceof RegExp) return { source: match.source, flags: match.flags };
   return match as string;
 }
 
-function load(
-  rule: Rule,
-  where: string,
+/**
+ * @param code what the program has in its place.
+ * @param missing is called for a function that is in neither.
+ */
+export function loadSelector(
   saved: SavedSelector,
   code: VariableSelector | undefined,
+  missing: () => never,
 ): VariableSelector {
-  if (saved === null) return typeof code === "function" ? code : refuseMissing(rule, where);
+  if (saved === null) return typeof code === "function" ? code : missing();
   if (typeof saved === "string") return saved;
   if ("source" in saved) return new RegExp(saved.source, saved.flags);
-  if ("is" in saved) return isVector;
+  if ("is" in saved) return saved.is === "vector" ? isVector : isMatrix;
   const list = Array.isArray(code) ? (code as readonly VariableSelector[]) : [];
-  return saved.map((each, i) => load(rule, `${where}[${i}]`, each, list[i]));
+  return saved.map((each, i) => loadSelector(each, list[i], missing));
 }
 
 function refuseMissing(rule: Rule, option: string): never {

@@ -22,6 +22,9 @@ export type VariableGroup = ParamGroup<HyperDefaults, Variable>;
 /** What has one dimension or none: biases, and the scales of norms. */
 export const isVector = ({ shape }: Variable): boolean => shape.length <= 1;
 
+/** What has two dimensions, as Muon needs it. */
+export const isMatrix = ({ shape }: Variable): boolean => shape.length === 2;
+
 /** Of which rules a group is, such as "0,2"; "" for those that match none. */
 export type GroupKey = string;
 
@@ -94,7 +97,7 @@ export class Groups {
  * tfjs-layers makes names unique: the second "dense/bias" of a process, such as that of a model which was
  * loaded, is "dense/bias_1". It matches as if it were the first, too.
  */
-function isMatch(match: VariableSelector, variable: Variable): boolean {
+export function isMatch(match: VariableSelector, variable: Variable): boolean {
   if (matches(match, variable)) return true;
   const name = plainName(variable.name);
   return name !== variable.name && matches(withoutFunctions(match), { name } as Variable);

@@ -6,12 +6,12 @@ import type { ParamGroups } from "../../optim/options.ts";
 import type { StateDict } from "../../optim/state-dict.ts";
 import { TfOptimizerBase } from "./base.ts";
 import { classNameOf, toConfig, type Config } from "./config.ts";
-import { readGradients, type VariableGradients } from "./moves.ts";
+import { readGradients, type NamedTensor, type VariableGradients } from "./moves.ts";
 import { readOptions, type StepScheduler, type TfOptions } from "./options.ts";
 import type { InPlace } from "./path.ts";
 import { Runner, type Pairs } from "./runner.ts";
 import type { Tf } from "./tf.ts";
-import type { Saved } from "./weights.ts";
+import { fromWeights, toWeights } from "./weights.ts";
 
 export class TfOptimizer<H extends HyperDefaults = HyperDefaults> extends TfOptimizerBase {
   /** What the option `schedule` made. */
@@ -59,19 +59,16 @@ export class TfOptimizer<H extends HyperDefaults = HyperDefaults> extends TfOpti
     return this.runner.why;
   }
 
-  /** @internal */ take(call: string, gradients: VariableGradients): void {
+  /** @internal */ prepare(call: string, gradients: VariableGradients): () => void {
     const pairs = this.read(call, gradients);
-    if (pairs.length > 0) this.finish(this.runner.step(pairs));
+    if (pairs.length === 0) return () => {};
+    const step = this.runner.prepare(pairs);
+    return () => this.finish(step());
   }
 
   /** @internal */ async takeAsync(call: string, gradients: VariableGradients): Promise<void> {
     const pairs = this.read(call, gradients);
     if (pairs.length > 0) this.finish(await this.runner.stepAsync(pairs));
-  }
-
-  /** @internal Checks a step without taking it. */
-  checkStep(call: string, gradients: VariableGradients): void {
-    this.runner.check(this.read(call, gradients));
   }
 
   getClassName(): string {
@@ -104,18 +101,22 @@ export class TfOptimizer<H extends HyperDefaults = HyperDefaults> extends TfOpti
     this.taken = steps.reduce((most, each) => Math.max(most, each), 0);
   }
 
-  protected async save(): Promise<Saved> {
+  /** @internal */ async makeWeights(): Promise<NamedTensor[]> {
     const { groups } = this.runner;
     const dict = await this.runner.stateDict();
     const schedule = this.scheduler?.stateDict() ?? null;
-    return { dict, keys: groups.keys(), iterations: this.taken, schedule };
+    return toWeights(this.tf, { dict, keys: groups.keys(), iterations: this.taken, schedule });
   }
 
-  protected load({ dict, keys, iterations, schedule }: Saved): void {
+  /** @internal */ async readWeights(weights: readonly NamedTensor[]): Promise<() => void> {
+    const { dict, keys, iterations, schedule } = await fromWeights(weights, this.name);
     const commit = this.runner.prepareLoad(dict, keys);
-    if (schedule !== null) this.scheduled().loadStateDict(schedule as never);
-    commit();
-    this.taken = iterations;
+    const scheduler = schedule === null ? undefined : this.scheduled();
+    return () => {
+      scheduler?.loadStateDict(schedule as never);
+      commit();
+      this.taken = iterations;
+    };
   }
 
   protected release(): void {

@@ -43,26 +43,22 @@ export class Runner {
     return this.reasons.length > 0 ? this.reasons.join("; ") : undefined;
   }
 
-  /** @returns whether the step was taken. */
-  step(pairs: Pairs): boolean {
+  /** All of a step that can fail in advance. @returns what takes it, and says whether it was taken. */
+  prepare(pairs: Pairs): () => boolean {
     const moves = this.movesOf(pairs);
     const leaving = this.leavingStates(moves);
     if (leaving instanceof Promise) {
       leaving.catch(() => {}); // nobody waits for it
       this.refuseSync();
     }
-    return this.ready(moves, leaving).step(moves);
+    const path = this.ready(moves, leaving);
+    return () => path.step(moves);
   }
 
   async stepAsync(pairs: Pairs): Promise<boolean> {
     const moves = this.movesOf(pairs);
     const path = this.ready(moves, await this.leavingStates(moves));
     return path.stepAsync ? path.stepAsync(moves) : path.step(moves);
-  }
-
-  /** All that can be checked before a path comes in. */
-  check(pairs: Pairs): void {
-    this.movesOf(pairs);
   }
 
   /** Copies; see {@link Path.states}. */
