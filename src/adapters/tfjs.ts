@@ -8,7 +8,9 @@ import type { Optimizer } from "@tensorflow/tfjs-core";
 import { OptionError } from "../errors.ts";
 import type { HyperDefaults, Rule } from "../ir/rule.ts";
 import { registerComposite, TfComposite, type TfMembers } from "./tfjs/composite.ts";
+import type { LBFGSOptions } from "../optim/lbfgs/options.ts";
 import { classNameOf, fromConfig, registerClass } from "./tfjs/config.ts";
+import { registerLBFGSClass, TfLBFGS } from "./tfjs/lbfgs.ts";
 import { TfOptimizer } from "./tfjs/optimizer.ts";
 import { readOptions, type TfOptions } from "./tfjs/options.ts";
 import { checkTf, type Tf } from "./tfjs/tf.ts";
@@ -17,6 +19,7 @@ export type { TfComposite, TfMember, TfMembers } from "./tfjs/composite.ts";
 export { isMatrix, isVector } from "./tfjs/groups.ts";
 export type { VariableGroup, VariableRule, VariableSelector } from "./tfjs/groups.ts";
 export type { NamedTensor, VariableGradients } from "./tfjs/moves.ts";
+export type { TfLBFGS } from "./tfjs/lbfgs.ts";
 export type { TfOptimizer } from "./tfjs/optimizer.ts";
 export type { StepScheduler, TfOptions, VariableGroups } from "./tfjs/options.ts";
 export type { InPlace } from "./tfjs/path.ts";
@@ -98,6 +101,29 @@ export function tfComposite<const M extends TfMembers>(
   const made = new TfComposite<M>(tf, members);
   registerComposite(tf);
   return made as TfComposite<M> & Optimizer;
+}
+
+/**
+ * L-BFGS for TensorFlow.js: for smooth losses over data that stay the same, as in curve fitting or physics. It
+ * evaluates the loss several times in a step, so it has `minimize` and no `applyGradients`; in `model.fit` one
+ * batch should be all data, and metrics are left out (their tensors would pile up).
+ *
+ * @param options those of `LBFGS`; `lineSearchFn: "strong_wolfe"` is recommended.
+ * @throws {OptionError}; {BackendError} `NO_TFJS`.
+ *
+ * @example
+ * const optimizer = tfLBFGS(tf, { lineSearchFn: "strong_wolfe" });
+ * for (let step = 0; step < 10; step++) optimizer.minimize(loss);
+ */
+export function tfLBFGS(tf: Tf, options: LBFGSOptions = {}): TfLBFGS & Optimizer {
+  registerLBFGS(tf);
+  return new TfLBFGS(tf, options) as TfLBFGS & Optimizer;
+}
+
+/** As {@link registerOptimizer}, for models that were saved with {@link tfLBFGS}. */
+export function registerLBFGS(tf: Tf): void {
+  checkTf(tf, "tfLBFGS");
+  registerLBFGSClass(tf);
 }
 
 function register(tf: Tf, rule: Rule, code: TfOptions): void {

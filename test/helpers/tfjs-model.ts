@@ -29,10 +29,14 @@ export function smallModel(): layers.Sequential {
   });
 }
 
-/** Trains with `fit`: four steps in an epoch. The losses of all epochs. */
-export async function fit(model: layers.LayersModel, epochs: number): Promise<number[]> {
+/** Trains with `fit`: four steps in an epoch, or one with all data. The losses of all epochs. */
+export async function fit(
+  model: layers.LayersModel,
+  epochs: number,
+  batchSize = rows / 4,
+): Promise<number[]> {
   const { x, y } = data();
-  const { history } = await model.fit(x, y, { epochs, batchSize: 16, shuffle: false, verbose: 0 });
+  const { history } = await model.fit(x, y, { epochs, batchSize, shuffle: false, verbose: 0 });
   tf.dispose([x, y]);
   return history["loss"] as number[];
 }

@@ -49,7 +49,7 @@ export function toConfig(options: TfOptions): Config {
  * @param code options from the program, for what the configuration does not hold.
  * @throws {OptionError} `NEEDS_CODE` if something is in neither.
  */
-export function fromConfig(rule: Rule, config: unknown, code: TfOptions): TfOptions {
+export function fromConfig(rule: Pick<Rule, "name">, config: unknown, code: TfOptions): TfOptions {
   const text = (config as Partial<Config> | null)?.downhill;
   const read = typeof text === "string" ? (fromText(text) as SavedConfig) : undefined;
   if (read?.version !== 1) {
@@ -127,7 +127,7 @@ export function loadSelector(
   return saved.map((each, i) => loadSelector(each, list[i], missing));
 }
 
-function refuseMissing(rule: Rule, option: string): never {
+function refuseMissing(rule: Pick<Rule, "name">, option: string): never {
   throw new OptionError("NEEDS_CODE", {
     subject: `${rule.name}: ${option}`,
     got: new Prose("a configuration in which it was a function"),

@@ -6,7 +6,7 @@
  * optimizer with all of them takes the place of the one before: so it is all or nothing, and variables
  * that were disposed do not pile up.
  */
-import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor, Variable } from "@tensorflow/tfjs-core";
 import { BackendError, Prose } from "../../errors.ts";
 import { parameter } from "../../memory/create.ts";
 import type { Parameter } from "../../memory/parameter.ts";
@@ -15,6 +15,7 @@ import { Optimizer } from "../../optim/optimizer.ts";
 import type { ParameterState } from "../../optim/state-dict.ts";
 import { copyHyper } from "./path.ts";
 import type { Clipping, HyperGroup, Member, Move, Path, PathSpec } from "./path.ts";
+import type { Tf } from "./tf.ts";
 
 /** The numbers of a step: of each variable, and of its gradient. */
 type Values = readonly (readonly [data: Float32Array, gradient: Float32Array])[];
@@ -52,7 +53,7 @@ export class CopyPath implements Path {
   }
 
   step(moves: readonly Move[]): boolean {
-    this.requireSyncRead(moves);
+    requireSyncRead(this.spec.tf, `${this.spec.rule.name}: step`);
     return this.update(
       moves,
       moves.map(([{ variable }, gradient]) => [read(variable), read(gradient)]),
@@ -91,32 +92,35 @@ export class CopyPath implements Path {
     const skipped = optimizer.skippedSteps;
     optimizer.step();
     if (optimizer.skippedSteps > skipped) return false;
-    for (const [member] of moves) this.assign(member, parameters.get(member)!);
+    for (const [member] of moves) assign(this.spec.tf, member.variable, parameters.get(member)!);
     return true;
-  }
-
-  private assign({ variable }: Member, { data }: Parameter): void {
-    // A copy: backends keep what they are given, and `data` is where the next step happens.
-    const value = this.spec.tf.tensor(data.slice() as Float32Array, variable.shape, "float32");
-    variable.assign(value);
-    value.dispose();
-  }
-
-  /** tfjs reads WebGPU synchronously through a canvas, which Node does not have. */
-  private requireSyncRead(moves: readonly Move[]): void {
-    if (typeof OffscreenCanvas !== "undefined" || this.spec.tf.getBackend() !== "webgpu") return;
-    throw new BackendError("ASYNC_ONLY", {
-      subject: `${this.spec.rule.name}: step of ${moves[0]![0].key}`,
-      got: new Prose(
-        "tensors on WebGPU and no OffscreenCanvas, through which tfjs would read them",
-      ),
-      expected: "a backend that can be read synchronously",
-      advice: "Use minimizeAsync() or applyGradientsAsync() and await it.",
-    });
   }
 }
 
-function read(tensor: Tensor): Float32Array {
+/** Gives a variable the values of its parameter. */
+export function assign(tf: Tf, variable: Variable, { data, shape }: Parameter): void {
+  // A copy: backends keep what they are given, and `data` is where the next step happens.
+  const value = tf.tensor(data.slice() as Float32Array, [...shape], "float32");
+  variable.assign(value);
+  value.dispose();
+}
+
+/**
+ * tfjs reads WebGPU synchronously through a canvas, which Node does not have.
+ *
+ * @throws {BackendError} `ASYNC_ONLY`.
+ */
+export function requireSyncRead(tf: Tf, subject: string): void {
+  if (typeof OffscreenCanvas !== "undefined" || tf.getBackend() !== "webgpu") return;
+  throw new BackendError("ASYNC_ONLY", {
+    subject,
+    got: new Prose("tensors on WebGPU and no OffscreenCanvas, through which tfjs would read them"),
+    expected: "a backend that can be read synchronously",
+    advice: "Use minimizeAsync() or applyGradientsAsync() and await it.",
+  });
+}
+
+export function read(tensor: Tensor): Float32Array {
   return tensor.dataSync<"float32">();
 }
 

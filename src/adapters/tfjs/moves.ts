@@ -48,7 +48,8 @@ export function readGradients(
   });
 }
 
-function checkVariable(variable: Variable, label: string): void {
+/** @throws {ParameterError} `BAD_DTYPE` */
+export function checkVariable(variable: Variable, label: string): void {
   if (variable.dtype === "float32") return;
   throw new ParameterError("BAD_DTYPE", {
     subject: label,

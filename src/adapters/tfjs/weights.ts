@@ -22,10 +22,11 @@ export interface Saved {
   readonly schedule: object | null;
 }
 
-/** The text has a tensor in the place of each array: how many come before it. */
-interface Place {
-  readonly $tensor: number;
-}
+/**
+ * The text has this in the place of each array: how many tensors come before its own, or numbers that float32
+ * cannot hold.
+ */
+type Place = { readonly $tensor: number } | { readonly $float64: readonly number[] };
 
 const TEXT = "downhill";
 
@@ -38,8 +39,9 @@ export function toWeights(tf: Tf, saved: Saved): NamedTensor[] {
       Object.fromEntries(
         Object.entries(values).map(([slot, value]) => {
           if (typeof value === "number") return [slot, value];
+          if (value instanceof Float64Array) return [slot, { $float64: [...value] }];
           const place: Place = { $tensor: slots.length };
-          slots.push({ name: `${name}/${slot}`, tensor: tf.tensor(value as Float32Array) });
+          slots.push({ name: `${name}/${slot}`, tensor: tf.tensor(value) });
           return [slot, place];
         }),
       ),
@@ -68,7 +70,8 @@ export async function fromWeights(
   const state = Object.entries(read.dict.state).map(([name, each]) => {
     const pairs = Object.entries(each as Record<string, number | Place>).map(([slot, value]) => {
       if (typeof value === "number") return [slot, value] as const;
-      const found = values[value?.$tensor];
+      if ("$float64" in value) return [slot, new Float64Array(value.$float64)] as const;
+      const found = values[value.$tensor];
       if (!(found instanceof Float32Array))
         throw refusal(subject, new Prose(`no ${slot} of ${name}`));
       return [slot, found.slice()] as const;
