@@ -154,6 +154,23 @@ export function noise(seed: number): () => number {
   };
 }
 
+/** What noises begin with, by their seed: most tests begin with the same. */
+const beginnings = new Map<number, Float64Array>();
+
+/** The first numbers of {@link noise}, in pieces of the given sizes; not to be written to. */
+function noisePieces(seed: number, sizes: readonly number[]): Float64Array[] {
+  const count = sizes.reduce((sum, n) => sum + n, 0);
+  let numbers = beginnings.get(seed);
+  if (!numbers || numbers.length < count) {
+    const next = noise(seed);
+    numbers = new Float64Array(count);
+    for (let i = 0; i < count; i++) numbers[i] = next();
+    beginnings.set(seed, numbers);
+  }
+  let at = 0;
+  return sizes.map((size) => numbers.subarray(at, (at += size)));
+}
+
 /**
  * Parameters of the given shapes, or matrices of the given sizes, as square as can be; filled with noise
  * and without gradients.
@@ -162,11 +179,13 @@ export function noisyParameters(
   sizes: readonly (number | readonly number[])[],
   dtype: "float32" | "float64" = "float32",
 ): Parameter[] {
-  const next = noise(sizes.length + 1);
-  return sizes.map((given, index) => {
-    const shape = typeof given === "number" ? shapeOf(given, index % 2 === 1) : given;
-    const size = shape.reduce((product, n) => product * n, 1);
-    return parameter(Array.from({ length: size }, next), { name: `w${index}`, shape, dtype });
+  const shapes = sizes.map((given, index) =>
+    typeof given === "number" ? shapeOf(given, index % 2 === 1) : given,
+  );
+  const counts = shapes.map((shape) => shape.reduce((product, n) => product * n, 1));
+  return noisePieces(sizes.length + 1, counts).map((piece, index) => {
+    const options = { name: `w${index}`, shape: shapes[index]! };
+    return parameter(dtype === "float32" ? new Float32Array(piece) : piece, options);
   });
 }
 
@@ -179,9 +198,9 @@ function shapeOf(size: number, isTall: boolean): number[] {
 
 /** Sets every gradient to noise that depends on the step. */
 export function setNoisyGrads(parameters: readonly Parameter[], step: number): void {
-  const next = noise(step + 17);
-  for (const p of parameters) {
-    const g = p.ensureGrad({ zero: false });
-    for (let i = 0; i < g.length; i++) g[i] = next();
-  }
+  const pieces = noisePieces(
+    step + 17,
+    parameters.map(({ size }) => size),
+  );
+  parameters.forEach((p, i) => p.ensureGrad({ zero: false }).set(pieces[i]!));
 }
