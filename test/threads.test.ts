@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as workerThreads from "node:worker_threads";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { Pool, type PoolOptions } from "../src/backend/threads/pool.ts";
 import { nodeText, spawnInNode } from "../src/backend/threads/spawn.ts";
 import { WasmBackend } from "../src/backend/wasm/backend.ts";
@@ -31,25 +31,34 @@ describe("the same bits from 1, 2, 3 and 7 threads", () => {
   // Ranges that end anywhere, with gaps between them; more than one block of a reduction.
   const sizes = [70_001, 5, 131_073, 64, 1, 65_536];
 
+  // Workers take longer to start than all steps of a rule: one rule after the other steps the same
+  // parameters, whose memory the workers know.
+  const crews = [1, 2, 3, 7].map((threads) => {
+    const pool = new Pool({ worthWaking: 0 });
+    return { threads, pool, backend: new WasmBackend(true, pool), all: noisyParameters(sizes) };
+  });
+  const start = noisyParameters(sizes).map(({ data }) => data);
+  afterAll(() => {
+    for (const { pool } of crews) pool.end();
+  });
+
   test.each(ruleCases)("$title", async ({ create }) => {
     const results: string[][] = [];
-    for (const threads of [1, 2, 3, 7]) {
-      const pool = poolOf();
-      const all = noisyParameters(sizes);
-      const optimizer = create(all, { backend: new WasmBackend(true, pool), threads });
+    for (const { threads, pool, backend, all } of crews) {
+      all.forEach((p, i) => (p.data = start[i]!));
+      const optimizer = create(all, { backend, threads });
       for (let step = 0; step < 5; step++) {
         setNoisyGrads(all, step);
         if (step > 0) all[3]!.grad = null;
         const held = pool.jobs;
         optimizer.step();
-        // The first step starts the workers, the second hands them its kernels; ASGD has others from the
-        // third on.
+        // The first step starts the workers or hands them its kernels, the second does that for those
+        // that have just started; ASGD has others from the third on.
         if (threads > 1) await untilReady(pool, threads - 1);
         if (threads > 1 && step === 4) expect(pool.jobs).toBeGreaterThan(held);
       }
       expect(pool.size).toBe(threads - 1);
       results.push(all.map((p) => bits(p.data)));
-      pool.end();
     }
     expect(results[1]).toEqual(results[0]);
     expect(results[2]).toEqual(results[0]);
