@@ -3,14 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DOMParser } from "linkedom";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
 import { sayings } from "../../src/cli/bench/bench-report.ts";
 import { isMet } from "../../src/cli/bench/check.ts";
 import { levelSizes, runChecks } from "../../src/cli/bench/checks.ts";
 import { benchedOptimizers, type Contender, type Workload } from "../../src/cli/bench/contender.ts";
 import { adamBeside, plans } from "../../src/cli/bench/downhill.ts";
-import { compare, type Comparison, type Measured } from "../../src/cli/bench/measure.ts";
+import { compare, patience, type Comparison, type Measured } from "../../src/cli/bench/measure.ts";
 import { findNative } from "../../src/cli/bench/native/index.ts";
 import { findNodePeers } from "../../src/cli/bench/node-peers.ts";
 import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
@@ -22,6 +22,10 @@ import { gradients, startValues, timed } from "../../src/cli/bench/values.ts";
 import { evenly, flat, matrices, perceptron } from "../../src/cli/bench/workload.ts";
 
 const small = perceptron(3, 5);
+
+const usualPatience = { ...patience };
+beforeAll(() => void Object.assign(patience, { turn: 1, warmUp: 50 }));
+afterAll(() => void Object.assign(patience, usualPatience));
 
 describe("statistics", () => {
   test("median and quartiles", () => {
@@ -101,6 +105,9 @@ describe("all rows take the same step", async () => {
 });
 
 describe("rows take turns", () => {
+  beforeAll(() => void (patience.turn = usualPatience.turn));
+  afterAll(() => void (patience.turn = 1));
+
   const fake = (key: string, log: string[], fails = false): Contender => ({
     key,
     label: key,

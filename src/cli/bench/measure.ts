@@ -40,9 +40,8 @@ export interface Comparison {
   readonly bandwidth?: { readonly threads: number; readonly gigabytesPerSecond: number };
 }
 
-/** A row takes turns of about so many milliseconds, and warms up for at most so many. */
-const TURN_MS = 20;
-const WARM_MS = 1500;
+/** Milliseconds that a row's turns take, about, and its warm-up at most. Tests have less patience. */
+export const patience = { turn: 20, warmUp: 1500 };
 
 /**
  * A row whose steps are longer than that sits rounds out, evenly, so that its turns take so many
@@ -109,11 +108,11 @@ export async function compare(
 
 /** Until two turns in a row take the same time within 5 %, or long enough. */
 async function warmUp(row: Ready, rounds: number): Promise<void> {
-  const until = performance.now() + WARM_MS;
+  const until = performance.now() + patience.warmUp;
   let before = Infinity;
   while (performance.now() < until) {
     const { median } = summarize(await row.runner.run(row.steps));
-    row.steps = Math.max(1, Math.min(50_000, Math.round(TURN_MS / Math.max(median, 1e-4))));
+    row.steps = Math.max(1, Math.min(50_000, Math.round(patience.turn / Math.max(median, 1e-4))));
     if (median > STEP_MS) {
       throw new Error(`not measured: a step takes ${(median / 1000).toFixed(1)} s`);
     }
