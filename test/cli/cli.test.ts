@@ -1,6 +1,6 @@
 /**
- * The command line as its users meet it: the bundle is run as a program, and what it prints, writes and
- * returns is checked.
+ * The command line as its users meet it: the bundle is run, and what it prints, writes and returns is
+ * checked. One run of each command, and whatever ends early, has a process of its own.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
 import { explain } from "../../src/cli/explain.ts";
 import { loadMnist } from "../../src/cli/mnist.ts";
@@ -26,6 +26,7 @@ import { comparedOptimizers } from "../../src/cli/optimizers.ts";
 import { scheduleFigure } from "../../src/cli/report/schedule-figure.ts";
 import { schedules } from "../../src/cli/schedules.ts";
 import { schedule } from "../../src/index.ts";
+import { runApart, runHere } from "../helpers/command-line.ts";
 import { schedulers } from "../helpers/schedulers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -38,35 +39,24 @@ beforeAll(async () => {
   bundled = mkdtempSync(join(cache, "cli-"));
   out = mkdtempSync(join(tmpdir(), "downhill-cli-"));
   await bundleCli(bundled);
+  vi.stubEnv("NO_COLOR", "1");
+  vi.stubEnv("FORCE_COLOR", "0");
 });
 afterAll(() => {
+  vi.unstubAllEnvs();
   rmSync(bundled, { recursive: true, force: true });
   rmSync(out, { recursive: true, force: true });
 });
 
-function downhill(...args: string[]) {
-  return runIn(bundled, root, {}, args);
-}
-
-function runIn(folder: string, cwd: string, env: Record<string, string>, args: string[]) {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(folder, "main.js"), ...args],
-    {
-      cwd,
-      encoding: "utf8",
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...env },
-    },
-  );
-  return { status, stdout, stderr };
-}
+const downhill = (...args: string[]) => runHere(bundled, args);
+const downhillApart = (...args: string[]) => runApart(bundled, args, { cwd: root });
 
 /** Twenty steps: enough to see everything happen. */
 const short = ["--epochs", "1", "--batch-size", "3000", "--layers", "16"];
 
 describe("explain", () => {
-  test("lists the rules", () => {
-    const { status, stdout } = downhill("explain");
+  test("lists the rules", async () => {
+    const { status, stdout } = downhillApart("explain");
     expect(status).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
       "SGD       12 bytes per parameter; state: none
@@ -101,8 +91,8 @@ describe("explain", () => {
     `);
   });
 
-  test("shows formula, traffic, IR and WebAssembly", () => {
-    const { status, stdout } = downhill("explain", "rmsprop", "--momentum", "0.9");
+  test("shows formula, traffic, IR and WebAssembly", async () => {
+    const { status, stdout } = await downhill("explain", "rmsprop", "--momentum", "0.9");
     expect(status).toBe(0);
     expect(stdout.slice(0, stdout.indexOf("WebAssembly"))).toMatchInlineSnapshot(`
       "RMSprop: the formula
@@ -158,8 +148,8 @@ describe("explain", () => {
     expect(stdout).toContain("f32.sqrt");
   });
 
-  test("float64 and a first step", () => {
-    const { stdout } = downhill(
+  test("float64 and a first step", async () => {
+    const { stdout } = await downhill(
       "explain",
       "sgd",
       "--momentum",
@@ -174,20 +164,22 @@ describe("explain", () => {
     expect(stdout).toContain("f64x2.mul");
   });
 
-  test("--json is one document with the same facts", () => {
-    const { stdout } = downhill("explain", "adam", "--json");
+  test("--json is one document with the same facts", async () => {
+    const { stdout } = await downhill("explain", "adam", "--json");
     const parsed = JSON.parse(stdout) as { name: string; bytes: number; state: string[] };
     expect(parsed).toMatchObject({ name: "Adam", bytes: 28, state: ["exp_avg", "exp_avg_sq"] });
     expect(parsed).not.toHaveProperty("wgsl");
   });
 
-  test("--wgsl adds the shader that a GPU runs", () => {
-    const { stdout } = downhill("explain", "sgd", "--wgsl");
+  test("--wgsl adds the shader that a GPU runs", async () => {
+    const { stdout } = await downhill("explain", "sgd", "--wgsl");
     const [, shader] = stdout.split("\nWGSL\n");
     expect(shader).toMatch(/^ {2}\/\/ s0: p\n {2}\/\/ s1: g\n/);
     expect(shader).toContain("@compute @workgroup_size(256)");
     expect(shader).toContain("s0[i] = ");
-    const parsed = JSON.parse(downhill("explain", "sgd", "--wgsl", "--json").stdout) as object;
+    const parsed = JSON.parse(
+      (await downhill("explain", "sgd", "--wgsl", "--json")).stdout,
+    ) as object;
     expect(parsed).toHaveProperty("wgsl.length", 1);
     const { wgsl } = explain("adafactor", { hyper: {}, dtype: "float32", t: 2, wgsl: true });
     expect(wgsl!.length).toBeGreaterThan(2);
@@ -196,8 +188,8 @@ describe("explain", () => {
 });
 
 describe("inspect", () => {
-  test("shows a file, and ends with 1 if it is broken", () => {
-    const { status, stdout } = downhill(
+  test("shows a file, and ends with 1 if it is broken", async () => {
+    const { status, stdout } = downhillApart(
       "inspect",
       "test/torch-checkpoints/model.pt",
       "--limit",
@@ -207,13 +199,13 @@ describe("inspect", () => {
     expect(stdout).toMatch(/^test\/torch-checkpoints\/model.pt: PyTorch's/);
     const path = join(out, "broken.safetensors");
     writeFileSync(path, " ".repeat(1000));
-    const broken = downhill("inspect", path);
+    const broken = await downhill("inspect", path);
     expect([broken.status, broken.stderr]).toEqual([
       1,
       "downhill: safetensors: got a header of 2314885530818453500 bytes, expected at most 100000000.\n",
     ]);
-    expect(downhill("inspect", path, "--limit", "-1").status).toBe(2);
-    expect(downhill("inspect").status).toBe(2);
+    expect((await downhill("inspect", path, "--limit", "-1")).status).toBe(2);
+    expect((await downhill("inspect")).status).toBe(2);
   });
 
   test("never has a large file in memory", () => {
@@ -239,8 +231,8 @@ describe("inspect", () => {
 });
 
 describe("schedule", () => {
-  test("lists all schedulers that need no function and no metric", () => {
-    const { status, stdout } = downhill("schedule");
+  test("lists all schedulers that need no function and no metric", async () => {
+    const { status, stdout } = downhillApart("schedule");
     expect(status).toBe(0);
     expect(stdout.split("\n").slice(0, 2)).toEqual([
       "step-decay            StepLR                       a factor at equal distances",
@@ -249,16 +241,16 @@ describe("schedule", () => {
     const listed = new Set(schedules.map(({ scheduler }) => scheduler));
     const others = ["LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler"];
     expect([...listed, ...others].toSorted()).toEqual(Object.keys(schedulers).toSorted());
-    const all = JSON.parse(downhill("schedule", "--json").stdout) as { options: object }[];
+    const all = JSON.parse((await downhill("schedule", "--json")).stdout) as { options: object }[];
     expect(all[0]!.options).toEqual({
       stepSize: { expected: "a finite number in (0, inf)" },
       gamma: { expected: "a finite number in [0, inf)", default: 0.1 },
     });
   });
 
-  test("draws some, each with the options that it has", () => {
+  test("draws some, each with the options that it has", async () => {
     const args = ["warmup-cosine", "StepLR", "--steps", "40", "--gamma", "0.25", "--out", out];
-    const { status, stdout, stderr } = downhill("schedule", ...args);
+    const { status, stdout, stderr } = await downhill("schedule", ...args);
     expect(status).toBe(0);
     expect(stdout).toMatchInlineSnapshot(`
       "Learning rate
@@ -313,9 +305,9 @@ describe("schedule", () => {
     }
   });
 
-  test("gives all values as JSON", () => {
+  test("gives all values as JSON", async () => {
     const args = ["one-cycle", "--epochs", "2", "--steps-per-epoch", "5", "--steps", "12", "--lr"];
-    const { stdout } = downhill("schedule", ...args, "0.5", "--json", "--out", out);
+    const { stdout } = await downhill("schedule", ...args, "0.5", "--json", "--out", out);
     const { schedules: all, ...rest } = JSON.parse(stdout) as {
       schedules: { lr: number[]; momentum: number[]; options: object }[];
     };
@@ -324,7 +316,14 @@ describe("schedule", () => {
     expect(all[0]!.options).toEqual(options);
     expect(all[0]!.lr).toEqual([...schedule.scheduleValues(schedule.oneCycle(options), 12)]);
     expect(all[0]!.momentum[0]).toBe(0.95);
-    const still = downhill("schedule", "cyclic", "--no-cycle-momentum", "--json", "--out", out);
+    const still = await downhill(
+      "schedule",
+      "cyclic",
+      "--no-cycle-momentum",
+      "--json",
+      "--out",
+      out,
+    );
     expect(still.stdout).not.toContain('"momentum":');
   });
 
@@ -345,18 +344,18 @@ describe("schedule", () => {
     ],
     [["linear", "--lr", "0"], "--lr: got 0, expected a number above 0."],
     [["linear", "--steps", "0"], "got 0, expected a whole number from 1 on."],
-  ])("refuses %j", (args, message) => {
-    const { status, stderr } = downhill("schedule", ...args);
+  ])("refuses %j", async (args, message) => {
+    const { status, stderr } = await downhill("schedule", ...args);
     expect(status).toBe(2);
     expect(stderr).toContain(message);
   });
 });
 
 describe("train", () => {
-  test("leaves a run record and a figure, and prints a summary", () => {
+  test("leaves a run record and a figure, and prints a summary", async () => {
     const folder = join(out, "train");
     const flags = ["--optimizer", "sgd", "--lr", "0.1", "--momentum", "0.5", "--out", folder];
-    const { status, stdout, stderr } = downhill("train", ...flags, ...short);
+    const { status, stdout, stderr } = downhillApart("train", ...flags, ...short);
     expect(stderr).toContain("SGD: step 20/20 (100%)");
     expect(status).toBe(0);
     expect(stdout).toMatch(/^SGD, lr=0.1, momentum=0.5\nparameters +12,730\nsteps +20 in /);
@@ -373,15 +372,14 @@ describe("train", () => {
     expect(readFileSync(join(folder, "curve.svg"), "utf8")).toMatch(/^<svg /);
   });
 
-  test("--json prints one line; every plan and backend learns the same", () => {
-    const results = [[], ["--no-foreach"], ["--no-compile"], ["--backend", "interp"]].map(
-      (plan) => {
-        const { status, stdout } = downhill("train", "--json", "--out", out, ...short, ...plan);
-        expect(status).toBe(0);
-        const { finalLoss, testAccuracy } = JSON.parse(stdout) as Record<string, number>;
-        return { finalLoss, testAccuracy };
-      },
-    );
+  test("--json prints one line; every plan and backend learns the same", async () => {
+    const results: object[] = [];
+    for (const plan of [[], ["--no-foreach"], ["--no-compile"], ["--backend", "interp"]]) {
+      const { status, stdout } = await downhill("train", "--json", "--out", out, ...short, ...plan);
+      expect(status).toBe(0);
+      const { finalLoss, testAccuracy } = JSON.parse(stdout) as Record<string, number>;
+      results.push({ finalLoss, testAccuracy });
+    }
     for (const result of results) expect(result).toEqual(results[0]);
   });
 });
@@ -392,31 +390,21 @@ describe("train --checkpoint", () => {
       .trim()
       .split("\n")
       .map((line) => (JSON.parse(line) as { loss?: number }).loss);
-  const run = (name: string, ...flags: string[]) => {
+  const muon = (name: string, ...flags: string[]) => {
     const saved = ["--checkpoint", join(out, name), "--save-every", "7", "--out", join(out, name)];
-    return downhill("train", "--optimizer", "muon", ...short, ...saved, ...flags);
+    return ["train", "--optimizer", "muon", ...short, ...saved, ...flags];
   };
+  const run = (name: string, ...flags: string[]) => downhill(...muon(name, ...flags));
 
-  test("goes on, also for longer, with the losses of a run that was not interrupted", () => {
-    expect(
-      downhill(
-        "train",
-        "--optimizer",
-        "muon",
-        ...short,
-        "--out",
-        join(out, "whole"),
-        "--epochs",
-        "2",
-      ).status,
-    ).toBe(0);
-    expect(run("parts").status).toBe(0);
+  test("goes on, also for longer, with the losses of a run that was not interrupted", async () => {
+    expect((await run("whole", "--epochs", "2")).status).toBe(0);
+    expect((await run("parts")).status).toBe(0);
     const files = readdirSync(join(out, "parts")).filter((name) => name.startsWith("step-"));
     expect(files).toEqual(
       [7, 14, 20].map((step) => `step-${String(step).padStart(10, "0")}.safetensors`),
     );
     truncateSync(join(out, "parts", files[2]!), 1000);
-    const { status, stderr } = run("parts", "--resume", "--epochs", "2");
+    const { status, stderr } = downhillApart(...muon("parts", "--resume", "--epochs", "2"));
     expect(status).toBe(0);
     expect(stderr).toContain(
       "0000000020.safetensors: safetensors: got 1000 bytes, expected at least",
@@ -425,13 +413,13 @@ describe("train --checkpoint", () => {
     expect(lossesIn(join(out, "parts"))).toEqual(lossesIn(join(out, "whole")));
   });
 
-  test("refuses a folder of another run", () => {
+  test("refuses a folder of another run", async () => {
     const table = {
-      "without --resume": run("parts"),
-      "of another optimizer": run("parts", "--resume", "--optimizer", "sgd"),
-      "with other options": run("parts", "--resume", "--lr", "0.5"),
-      "for less than it has had": run("parts", "--resume", "--epochs", "1"),
-      "without a folder": downhill("train", "--resume"),
+      "without --resume": await run("parts"),
+      "of another optimizer": await run("parts", "--resume", "--optimizer", "sgd"),
+      "with other options": await run("parts", "--resume", "--lr", "0.5"),
+      "for less than it has had": await run("parts", "--resume", "--epochs", "1"),
+      "without a folder": await downhill("train", "--resume"),
     };
     for (const { status } of Object.values(table)) expect(status).toBe(2);
     const said = Object.entries(table).map(([name, { stderr }]) => [
@@ -480,9 +468,9 @@ describe("train --checkpoint", () => {
 });
 
 describe("train, when it goes wrong", () => {
-  test("a diverged run says at which step", () => {
+  test("a diverged run says at which step", async () => {
     const wild = ["--optimizer", "sgd", "--lr", "1e38", "--activation", "relu", "--out", out];
-    const { stdout } = downhill("train", ...wild, ...short);
+    const { stdout } = await downhill("train", ...wild, ...short);
     expect(stdout).toMatch(/final loss +NaN, diverged at step 2\n/);
   });
 
@@ -501,9 +489,9 @@ describe("train, when it goes wrong", () => {
 });
 
 describe("compare", () => {
-  test("without recorded curves it says so and still compares", () => {
+  test("without recorded curves it says so and still compares", async () => {
     const folder = join(out, "compare");
-    const { status, stdout, stderr } = downhill(
+    const { status, stdout, stderr } = downhillApart(
       "compare",
       "--optimizers",
       "sgd,adam",
@@ -581,8 +569,8 @@ describe("wrong use ends with code 2 and says what to do", () => {
       `downhill: --out: got "package.json", expected a folder that can be written to (EEXIST: file already exists, mkdir 'package.json').`,
     ],
     [["race"], `error: unknown command 'race'\n${hint}`],
-  ])("%j", (args, message) => {
-    const { status, stdout, stderr } = downhill(...args);
+  ])("%j", async (args, message) => {
+    const { status, stdout, stderr } = await downhill(...args);
     expect(stderr).toBe(`${message}\n`);
     expect(stdout).toBe("");
     expect(status).toBe(2);
@@ -595,7 +583,7 @@ describe("what is not installed is named", () => {
     cpSync(bundled, join(elsewhere, "dist"), { recursive: true });
     cpSync(join(root, "package.json"), join(elsewhere, "package.json"));
     const bare = (env: Record<string, string>, ...args: string[]) =>
-      runIn(join(elsewhere, "dist"), elsewhere, env, args);
+      runApart(join(elsewhere, "dist"), args, { cwd: elsewhere, env });
     const withoutData = bare({}, "train", ...short);
     const withoutJax = bare({ DOWNHILL_MNIST: loadMnist().directory }, "train", ...short);
     const withoutGpu = bare({}, "bench", "--backend", "webgpu");
@@ -616,10 +604,10 @@ describe("what is not installed is named", () => {
 });
 
 describe("bench", () => {
-  test("measures, and writes what it prints", () => {
+  test("measures, and writes what it prints", async () => {
     const folder = join(out, "bench");
     const args = ["--layers", "2", "--width", "3", "--rounds", "2", "--rows", "plain,fused-1"];
-    const { status, stdout, stderr } = downhill(
+    const { status, stdout, stderr } = downhillApart(
       "bench",
       "--optimizers",
       "sgd",
@@ -637,7 +625,7 @@ describe("bench", () => {
   });
 
   test("refuses what makes no sense", () => {
-    const { status, stderr } = downhill("bench", "--layers", "0");
+    const { status, stderr } = downhillApart("bench", "--layers", "0");
     expect([status, stderr.split("\n")[0]]).toEqual([
       2,
       "error: option '--layers <n>' argument '0' is invalid. got 0, expected a whole number from 1 on.",
