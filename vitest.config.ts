@@ -1,7 +1,31 @@
+/**
+ * Test files share processes, which load and optimize the library once. Some have a process of their own:
+ * those that load modules anew, replace what is global, look at memory, or use what has state or hooks for
+ * a file, such as other frameworks. They are found by the words that they use.
+ */
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+const needsItsOwn =
+  /vi\.(resetModules|stubGlobal|mock|doMock|hoisted)\(|\bgc!?\(|memoryUsage\(|from ".*(jax|tfjs|tensorflow|helpers\/webgpu\.ts)/;
+
+const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .map((name) => `test/${name.replaceAll("\\", "/")}`)
+  .filter((path) => path.endsWith(".test.ts"));
+const isAlone = (path: string): boolean => needsItsOwn.test(readFileSync(path, "utf8"));
+
+/** A part of the tests; only one of them has the benchmarks. */
+const project = (
+  name: string,
+  include: string[],
+  isolate: boolean,
+): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: { name, include, isolate, benchmark: isolate ? {} : { include: [] } },
+});
 
 export default defineConfig({
   // For the examples, which import the package by its name.
@@ -9,7 +33,15 @@ export default defineConfig({
     alias: { "downhill/webgpu": source("webgpu/index.ts"), downhill: source("index.ts") },
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    // In this order: one after the other, by name.
+    projects: [
+      project("alone", tests.filter(isAlone), true),
+      project(
+        "together",
+        tests.filter((path) => !isAlone(path)),
+        false,
+      ),
+    ],
     pool: "forks",
     // Tests that look at the garbage of a step want a quiet machine; people at a keyboard want them soon.
     maxWorkers: process.env["CI"] ? 1 : "100%",
