@@ -30,7 +30,11 @@ const project = (
 export default defineConfig({
   // For the examples, which import the package by its name.
   resolve: {
-    alias: { "downhill/webgpu": source("webgpu/index.ts"), downhill: source("index.ts") },
+    alias: {
+      "downhill/math": source("math/index.ts"),
+      "downhill/webgpu": source("webgpu/index.ts"),
+      downhill: source("index.ts"),
+    },
   },
   test: {
     // In this order: one after the other, by name.

@@ -34,6 +34,8 @@ try {
     join(folder, "use.js"),
     `import { Adam, parameter } from "downhill";
      import * as gpu from "downhill/webgpu";
+     import { parseRule } from "downhill/math";
+     if (parseRule("p = p - lr * g").hyper.lr !== 1e-3) throw new Error("downhill/math");
      const w = parameter([1, 2, 3]);
      const optimizer = new Adam([w], { lr: 0.1 });
      w.grad = [1, 1, 1];

@@ -15,7 +15,7 @@ export {
   SGD,
   SparseAdam,
 } from "./optim/classes.ts";
-export { defineOptimizer, type OptimizerClass } from "./optim/define.ts";
+export { defineOptimizer, optimizerClass, type OptimizerClass } from "./optim/define.ts";
 export { type Average, type Swap } from "./optim/average.ts";
 export type { AverageOptions } from "./optim/average-options.ts";
 export { AveragedModel } from "./optim/averaged-model.ts";

@@ -68,6 +68,7 @@ test("all blocks pass the type checker", () => {
         "downhill/jax/webgpu": [join(root, "src/adapters/jax/webgpu.ts")],
         "downhill/jax": [join(root, "src/adapters/jax.ts")],
         "downhill/tfjs": [join(root, "src/adapters/tfjs.ts")],
+        "downhill/math": [join(root, "src/math/index.ts")],
         "downhill/webgpu": [join(root, "src/webgpu/index.ts")],
       },
     },

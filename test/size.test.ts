@@ -73,6 +73,12 @@ const cases = [
     absent: ["WebAssembly", "header_sha256", "loadStateDict", "node:"],
   },
   {
+    name: "rules as text, without an optimizer",
+    code: `import { parseRule } from "downhill/math"; console.log(parseRule);`,
+    ceiling: 14_500,
+    absent: ["WebAssembly", "exp_avg", "lastEpoch", "node:", "rule Adam"],
+  },
+  {
     name: "errors alone",
     code: `import { DownhillError } from "downhill"; console.log(DownhillError);`,
     ceiling: 1_000,

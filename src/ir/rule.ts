@@ -219,7 +219,7 @@ export function rule<
   checkNames(spec.name, hyperNames, state, numbers);
   const made: Rule<Hyper<H>> = {
     name: spec.name,
-    formula: trimLines(spec.formula ?? ""),
+    formula: dedent(spec.formula ?? ""),
     hyper: hyper as unknown as Hyper<H>,
     hyperNames,
     slots: ["p", "g", ...state.letters],
@@ -255,9 +255,11 @@ function frozenCopy<H extends HyperDefaults>(hyper: H): H {
   return Object.freeze(Object.fromEntries(copies)) as H;
 }
 
-function trimLines(text: string): string {
-  const lines = text.split("\n").map((line) => line.trim());
-  return lines.filter((line) => line !== "").join("\n");
+/** Without blank lines, and without the indentation that all lines share. */
+function dedent(text: string): string {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const shared = Math.min(...lines.map((line) => line.search(/\S/)));
+  return lines.map((line) => line.slice(shared).trimEnd()).join("\n");
 }
 
 /** What a rule calls its state, and what state dicts call it. */

@@ -9,7 +9,13 @@ export interface OptimizerClass<H extends HyperDefaults> {
   readonly rule: Rule<H>;
 }
 
-/** The class of a rule that has been made already. */
+/**
+ * The class of a rule that has been made already, such as one that was read from text.
+ *
+ * @example
+ * const Momentum = optimizerClass(parseRule("m = ema(m, g, b1); p = p - lr * m"));
+ * const optimizer = new Momentum([w], { lr: 1e-2 });
+ */
 export function optimizerClass<H extends HyperDefaults>(made: Rule<H>): OptimizerClass<H> {
   const cls = class extends Optimizer<H> {
     static readonly rule = made;

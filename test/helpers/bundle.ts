@@ -20,6 +20,7 @@ export async function bundle(code: string): Promise<Uint8Array> {
       "downhill/jax/webgpu": source("adapters/jax/webgpu.ts"),
       "downhill/jax": source("adapters/jax.ts"),
       "downhill/tfjs": source("adapters/tfjs.ts"),
+      "downhill/math": source("math/index.ts"),
       "downhill/webgpu": source("webgpu/index.ts"),
       downhill: source("index.ts"),
     },
