@@ -51,12 +51,12 @@ export class ForeignArena extends Arena {
 
 const isAddress = (x: number, last: number) => x >= 0 && x <= last && x % BYTES === 0;
 
-const arenas = new WeakMap<WebAssembly.Memory, ForeignArena>();
+const arenas = new WeakMap<Heap, ForeignArena>();
 
-/** The arena of a heap: one for each memory, so that kernels are made for it once. */
+/** The arena of a heap: one for all optimizers, so that kernels are made for it once. */
 export function arenaOn(heap: Heap): ForeignArena {
-  let arena = arenas.get(heap.memory);
-  if (!arena) arenas.set(heap.memory, (arena = new ForeignArena(heap)));
+  let arena = arenas.get(heap);
+  if (!arena) arenas.set(heap, (arena = new ForeignArena(heap)));
   return arena;
 }
 

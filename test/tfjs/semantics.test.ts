@@ -183,6 +183,7 @@ describe.each(backends)("on %s", (backend) => {
     await useBackend(backend === "cpu" ? "wasm" : "cpu");
     optimizer.applyGradients(ones("w"));
     expect(value(w)).toBeCloseTo(-2.9, 6);
+    expect(optimizer.inPlace).toBe(backend === "cpu" ? "wasm" : "no");
   });
 
   test("a state dict is that of the optimizer, and is loaded by names", async () => {

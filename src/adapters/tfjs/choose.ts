@@ -1,9 +1,10 @@
 /** Which path an optimizer takes: in place where that works, by copies everywhere else. */
 import { CopyPath } from "./copy-path.ts";
+import { wasmPath } from "./wasm.ts";
 import type { Move, Path, PathMaker, PathSpec } from "./path.ts";
 
 /** The best first; the last one always serves. */
-const makers: readonly PathMaker[] = [(spec) => new CopyPath(spec)];
+const makers: readonly PathMaker[] = [wasmPath, (spec) => new CopyPath(spec)];
 
 /** A path for these steps, and why the better ones do not serve. */
 export function choosePath(
