@@ -29,6 +29,7 @@ import {
   type ParameterTree,
 } from "./jax/tree.ts";
 
+export * from "./jax/optax/index.ts";
 export type { ArrayInput, ArrayTree, Input, Inputs, ParameterTree } from "./jax/tree.ts";
 
 /** Computes the loss and adds its gradients to the parameters'; made by {@link Trainable.backward}. */

@@ -84,7 +84,7 @@ function badArgument(value: unknown, path: readonly string[], subject: string): 
 }
 
 /** One copy into jax-js's memory, on its default device. */
-function toJax(data: Uploadable, shape: readonly number[]): JaxArray {
+export function toJax(data: Uploadable, shape: readonly number[]): JaxArray {
   const options = { shape: [...shape] };
   if (data.length === 0) return np.zeros(options.shape, { dtype: dtypeNameOf(data) });
   const values = isShared(data) && !inMainMemory(defaultDevice()) ? data.slice() : data;

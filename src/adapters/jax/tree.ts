@@ -10,8 +10,9 @@ import type { Parameter } from "../../memory/parameter.ts";
 
 export { JaxArray };
 
-/** A jax array, or nested arrays and plain objects of them. */
-export type ArrayTree = JaxArray | readonly ArrayTree[] | { readonly [key: string]: ArrayTree };
+/** A jax array, or nested arrays and plain objects of them; `null` where there is none. */
+export type ArrayTree =
+  JaxArray | null | readonly ArrayTree[] | { readonly [key: string]: ArrayTree };
 
 /** The tree `T` with a parameter in the place of each jax array. */
 export type ParameterTree<T, P = Parameter> = T extends JaxArray
@@ -45,8 +46,9 @@ export function leavesOf(tree: unknown, path: readonly string[] = [], into: Leaf
   return into;
 }
 
-/** The same nesting with other leaves, taken in order. */
+/** The same nesting with other leaves, taken in order; `null` stays. */
 export function fill(tree: unknown, leaves: Iterator<unknown>): unknown {
+  if (tree === null) return null;
   if (!isNode(tree)) return leaves.next().value;
   if (Array.isArray(tree)) return tree.map((child) => fill(child, leaves));
   return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, fill(child, leaves)]));
@@ -64,6 +66,24 @@ function isNode(value: unknown): value is object {
   );
 }
 
+/**
+ * A leaf's name: the keys that lead to it, with dots between them. Keys that are empty or hold a dot or a
+ * quotation mark are quoted, so that no two leaves have the same.
+ */
+export function nameOf(path: readonly string[]): string | undefined {
+  if (path.length === 0) return undefined;
+  return path.map((key) => (/^[^."]+$/.test(key) ? key : JSON.stringify(key))).join(".");
+}
+
+/** The same tree, for another use: each array has one more reference. */
+export function refAll<T>(tree: T): T {
+  const leaves = leavesOf(tree).flatMap(({ value }) => {
+    if (value === null) return [];
+    return [value instanceof JaxArray ? value.ref : value];
+  });
+  return fill(tree, leaves.values()) as T;
+}
+
 /** A leaf that can become a parameter. */
 export interface ArrayLeaf {
   readonly name: string | undefined;
@@ -72,15 +92,35 @@ export interface ArrayLeaf {
   readonly array: JaxArray;
 }
 
-/** @throws {ParameterError} unless every leaf is a live float array that stands in one place. */
-export function arrayLeaves(
+/**
+ * The arrays of a tree, which may have none.
+ *
+ * @throws {ParameterError} unless every leaf is a live float array, or `null`.
+ */
+export function anyLeaves(
   tree: unknown,
   dtypes: readonly string[] = ["float32", "float64"],
 ): ArrayLeaf[] {
+  const given = leavesOf(tree).filter(({ value }) => value !== null);
+  return given.map(({ value, path }) => {
+    const name = nameOf(path);
+    const label = name === undefined ? "parameter" : `parameter ${JSON.stringify(name)}`;
+    return { name, label, array: checkLeaf(value, label, dtypes) };
+  });
+}
+
+/** As {@link anyLeaves}. @throws {ParameterError} if there is none, or if one stands in two places. */
+export function arrayLeaves(tree: unknown, dtypes?: readonly string[]): ArrayLeaf[] {
+  const leaves = anyLeaves(tree, dtypes);
+  if (leaves.length === 0) {
+    throw new ParameterError("NO_PARAMS", {
+      subject: "trainable: tree",
+      got: tree,
+      expected: "at least one jax array",
+    });
+  }
   const seen = new Map<JaxArray, string>();
-  const leaves = leavesOf(tree).map(({ value, path }): ArrayLeaf => {
-    const label = labelOf(path);
-    const array = checkLeaf(value, label, dtypes);
+  for (const { label, array } of leaves) {
     const twin = seen.get(array);
     if (twin !== undefined) {
       throw new ParameterError("DUPLICATE_PARAMETER", {
@@ -91,14 +131,8 @@ export function arrayLeaves(
       });
     }
     seen.set(array, label);
-    return { name: path.length === 0 ? undefined : path.join("."), label, array };
-  });
-  if (leaves.length > 0) return leaves;
-  throw new ParameterError("NO_PARAMS", {
-    subject: "trainable: tree",
-    got: tree,
-    expected: "at least one jax array",
-  });
+  }
+  return leaves;
 }
 
 function checkLeaf(value: unknown, label: string, dtypes: readonly string[]): JaxArray {
@@ -116,10 +150,6 @@ function checkLeaf(value: unknown, label: string, dtypes: readonly string[]): Ja
   const advice =
     "Pass numbers that are not trained as arguments of the loss, or convert: .astype().";
   throw fail("BAD_DTYPE", new Prose(value.dtype), dtypes.join(" or "), advice);
-}
-
-function labelOf(path: readonly string[]): string {
-  return path.length === 0 ? "parameter" : `parameter ${JSON.stringify(path.join("."))}`;
 }
 
 /** @throws {OptionError} unless it is a function. */
