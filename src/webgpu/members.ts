@@ -55,6 +55,16 @@ export class GpuMembers {
     for (const chunk of touched) chunk.coverAnew();
   }
 
+  /** Forgets parameters and their state. */
+  drop(parameters: ReadonlySet<GpuParameter>): void {
+    const left = this.entries.filter((entry) => {
+      const stays = !parameters.has(entry.parameter);
+      if (!stays) entry.chunk.remove(entry);
+      return stays;
+    });
+    this.entries.splice(0, Infinity, ...left);
+  }
+
   /** Gives memory back that no parameter needs any more. */
   sweep(): void {
     for (let i = this.chunks.length - 1; i >= 0; i--) {
