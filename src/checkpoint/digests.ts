@@ -25,12 +25,20 @@ export async function isHeaderWhole(
 ): Promise<boolean> {
   const own = metadata.get(HEADER_DIGEST) ?? "";
   const header = new Uint8Array(bytes);
-  // One byte is one character here; within a text the quotes would have a backslash each.
-  const text = new TextDecoder("latin1").decode(header);
-  const needle = `"${HEADER_DIGEST}":"`;
-  const at = text.indexOf(`${needle}${own}"`);
-  header.fill(0x30, at + needle.length, at + needle.length + BLANK.length);
+  // Within a text the quotes would have a backslash each.
+  const at = indexOf(header, new TextEncoder().encode(`"${HEADER_DIGEST}":"${own}"`));
+  const begin = at + HEADER_DIGEST.length + 4;
+  header.fill(0x30, begin, begin + BLANK.length);
   return at >= 0 && own.length === BLANK.length && (await sha256(header)) === own;
+}
+
+function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
+  // The second byte is rarer than the first, a quote.
+  let at = bytes.indexOf(wanted[1]!);
+  while (at >= 0 && !wanted.every((byte, i) => bytes[at - 1 + i] === byte)) {
+    at = bytes.indexOf(wanted[1]!, at + 1);
+  }
+  return at - 1;
 }
 
 /** @throws {CheckpointError} `DIGEST_MISMATCH` with the name of what is damaged. */

@@ -81,8 +81,13 @@ const ranks: ReadonlyMap<string, number> = /* @__PURE__ */ new Map(
   /* @__PURE__ */ Object.keys(BITS).map((name, rank) => [name, rank]),
 );
 
-export function isDType(name: string): name is SafeDType {
-  return ranks.has(name);
+let words: readonly (readonly [SafeDType, Uint8Array])[] | undefined;
+
+/** The type whose name a text says, if there is one. */
+export function dtypeThat(text: { says(word: Uint8Array): boolean }): SafeDType | undefined {
+  words ??= [...ranks.keys()].map((name) => [name as SafeDType, new TextEncoder().encode(name)]);
+  for (const [name, word] of words) if (text.says(word)) return name;
+  return undefined;
 }
 
 export function bitsOf(dtype: SafeDType): number {

@@ -95,7 +95,7 @@ export class FileLayout {
 }
 
 function entriesOf<T>(given: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
-  return given instanceof Map ? [...(given as Map<string, T>)] : Object.entries(given);
+  return Symbol.iterator in given ? [...(given as Iterable<[string, T]>)] : Object.entries(given);
 }
 
 function check(name: string, tensor: TensorInput): Omit<Place, "begin" | "end"> {

@@ -279,9 +279,9 @@ test("what a file says of its data is not believed", async () => {
       "a tensor named by a number": "CheckpointError BAD_DATA: checkpoint: metadata.a: got 1, expected the name of a tensor.",
       "a tensor that is not there": "CheckpointError BAD_DATA: checkpoint: metadata.a: got "b", expected the name of a tensor.",
       "an optimizer that is none": "CheckpointError BAD_DATA: checkpoint: optimizer: got null, expected { optimizer, version: 1, paramGroups }.",
-      "deep nesting": "CheckpointError BAD_JSON: checkpoint: metadata, at character 65: got more than 64 brackets within another, expected at most 64.",
+      "deep nesting": "CheckpointError BAD_JSON: checkpoint: metadata, at byte 65: got more than 64 brackets within another, expected at most 64.",
       "metadata that are no object": "CheckpointError BAD_DATA: checkpoint: metadata: got [], expected an object.",
-      "no JSON": "CheckpointError BAD_JSON: checkpoint: schedulers, at character 1: got its end, expected a text in double quotes.",
+      "no JSON": "CheckpointError BAD_JSON: checkpoint: schedulers, at byte 1: got its end, expected a text in double quotes.",
       "schedulers that are no list": "CheckpointError BAD_DATA: checkpoint: schedulers: got 1, expected a list.",
     }
   `);

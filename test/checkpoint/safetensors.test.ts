@@ -50,9 +50,11 @@ describe("the reader", () => {
 
   test("has a budget for the header, which can be raised", () => {
     const many = file(`{"a":${entry(0, 0)},"b":${entry(0, 0)}}`);
-    const large = file("{}".padEnd(2 ** 24 + 1));
+    const texts = file(`{"__metadata__":{"a":"","b":""}}`);
+    const large = file("{}".padEnd(2 ** 23 + 1));
     const act = refusals({
       "too many tensors": () => readSafetensors(many, { maxTensors: 1 }),
+      "too many texts": () => readSafetensors(texts, { maxTexts: 1 }),
       "too many bytes": () => readSafetensors(many, { maxHeaderBytes: 100 }),
       "too many by default": () => readSafetensors(large),
       "more than the format has": () =>
@@ -61,9 +63,10 @@ describe("the reader", () => {
     expect(act).toMatchInlineSnapshot(`
       {
         "more than the format has": "CheckpointError HEADER_TOO_LARGE: safetensors: got a header of 100000001 bytes, expected at most 100000000.",
-        "too many by default": "CheckpointError HEADER_TOO_LARGE: safetensors: got a header of 16777217 bytes, expected at most 16777216. { maxHeaderBytes } allows more.",
+        "too many by default": "CheckpointError HEADER_TOO_LARGE: safetensors: got a header of 8388609 bytes, expected at most 8388608. { maxHeaderBytes } allows more.",
         "too many bytes": "CheckpointError HEADER_TOO_LARGE: safetensors: got a header of 105 bytes, expected at most 100. { maxHeaderBytes } allows more.",
-        "too many tensors": "CheckpointError HEADER_TOO_LARGE: safetensors header, at character 57: got 2, expected at most 1 tensors.",
+        "too many tensors": "CheckpointError HEADER_TOO_LARGE: safetensors header, at byte 57: got 2, expected at most 1 tensors. { maxTensors } allows more.",
+        "too many texts": "CheckpointError HEADER_TOO_LARGE: safetensors header, at byte 28: got 2, expected at most 1 texts. { maxTexts } allows more.",
       }
     `);
     expect(readSafetensors(large, { maxHeaderBytes: 2 ** 25 }).tensors.size).toBe(0);
@@ -86,19 +89,19 @@ describe("the reader", () => {
         "7 bytes": "CheckpointError TRUNCATED: safetensors: got 7 bytes, expected at least 8.",
         "a BOOL of 2": "CheckpointError BAD_TENSOR: tensor "a": got the byte 2 at 0, expected 0 or 1 in a BOOL.",
         "a hole": "CheckpointError BAD_LAYOUT: tensor "b": got one that begins at byte 3, expected 2.",
-        "a tensor twice, once escaped": "CheckpointError DUPLICATE_KEY: safetensors header, at character 61: got "a", expected each key once.",
-        "a trailing comma": "CheckpointError BAD_JSON: safetensors header, at character 53: got "}", expected a text in double quotes.",
+        "a tensor twice, once escaped": "CheckpointError DUPLICATE_KEY: safetensors header, at byte 62: got "a", expected each key once.",
+        "a trailing comma": "CheckpointError BAD_JSON: safetensors header, at byte 53: got "}", expected a text in double quotes.",
         "an odd number of F4": "CheckpointError BAD_TENSOR: tensor "a": got 12 bits, expected whole bytes.",
-        "another field": "CheckpointError BAD_TENSOR: safetensors header, at character 56: got "x", expected only dtype, shape and data_offsets.",
+        "another field": "CheckpointError BAD_TENSOR: safetensors header, at byte 56: got "x", expected only dtype, shape and data_offsets.",
         "bad UTF-8": "CheckpointError BAD_TEXT: safetensors header: got bytes that are no text, expected UTF-8.",
         "body truncated": "CheckpointError TRUNCATED: safetensors: got 3 bytes of tensors, expected 4.",
         "bytes after the last tensor": "CheckpointError BAD_LAYOUT: safetensors: got 1 bytes after the last tensor, expected none.",
-        "dtype unknown": "CheckpointError BAD_TENSOR: safetensors header, at character 20: got "F128", expected one of BOOL, F4, F6_E2M3, F6_E3M2, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, I16, U16, F16, BF16, I32, U32, F32, C64, F64, I64, U64.",
+        "dtype unknown": "CheckpointError BAD_TENSOR: safetensors header, at byte 20: got "F128", expected one of BOOL, F4, F6_E2M3, F6_E3M2, U8, I8, F8_E5M2, F8_E4M3, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, I16, U16, F16, BF16, I32, U32, F32, C64, F64, I64, U64.",
         "header beyond the end": "CheckpointError TRUNCATED: safetensors: got 10 bytes, expected at least 11: the header's end.",
-        "offsets of one": "CheckpointError BAD_TENSOR: safetensors header, at character 49: got [2], expected data_offsets of two numbers.",
+        "offsets of one": "CheckpointError BAD_TENSOR: safetensors header, at byte 49: got [2], expected data_offsets of two numbers.",
         "product overflows": "CheckpointError BAD_TENSOR: tensor "a": got [4294967296, 4294967296], expected a shape of at most 2^53 - 1 bits.",
         "range larger than the shape": "CheckpointError BAD_TENSOR: tensor "a": got data_offsets 0 to 2, expected 1 bytes.",
-        "shape 1e0": "CheckpointError BAD_JSON: safetensors header, at character 29: got "0e0],\\"data_offsets\\":", expected a whole number from 0 to 2^53 - 1.",
+        "shape 1e0": "CheckpointError BAD_JSON: safetensors header, at byte 29: got "0e0],\\"data_offsets\\":", expected a whole number from 0 to 2^53 - 1.",
         "shape missing": "CheckpointError BAD_TENSOR: tensor "a": got no shape, expected a shape.",
       }
     `);
