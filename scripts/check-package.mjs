@@ -33,6 +33,7 @@ try {
   writeFileSync(
     join(folder, "use.js"),
     `import { Adam, parameter } from "downhill";
+     import { tfOptimizer } from "downhill/tfjs";
      import * as gpu from "downhill/webgpu";
      import { parseRule } from "downhill/math";
      if (parseRule("p = p - lr * g").hyper.lr !== 1e-3) throw new Error("downhill/math");
@@ -42,6 +43,12 @@ try {
      optimizer.step();
      if (Math.abs(w.data[0] - 0.9) > 1e-6) throw new Error(String(w.data));
      console.log(optimizer.backend, w.data.join(" "));
+     // TensorFlow.js is not here either, and is only missed once it is needed.
+     try {
+       tfOptimizer({}, Adam);
+     } catch ({ code }) {
+       if (code !== "NO_TFJS") throw new Error(code);
+     }
      // There is no WebGPU in Node by itself.
      const refusal = await gpu.requestDevice().catch(({ code }) => code);
      if (refusal !== "NO_WEBGPU" || !(gpu.Adam.rule === Adam.rule)) throw new Error(String(refusal));`,

@@ -48,6 +48,13 @@ const cases = [
     ],
   },
   {
+    name: "Adam for TensorFlow.js",
+    code: `import { Adam } from "downhill"; import { tfOptimizer } from "downhill/tfjs";
+      console.log(Adam, tfOptimizer);`,
+    ceiling: 50_500,
+    absent: [...lines, "newtonSchulz", "lineSearchFn", "RMSprop", "jax", "lastEpoch", "n_averaged"],
+  },
+  {
     name: "one scheduler",
     code: `import { StepLR } from "downhill"; console.log(StepLR);`,
     ceiling: 4_000,

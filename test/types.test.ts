@@ -1,9 +1,13 @@
 /** What the type checker must accept and refuse; most of it counts at `npm run typecheck`. */
+import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, expectTypeOf, test } from "vitest";
+import { tfOptimizer } from "../src/adapters/tfjs.ts";
 import {
   Adam,
+  AdamW,
   CosineAnnealingLR,
   defineOptimizer,
+  LBFGS,
   norm,
   type Optimizer,
   parameter,
@@ -13,6 +17,7 @@ import {
   schedule,
   Scheduler,
   SGD,
+  StepLR,
 } from "../src/index.ts";
 
 describe("optimizers", () => {
@@ -93,6 +98,26 @@ describe("rules", () => {
       // @ts-expect-error: a scalar is no tensor
       step: ({ p }) => ({ p: norm(p) }),
     });
+  });
+});
+
+describe("optimizers for TensorFlow.js", () => {
+  test("have the hyperparameters of their rule", () => {
+    const optimizer = tfOptimizer(tf, AdamW, {
+      lr: 0.1,
+      groups: [{ match: /bias$/, weightDecay: 0 }],
+      schedule: (groups) => new StepLR(groups, { stepSize: 2, gamma: groups.paramGroups[0].lr }),
+    });
+    expectTypeOf(optimizer).toExtend<tf.Optimizer>();
+    expectTypeOf(optimizer.paramGroups[0].betas).toEqualTypeOf<readonly [number, number]>();
+    expectTypeOf(optimizer.paramGroups[0].params).toEqualTypeOf<readonly tf.Variable[]>();
+    // @ts-expect-error: tfjs's name
+    expect(() => tfOptimizer(tf, AdamW, { learningRate: 0.1 })).toThrow("Did you mean lr?");
+    const rule = { match: /bias$/, betas: 0.9 };
+    // @ts-expect-error: betas are two numbers
+    expect(() => tfOptimizer(tf, AdamW, { groups: [rule] })).toThrow("betas");
+    // @ts-expect-error: it has no rule
+    expect(() => tfOptimizer(tf, LBFGS)).toThrow("tfLBFGS");
   });
 });
 

@@ -140,5 +140,6 @@ function ruleOf(call: string, tf: unknown, type: unknown): Rule {
     subject: `${call}: optimizer`,
     got: type,
     expected: "a class such as AdamW, with a rule",
+    advice: "For LBFGS there is tfLBFGS().",
   });
 }

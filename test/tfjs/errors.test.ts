@@ -65,8 +65,8 @@ test("options", () => {
     [
       "BackendError NO_TFJS: tfOptimizer: tf: got something without engine, getBackend, scalar, tensor, variableGrads, serialization, expected TensorFlow.js, 4.22 or newer. Pass the module: import * as tf from "@tensorflow/tfjs-core".",
       "BackendError NO_TFJS: tfOptimizer: tf: got null, expected TensorFlow.js, 4.22 or newer. Pass the module: import * as tf from "@tensorflow/tfjs-core".",
-      "OptionError BAD_OPTION: tfOptimizer: optimizer: got function LBFGS, expected a class such as AdamW, with a rule.",
-      "OptionError BAD_OPTION: registerOptimizer: optimizer: got an object {rule}, expected a class such as AdamW, with a rule.",
+      "OptionError BAD_OPTION: tfOptimizer: optimizer: got function LBFGS, expected a class such as AdamW, with a rule. For LBFGS there is tfLBFGS().",
+      "OptionError BAD_OPTION: registerOptimizer: optimizer: got an object {rule}, expected a class such as AdamW, with a rule. For LBFGS there is tfLBFGS().",
       "OptionError BAD_HYPERPARAMETER: Adam: lr: got -1, expected a finite number in [0, inf).",
       "OptionError UNKNOWN_OPTION: Adam: "learningRate": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, foreach, compile, flushSubnormals, backend, threads, stateDtype, stateRounding, nonFinite, groups, clipGradNorm, clipGradValue, schedule. Did you mean lr?",
       "OptionError UNKNOWN_OPTION: Adam: "clipGradsNorm": got an unknown name, expected one of lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay, foreach, compile, flushSubnormals, backend, threads, stateDtype, stateRounding, nonFinite, groups, clipGradNorm, clipGradValue, schedule.",

@@ -1,0 +1,82 @@
+/** TensorFlow.js on its WebAssembly backend in a real browser: with its threads where the page is isolated. */
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundle } from "../helpers/bundle.ts";
+import { findChromium, launchChromium } from "../helpers/chromium.ts";
+
+const isolated = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+const binaries = dirname(
+  createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json"),
+);
+const types: Readonly<Record<string, string>> = {
+  js: "text/javascript",
+  wasm: "application/wasm",
+};
+
+/** What the page finds out. */
+interface Found {
+  readonly theirs: number[];
+  readonly ours: number[];
+  readonly threads: boolean;
+}
+type Global = typeof globalThis & { find: () => Promise<Found> };
+
+const required = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
+describe.skipIf(findChromium() === null && !required)("tfjs in Chromium", () => {
+  let server: Server;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    const script = await bundle(`
+      import * as tf from "@tensorflow/tfjs-core";
+      import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+      import { Adam } from "downhill";
+      import { tfOptimizer } from "downhill/tfjs";
+      import { fitNew } from "./helpers/tfjs-model.ts";
+      globalThis.find = async () => {
+        setWasmPaths("/dist/");
+        if (!(await tf.setBackend("wasm"))) throw new Error("no WebAssembly backend");
+        const theirs = await fitNew(tf.train.adam(0.01));
+        const ours = await fitNew(tfOptimizer(tf, Adam, { lr: 0.01, eps: 1e-7 }));
+        const threads = await tf.env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT");
+        return { theirs, ours, threads };
+      };
+    `);
+    const html = `<script type="module" src="/script.js"></script>`;
+    server = createServer(({ url = "" }, response) => {
+      const type = types[url.split(".").at(-1)!] ?? "text/html";
+      response.writeHead(200, { "Content-Type": type, ...(url === "/plain" ? {} : isolated) });
+      if (type.endsWith("wasm")) response.end(readFileSync(join(binaries, url)));
+      else response.end(type === "text/html" ? html : script);
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server.close();
+  });
+
+  test.each([
+    { path: "/plain", threads: false },
+    { path: "/isolated", threads: true },
+  ])("$path: Adam's losses are those of tf.train.adam", async ({ path, threads }) => {
+    const page = await browser.newPage();
+    const { port } = server.address() as AddressInfo;
+    await page.goto(`http://127.0.0.1:${port}${path}`);
+    await page.waitForFunction(() => "find" in globalThis);
+    const found = await page.evaluate(() => (globalThis as Global).find());
+    expect(found.threads).toBe(threads);
+    expect(found.ours.at(-1)).toBeLessThan(found.ours[0]! / 2);
+    found.ours.forEach((loss, i) => expect(loss / found.theirs[i]!).toBeCloseTo(1, 4));
+    await page.close();
+  });
+});
