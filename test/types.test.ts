@@ -113,9 +113,9 @@ describe("optimizers for TensorFlow.js", () => {
     expectTypeOf(optimizer.paramGroups[0].params).toEqualTypeOf<readonly tf.Variable[]>();
     // @ts-expect-error: tfjs's name
     expect(() => tfOptimizer(tf, AdamW, { learningRate: 0.1 })).toThrow("Did you mean lr?");
-    const rule = { match: /bias$/, betas: 0.9 };
+    const wrong = { match: /bias$/, betas: 0.9 };
     // @ts-expect-error: betas are two numbers
-    expect(() => tfOptimizer(tf, AdamW, { groups: [rule] })).toThrow("betas");
+    expect(() => tfOptimizer(tf, AdamW, { groups: [wrong] })).toThrow("betas");
     // @ts-expect-error: it has no rule
     expect(() => tfOptimizer(tf, LBFGS)).toThrow("tfLBFGS");
   });

@@ -5,8 +5,11 @@ import { build } from "esbuild";
 const source = (path: string): string =>
   fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 
-/** A minified ES module; `@jax-js/jax` and Node's own modules stay imports. */
-export async function bundle(code: string): Promise<Uint8Array> {
+/** A minified ES module; other libraries and Node's own modules stay imports, for Node to find. */
+export async function bundle(
+  code: string,
+  external: readonly string[] = ["@jax-js/jax", "@tensorflow/*", "node:*"],
+): Promise<Uint8Array> {
   const result = await build({
     stdin: {
       contents: code,
@@ -24,7 +27,7 @@ export async function bundle(code: string): Promise<Uint8Array> {
       "downhill/webgpu": source("webgpu/index.ts"),
       downhill: source("index.ts"),
     },
-    external: ["@jax-js/jax", "node:*"],
+    external: [...external],
     bundle: true,
     minify: true,
     format: "esm",

@@ -35,7 +35,7 @@ describe.skipIf(findChromium() === null && !required)("tfjs in Chromium", () => 
   let browser: Browser;
 
   beforeAll(async () => {
-    const script = await bundle(`
+    const code = `
       import * as tf from "@tensorflow/tfjs-core";
       import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
       import { Adam } from "downhill";
@@ -49,7 +49,8 @@ describe.skipIf(findChromium() === null && !required)("tfjs in Chromium", () => 
         const threads = await tf.env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT");
         return { theirs, ours, threads };
       };
-    `);
+    `;
+    const script = await bundle(code, []);
     const html = `<script type="module" src="/script.js"></script>`;
     server = createServer(({ url = "" }, response) => {
       const type = types[url.split(".").at(-1)!] ?? "text/html";
