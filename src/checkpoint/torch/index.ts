@@ -48,7 +48,9 @@ export function readTorch(bytes: Uint8Array, budget: TorchBudget = {}): TorchVal
   const entries = withoutPrefix(readZip(bytes));
   checkText(entries, "version", "3", true);
   checkText(entries, "byteorder", "little", false);
-  const value = unpickle(entries.get("data.pkl")!, (key) => entries.get(`data/${key}`), budget);
+  const { maxInstructions = Math.max(100_000, bytes.length / 128) } = budget;
+  const stored = (key: string) => entries.get(`data/${key}`);
+  const value = unpickle(entries.get("data.pkl")!, stored, maxInstructions);
   new DataCheck().measure(value, 0);
   return value as TorchValue;
 }
@@ -119,6 +121,7 @@ interface Extent {
   readonly height: number;
 }
 const LEAF: Extent = { values: 1, height: 0 };
+const EMPTY: Extent = { values: 1, height: 1 };
 
 /** Only data, neither cyclic nor so deep or often shared that who walks through it would not come back. */
 class DataCheck {
@@ -136,6 +139,7 @@ class DataCheck {
       refuse("TOO_DEEP", "data.pkl", "one level more", `at most ${MAX_DEPTH} levels`);
     }
     if (extent) return extent;
+    if (Array.isArray(value) && value.length === 0) return EMPTY;
     this.extents.set(value, null);
     extent = this.sum(value, depth);
     if (extent.values > MAX_VALUES) {

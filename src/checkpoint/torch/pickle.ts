@@ -11,7 +11,10 @@ import { isDict, rebuild, setItem, setState, storageOf, tagOf, type Stored } fro
 
 /** How large the structure of a file may be. */
 export interface TorchBudget {
-  /** Instructions of the pickle (default 2 million; a tensor takes about 30, a value some 100 bytes of memory at most). */
+  /**
+   * Instructions of the pickle, of which a tensor takes about 30. By default 100,000, or one for every 128 bytes
+   * of the file if these are more: what is made of them takes at most 32 MiB then, or three times the file.
+   */
   readonly maxInstructions?: number;
 }
 
@@ -20,8 +23,8 @@ const MAX_NAME = 200;
 const STOP = 0x2e;
 
 /** What the pickle stands for, not yet known to be only data. */
-export function unpickle(bytes: Uint8Array, storages: Stored, budget: TorchBudget = {}): unknown {
-  return new Machine(bytes, storages).run(budget.maxInstructions ?? 2_000_000);
+export function unpickle(bytes: Uint8Array, storages: Stored, maxInstructions: number): unknown {
+  return new Machine(bytes, storages).run(maxInstructions);
 }
 
 class Machine {
