@@ -20,7 +20,7 @@ import {
   type StoredTensor,
 } from "./safetensors.ts";
 import { sha256 } from "./sha256.ts";
-import { readStateDict, writeStateDict, type Sheet } from "./state-layout.ts";
+import { readStateDict, writeStateDict, writeTorch, type Sheet } from "./state-layout.ts";
 import { FileLayout, type TensorInput } from "./write-safetensors.ts";
 
 /** What has a state: an optimizer, a scheduler, an average, a scaler, or something of yours. */
@@ -88,11 +88,12 @@ function sheetOf(content: CheckpointContent): Sheet {
   const sheet: Sheet = { tensors: new Map(), metadata: new Map() };
   const { tensors, metadata } = sheet;
   metadata.set("format", FORMAT).set("format_version", VERSION);
-  for (const [name, { data, shape }] of valuesOf(parameters)) {
-    tensors.set(`model.${name}`, { data, shape });
-  }
+  const values = valuesOf(parameters);
+  for (const [name, { data, shape }] of values) tensors.set(`model.${name}`, { data, shape });
   const dict = optimizer && ("stateDict" in optimizer ? optimizer.stateDict() : optimizer);
   if (dict) writeStateDict(dict, "", sheet);
+  const names = values.map(([name]) => name);
+  metadata.set("torch", writeTorch(names, dict));
   averages?.forEach((average, i) => writeStateDict(average.stateDict(), `averages.${i}.`, sheet));
   const plain = {
     ...rest,

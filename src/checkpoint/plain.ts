@@ -23,7 +23,8 @@ export type PlainData =
   | readonly PlainData[]
   | { readonly [key: string]: PlainData };
 
-const TENSOR = "$tensor";
+/** The key under which the name of a tensor stands in its place. */
+export const TENSOR = "$tensor";
 const BIGINT = "$bigint";
 
 /** @param tensors where typed arrays go. @throws {CheckpointError} `BAD_DATA` for what is not plain. */

@@ -2,15 +2,15 @@
  * An optimizer's state in a file, under the names that PyTorch's distributed checkpoints flatten it to.
  *
  * Tensors are `state.<parameter>.<slot>`. What is no tensor stands in the metadata, as JSON: numbers as
- * `state.<parameter>.step`, hyperparameters as `param_groups.<parameter>.lr`. The latter are for PyTorch;
- * what counts here is the entry `optimizer`, which knows the groups, their order, and names as they are.
+ * `state.<parameter>.step`, and in the entry `optimizer` the groups, with names as they are. The entry `torch`
+ * is for PyTorch, whose `load_state_dict` takes it as it is once tensors are in their places.
  */
 import { CheckpointError } from "../errors.ts";
 import type { GroupState, ParameterState, StateDict } from "../optim/state-dict.ts";
-import { reduced, snakeCase } from "../optim/torch/layout.ts";
+import { FIXED, reduced, snakeCase } from "../optim/torch/layout.ts";
 import type { AnyTypedArray } from "./dtypes.ts";
 import { parseJson, writeJson, writeNumber, type Json } from "./json.ts";
-import { fromJson, toJson } from "./plain.ts";
+import { fromJson, TENSOR, toJson } from "./plain.ts";
 import type { Safetensors } from "./safetensors.ts";
 import type { TensorInput } from "./write-safetensors.ts";
 
@@ -32,16 +32,32 @@ export function writeStateDict(dict: StateDict, prefix: string, sheet: Sheet): v
       else tensors.set(key, { data: value, shape: shapeOf(shapes.get(name), slot, value) });
     }
   }
-  for (const { params, ...hyper } of dict.paramGroups) {
-    for (const [option, value] of Object.entries(hyper)) {
-      const json = writeJson(value as Json);
-      const key = snakeCase(option);
-      for (const { name } of params) metadata.set(`${prefix}param_groups.${name}.${key}`, json);
-    }
-  }
   const { optimizer, version, paramGroups } = dict;
   const head = { optimizer, version, paramGroups };
   metadata.set(`${prefix}optimizer`, writeJson(toJson(head, `${prefix}optimizer`, tensors)));
+}
+
+/** @param names of the model's tensors, as `model.<name>`. */
+export function writeTorch(names: Iterable<string>, dict: StateDict | undefined): string {
+  const tensor = (name: string): Json => ({ [TENSOR]: name });
+  const model = Object.fromEntries([...names].map((name) => [name, tensor(`model.${name}`)]));
+  if (!dict) return writeJson({ model });
+  const state = Object.entries(dict.state).map(([name, slots]) => {
+    const each = Object.entries(slots).map(([slot, value]): [string, Json] => [
+      slot,
+      typeof value === "number" ? value : tensor(`state.${name}.${slot}`),
+    ]);
+    return [name, Object.fromEntries(each)] as const;
+  });
+  const groups = dict.paramGroups.map(({ params, ...hyper }) => ({
+    ...Object.fromEntries(
+      Object.entries(hyper).map(([option, value]) => [snakeCase(option), value as Json]),
+    ),
+    ...FIXED[dict.optimizer],
+    params: params.map(({ name }) => name),
+  }));
+  const optimizer = { state: Object.fromEntries(state), param_groups: groups as Json[] };
+  return writeJson({ model, optimizer });
 }
 
 /** PyTorch's shape of a slot, if it has that many elements. */

@@ -7,7 +7,15 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeCheckpoint, readSafetensors, writeSafetensors } from "../../src/checkpoint/index.ts";
 import { findTorch } from "../../src/cli/torch.ts";
-import { Adam, parameter, SGD, type Optimizer, type Parameter } from "../../src/index.ts";
+import {
+  Adam,
+  AdamW,
+  parameter,
+  RMSprop,
+  SGD,
+  type Optimizer,
+  type Parameter,
+} from "../../src/index.ts";
 import { findSafetensors } from "../helpers/find-safetensors.ts";
 import { malformed, wellFormed } from "../helpers/safetensors-corpus.ts";
 
@@ -15,9 +23,10 @@ const guide = readFileSync(
   fileURLToPath(new URL("../../docs/checkpoints.md", import.meta.url)),
   "utf8",
 );
-const scripts = [...guide.matchAll(/^```python\n(.*?)^```/gms)]
-  .map((match) => match[1]!)
-  .join("\n");
+/** With the package safetensors, and without any. */
+const [withPackage, alone] = [...guide.matchAll(/^```python\n(.*?)^```/gms)].map(
+  (match) => match[1]!,
+) as [string, string];
 const required = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
 let folder: string;
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "downhill-python-"))));
@@ -38,12 +47,40 @@ describe.skipIf(findTorch() === null && !required)("PyTorch goes on with our run
         }) as never,
       'torch.optim.Adam([{"params": [model.weight]}, {"params": [model.bias]}])',
     ],
+    AdamW: [
+      (params) => new AdamW(params, { lr: 0.1, weightDecay: 0.1 }) as never,
+      "torch.optim.AdamW(model.parameters())",
+    ],
+    RMSprop: [
+      (params) => new RMSprop(params, { lr: 0.1, momentum: 0.5, centered: true }) as never,
+      "torch.optim.RMSprop(model.parameters())",
+    ],
     SGD: [
       (params) =>
         new SGD(params, { lr: 0.1, momentum: 0.9, weightDecay: 0.01, nesterov: true }) as never,
       "torch.optim.SGD(model.parameters(), lr=1)",
     ],
   };
+
+  /** How far PyTorch comes from our file with a script. */
+  function goOn(script: string, file: string, torch: string): number[][] {
+    const harness = `
+import sys, json, torch
+model = torch.nn.Linear(3, 1)
+optimizer = ${torch}
+resume(sys.argv[1] + "/${file}", model, optimizer)
+for _ in range(20):
+    for p in model.parameters(): p.grad = 2 * p.detach()
+    optimizer.step()
+print(json.dumps([p.flatten().tolist() for p in model.parameters()]))`;
+    return JSON.parse(run(findTorch()!.python, script + harness)) as number[][];
+  }
+  let scripts: readonly string[];
+  beforeAll(() => {
+    const args = ["-c", "import safetensors.torch"];
+    const hasPackage = spawnSync(findTorch()?.python ?? "none", args).status === 0;
+    scripts = hasPackage ? [alone, withPackage] : [alone];
+  });
 
   test.each(Object.entries(cases))("%s", async (name, [create, torch]) => {
     const parameters = [
@@ -60,20 +97,18 @@ describe.skipIf(findTorch() === null && !required)("PyTorch goes on with our run
     steps(5);
     writeFileSync(join(folder, name), await encodeCheckpoint({ parameters, optimizer, step: 5 }));
     steps(20);
-    const harness = `
-import sys
-model = torch.nn.Linear(3, 1)
-optimizer = ${torch}
-resume(load(sys.argv[1] + "/${name}"), model, optimizer)
-for _ in range(20):
-    for p in model.parameters(): p.grad = 2 * p.detach()
-    optimizer.step()
-print(json.dumps([p.flatten().tolist() for p in model.parameters()]))`;
-    const theirs = JSON.parse(run(findTorch()!.python, scripts + harness)) as number[][];
-    parameters.forEach(({ data }, i) =>
-      data.forEach((x, j) => expect(theirs[i]![j]).toBeCloseTo(x, 5)),
-    );
+    for (const script of scripts) {
+      const theirs = goOn(script, name, torch);
+      parameters.forEach(({ data }, i) =>
+        data.forEach((x, j) => expect(theirs[i]![j]).toBeCloseTo(x, 5)),
+      );
+    }
   });
+});
+
+test("the guide's scripts are of ten lines", () => {
+  const count = (script: string) => script.split("\n").filter((line) => line.trim()).length;
+  expect([withPackage, alone].map(count)).toEqual([7, 10]);
 });
 
 const python = findSafetensors();

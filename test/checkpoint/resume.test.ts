@@ -179,15 +179,9 @@ describe("the file", () => {
         "format_version": "1",
         "metadata": "{"name":"a"}",
         "optimizer": "{"optimizer":"Adam","version":1,"paramGroups":[{"params":[{"name":"layer.weight","shape":[1,2],"dtype":"float32"}],"lr":0.001,"betas":[0.5,0.5],"eps":1e-8,"weightDecay":0,"amsgrad":false,"maximize":false,"decoupledWeightDecay":false}]}",
-        "param_groups.layer.weight.amsgrad": "false",
-        "param_groups.layer.weight.betas": "[0.5,0.5]",
-        "param_groups.layer.weight.decoupled_weight_decay": "false",
-        "param_groups.layer.weight.eps": "1e-8",
-        "param_groups.layer.weight.lr": "0.001",
-        "param_groups.layer.weight.maximize": "false",
-        "param_groups.layer.weight.weight_decay": "0",
         "state.layer.weight.step": "1",
         "step": "1",
+        "torch": "{"model":{"layer.weight":{"$tensor":"model.layer.weight"}},"optimizer":{"state":{"layer.weight":{"step":1,"exp_avg":{"$tensor":"state.layer.weight.exp_avg"},"exp_avg_sq":{"$tensor":"state.layer.weight.exp_avg_sq"}}},"param_groups":[{"lr":0.001,"betas":[0.5,0.5],"eps":1e-8,"weight_decay":0,"amsgrad":false,"maximize":false,"decoupled_weight_decay":false,"params":["layer.weight"]}]}}",
       }
     `);
   });
