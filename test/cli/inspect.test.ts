@@ -105,7 +105,7 @@ const lastByte = ({ length }: Uint8Array) => length - 1;
 describe("checkpoints of ours", () => {
   test("all that a run has to remember", async () => {
     expect(await inspect(at("run", "step-0000000030.safetensors"))).toMatchInlineSnapshot(`
-      "~/run/step-0000000030.safetensors: a checkpoint of Downhill's, version 1, 3.56 kB
+      "~/run/step-0000000030.safetensors: a checkpoint of Downhill's, version 1, 3.92 kB
 
         step        30
         optimizer   Adam, 2 groups, 30 steps of each parameter
@@ -142,7 +142,7 @@ describe("checkpoints of ours", () => {
   test("a tensor that is damaged is named, and the exit code says so", async () => {
     const text = await inspect(damaged("flipped.safetensors", lastByte), { limit: 1 });
     expect(text).toMatchInlineSnapshot(`
-      "~/flipped.safetensors: a checkpoint of Downhill's, version 1, 3.56 kB
+      "~/flipped.safetensors: a checkpoint of Downhill's, version 1, 3.92 kB
 
         step        30
         optimizer   Adam, 2 groups, 30 steps of each parameter
@@ -196,7 +196,7 @@ describe("checkpoints of ours", () => {
     const path = damaged("flipped.safetensors", lastByte);
     const text = await inspect(path, { quick: true, limit: 1 });
     expect(text).toMatchInlineSnapshot(`
-      "~/flipped.safetensors: a checkpoint of Downhill's, version 1, 3.56 kB
+      "~/flipped.safetensors: a checkpoint of Downhill's, version 1, 3.92 kB
 
         step        30
         optimizer   Adam, 2 groups, 30 steps of each parameter
@@ -230,7 +230,7 @@ describe("checkpoints of ours", () => {
     });
     writeFileSync(at("both.safetensors"), await encodeCheckpoint({ optimizer }));
     expect(await inspect(at("both.safetensors"))).toMatchInlineSnapshot(`
-      "~/both.safetensors: a checkpoint of Downhill's, version 1, 1.28 kB
+      "~/both.safetensors: a checkpoint of Downhill's, version 1, 1.14 kB
 
         optimizer  CompositeOptimizer, 2 groups
           group 0  slow: Adam; 1 parameter of 1 element; lr=0.001, betas=0.9,0.999, eps=1e-8, weightDecay=0, amsgrad=false, maximize=false, decoupledWeightDecay=false
@@ -462,7 +462,7 @@ test("--json has all of it", async () => {
           "$tensor": "random",
         },
       },
-      "bytes": 3564,
+      "bytes": 3916,
       "damaged": [],
       "digest": "SHA-256",
       "file": "~/run/step-0000000030.safetensors",
@@ -627,9 +627,9 @@ describe("a folder", () => {
 
       Step  File                           Bytes  Saved (UTC)          State
         40  step-0000000040.safetensors      1 B  2001-09-09 01:46:40  TRUNCATED: safetensors: got 1 bytes, expected at least 8.
-        30  step-0000000030.safetensors  3.56 kB  2001-09-09 01:46:40  DIGEST_MISMATCH: damaged: random
-        20  step-0000000020.safetensors  3.56 kB  2001-09-09 01:46:40  whole, the latest
-        10  step-0000000010.safetensors  3.56 kB  2001-09-09 01:46:40  whole
+        30  step-0000000030.safetensors  3.92 kB  2001-09-09 01:46:40  DIGEST_MISMATCH: damaged: random
+        20  step-0000000020.safetensors  3.92 kB  2001-09-09 01:46:40  whole, the latest
+        10  step-0000000010.safetensors  3.92 kB  2001-09-09 01:46:40  whole
          -  model.pt                     2.37 kB  2001-09-09 01:46:40  whole
       => 1"
     `);
