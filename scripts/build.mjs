@@ -1,8 +1,9 @@
-/** Builds the package: the library file by file with tsc, the command line bundled. */
+/** Builds the package: the library file by file with tsc, the command line bundled, and the page of the lab. */
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { build } from "vite";
 import { bundleCli } from "./bundle-cli.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -14,3 +15,4 @@ execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], {
   stdio: "inherit",
 });
 await bundleCli(join(root, "dist", "cli"));
+await build({ configFile: join(root, "site", "vite.config.ts"), logLevel: "warn" });

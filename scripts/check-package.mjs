@@ -2,7 +2,8 @@
  * Checks the package as its users get it: packs it, lints the tarball, checks that its types resolve,
  * installs it into an empty project and uses it there.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -55,8 +56,27 @@ try {
   );
   say(run("node", ["use.js"], folder));
   say(run("npx", ["--no-install", "downhill", "explain"], folder));
+  say(await lab(folder));
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** The page as `npx downhill lab` serves it: its address, and how much it is. */
+async function lab(cwd) {
+  const server = spawn("npx", ["--no-install", "downhill", "lab"], { cwd, detached: true });
+  try {
+    const [line] = await once(server.stdout, "data");
+    const url = String(line).trim();
+    const page = await (await fetch(url)).text();
+    const scripts = [...page.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map((match) => match[1]);
+    for (const script of scripts) {
+      const { ok, status } = await fetch(new URL(script, url));
+      if (!ok) throw new Error(`${script}: ${status}`);
+    }
+    return `lab: ${url} serves ${scripts.join(", ")}`;
+  } finally {
+    process.kill(-server.pid, "SIGINT"); // npx does not pass it on by itself
+  }
 }
 
 function say(text) {

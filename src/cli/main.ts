@@ -21,6 +21,7 @@ import {
   planFrom,
   wholeNumberFrom,
 } from "./usage.ts";
+import { addLab } from "./lab-usage.ts";
 import { comparedOptimizers, defaultOptimizers } from "./optimizers.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
 import type { CheckpointFlags } from "./train-checkpoints.ts";
@@ -43,6 +44,7 @@ function createProgram(): Command {
   addExplain(program);
   addSchedule(program);
   addBench(program);
+  addLab(program);
   addInspect(program);
   return program;
 }

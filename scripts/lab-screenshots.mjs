@@ -1,0 +1,68 @@
+/**
+ * Takes pictures of every room of the lab, light and dark, at the width of a desk and of a phone, into
+ * runs/lab: to be looked at. Serves dist/lab itself, so build first.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { chromium } from "playwright-core";
+
+const root = dirname(import.meta.dirname);
+const out = join(root, "runs", "lab");
+/** Addresses, and what of the page has to be there before it is worth a picture. */
+const scenes = {
+  race: ["#/race", "[data-ready=true]"],
+  "race-ravine": ["#/race?surface=ravine&racing=sgd,momentum&at=60", "[data-ready=true]"],
+  "race-left": ["#/race?surface=ravine&racing=sgd,adam&sgd.lr=0.205&at=150", "[data-ready=true]"],
+  "race-all": [
+    "#/race?surface=himmelblau&racing=sgd,momentum,nesterov,rmsprop,adam,adamw,nadam,radam,adamax,adagrad,adadelta,rprop,asgd,adafactor,lbfgs&at=40",
+    "[data-ready=true]",
+  ],
+  "race-formula": ["#/race?surface=formula", "[data-ready=true]"],
+  "race-wrong": ["#/race?surface=formula&formula=x%5E2%20%2B%20foo(y)", "[role=alert]"],
+  "race-saddle": ["#/race?surface=saddle&racing=sgd,momentum,adam&at=45", "[data-ready=true]"],
+  "race-noisy": ["#/race?surface=noisy", "[data-ready=true]"],
+  "race-beale": ["#/race?surface=beale", "[data-ready=true]"],
+  "race-rastrigin": ["#/race?surface=rastrigin", "[data-ready=true]"],
+};
+const sizes = { desk: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
+
+const wanted = process.argv.slice(2);
+mkdirSync(out, { recursive: true });
+const server = spawn(process.execPath, [join(root, "dist/cli/main.js"), "lab"], {
+  stdio: ["ignore", "pipe", "inherit"],
+});
+const url = await new Promise((found) => {
+  server.stdout.once("data", (text) => found(String(text).trim()));
+});
+const browser = await chromium.launch({
+  executablePath: process.env["DOWNHILL_CHROMIUM"] ?? "/usr/bin/chromium",
+  args: ["--headless", "--no-sandbox", "--disable-gpu"],
+});
+try {
+  for (const [name, [hash, ready]] of Object.entries(scenes)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    for (const colorScheme of ["light", "dark"]) {
+      for (const [size, viewport] of Object.entries(sizes)) {
+        const context = await browser.newContext({
+          viewport,
+          colorScheme,
+          reducedMotion: "reduce",
+          deviceScaleFactor: size === "phone" ? 2 : 1,
+        });
+        const page = await context.newPage();
+        await page.goto(`${url}${hash}`);
+        await page.waitForSelector(ready, { state: "attached" });
+        await page.waitForTimeout(200);
+        await page.screenshot({
+          path: join(out, `${name}-${colorScheme}-${size}.png`),
+          fullPage: true,
+        });
+        await context.close();
+      }
+    }
+  }
+} finally {
+  await browser.close();
+  server.kill("SIGINT");
+}

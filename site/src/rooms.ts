@@ -1,0 +1,24 @@
+/** The rooms of the lab. To add one: a folder below rooms/ with a component, and a line here. */
+import type { ComponentType } from "preact";
+
+export interface RoomProps {
+  /** What the address sets, see router.ts. */
+  readonly params: URLSearchParams;
+}
+
+export interface Room {
+  /** Its name in the address. */
+  readonly key: string;
+  readonly label: string;
+  /** Loads its code when it is first entered. */
+  load(): Promise<ComponentType<RoomProps>>;
+}
+
+/** The first one is where one enters. */
+export const rooms: readonly [Room, ...Room[]] = [
+  {
+    key: "race",
+    label: "Race",
+    load: async () => (await import("./rooms/race/race-room.tsx")).RaceRoom,
+  },
+];

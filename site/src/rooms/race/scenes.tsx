@@ -1,0 +1,56 @@
+/** Races worth a look, as links: each sets the room so that one thing can be seen. */
+
+interface Scene {
+  readonly title: string;
+  readonly text: string;
+  readonly query: string;
+}
+
+const scenes: readonly Scene[] = [
+  {
+    title: "Momentum pays",
+    text: "Across a ravine plain steps go to and fro. Momentum adds up what stays the same: the way along.",
+    query: "surface=ravine&racing=sgd,momentum&speed=20",
+  },
+  {
+    title: "A little too far",
+    text: "At a rate of 0.2 SGD is at the limit of the ravine’s curvature. At 0.205 it is gone.",
+    query: "surface=ravine&racing=sgd,adam&sgd.lr=0.205&speed=20",
+  },
+  {
+    title: "One start, several ends",
+    text: "From a ridge, a small difference in the first step decides which of four valleys it will be.",
+    query: "surface=himmelblau&racing=sgd,nesterov,rmsprop,adam,adagrad,lbfgs&speed=20",
+  },
+  {
+    title: "Off the saddle",
+    text: "A hundredth beside the ridge. Adam divides by the size of gradients, so tiny ones count in full.",
+    query: "surface=saddle&racing=sgd,momentum,adam&speed=20",
+  },
+  {
+    title: "Signs deceive",
+    text: "Rprop is fastest while gradients are exact. With noise their signs turn at random, and its steps shrink.",
+    query: "surface=ravine&racing=adam,rprop&noise=3&speed=20",
+  },
+  {
+    title: "Decay pulls",
+    text: "Weight decay in Adam is divided away with the gradient; in AdamW it pulls to the origin, as far as it says.",
+    query: "surface=beale&racing=adam,adamw&adam.weightDecay=0.3&adamw.weightDecay=0.3",
+  },
+];
+
+export function Scenes() {
+  return (
+    <section class="scenes">
+      <h2>Try this</h2>
+      <ul>
+        {scenes.map(({ title, text, query }) => (
+          <li key={title}>
+            <a href={`#/race?${query}`}>{title}</a>
+            <p class="small muted">{text}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

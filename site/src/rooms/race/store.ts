@@ -1,0 +1,236 @@
+/** What the room shows and what is set in it, as signals; and the way to the worker. */
+import { batch, computed, signal } from "@preact/signals";
+import { keepInAddress } from "../../router.ts";
+import { reducedMotion } from "../../theme.ts";
+import type { Relief } from "./contours.ts";
+import type { Track } from "./engine.ts";
+import type { Order, Report } from "./protocol.ts";
+import { hyperOf, racerOf, type Changes, type Racer, type Value } from "./racers.ts";
+import { fateOf, standingAt, type Fate, type Standing } from "./standing.ts";
+import { defaultsOf, freshState, ratesOf, readState, writeState, type RaceState } from "./state.ts";
+import { typed } from "./surfaces.ts";
+
+export const state = signal<RaceState>(freshState(""));
+export const relief = signal<Relief | null>(null);
+/** Of the last race that has begun to come in, by key. */
+export const tracks = signal<ReadonlyMap<string, Track>>(new Map());
+/** Whether the worker still has something to do. */
+export const busy = signal(true);
+/** What is wrong with the formula. */
+export const refusal = signal<{ readonly message: string; readonly at: number } | null>(null);
+/** What broke the worker. */
+export const failure = signal<Error | null>(null);
+/** The step that is shown; between two of them while playing. */
+export const position = signal(0);
+export const playing = signal(false);
+
+/** The whole step that is shown. */
+export const shownStep = computed(() => Math.floor(position.value));
+
+export interface Shown {
+  readonly racer: Racer;
+  readonly track: Track;
+  readonly fate: Fate;
+}
+
+/** Those that race and whose tracks are here. */
+export const shown = computed((): Shown[] => {
+  const { racing, view, surface } = state.value;
+  return racing.flatMap((key) => {
+    const [racer, track] = [racerOf(key), tracks.value.get(key)];
+    if (!racer || !track) return [];
+    return [{ racer, track, fate: fateOf(track, defaultsOf(surface).minima, view) }];
+  });
+});
+
+export const standings = computed((): (Shown & { readonly standing: Standing })[] =>
+  shown.value.map((entry) => ({
+    ...entry,
+    standing: standingAt(entry.track, entry.fate, shownStep.value),
+  })),
+);
+
+let worker: Worker | null = null;
+let lastOrder = 0;
+/** What the relief that is here shows. */
+let pictured = "";
+
+function send(): void {
+  worker ??= startWorker();
+  const { surface, formula, view, start, steps, noise, seed, racing, changes } = state.value;
+  const rates = ratesOf(state.value);
+  const order: Order = {
+    id: ++lastOrder,
+    surface,
+    formula,
+    view,
+    start,
+    steps,
+    noise,
+    seed,
+    relief: pictureOf(state.value) !== pictured,
+    entries: racing.flatMap((key) => {
+      const racer = racerOf(key);
+      if (!racer) return [];
+      const hyper = hyperOf(racer, rates, changes[key]);
+      return [{ key, optimizer: racer.optimizer, hyper }];
+    }),
+  };
+  busy.value = true;
+  // oxlint-disable-next-line require-post-message-target-origin -- workers have no origin
+  worker.postMessage(order);
+}
+
+function startWorker(): Worker {
+  // In one piece, as bundlers know it.
+  const started = new Worker(new URL("./race.worker.ts", import.meta.url), {
+    type: "module",
+    name: "race",
+  });
+  started.addEventListener("message", ({ data }: MessageEvent<Report>) => receive(data));
+  started.addEventListener("error", (event) => {
+    failure.value = new Error(event.message || "The worker that runs the races did not start.");
+  });
+  return started;
+}
+
+let incoming = new Map<string, Track>();
+let incomingId = 0;
+
+function receive(report: Report): void {
+  if (report.id !== lastOrder) return;
+  if (incomingId !== report.id) {
+    incomingId = report.id;
+    incoming = new Map();
+  }
+  switch (report.kind) {
+    case "relief":
+      pictured = pictureOf(state.value);
+      relief.value = report.relief;
+      return;
+    case "track":
+      incoming.set(report.track.key, report.track);
+      return;
+    case "refused":
+      batch(() => {
+        refusal.value = { message: report.message, at: report.at };
+        busy.value = false;
+        playing.value = false;
+      });
+      return;
+    case "failed":
+      failure.value = new Error(report.message);
+      return;
+    case "done":
+      batch(() => {
+        tracks.value = incoming;
+        refusal.value = null;
+        busy.value = false;
+      });
+      markFirstRace();
+  }
+}
+
+const pictureOf = ({ surface, formula, view }: RaceState): string =>
+  JSON.stringify([surface, surface === typed ? formula : "", view]);
+
+/** For whoever measures how long the page takes to its first race. */
+function markFirstRace(): void {
+  if (performance.getEntriesByName("first-race").length === 0) performance.mark("first-race");
+}
+
+function remember(): void {
+  keepInAddress("race", writeState(state.value));
+}
+
+/** Takes over what an address sets. */
+export function enter(params: URLSearchParams): void {
+  const next = readState(params);
+  batch(() => {
+    state.value = next;
+    refusal.value = null;
+    position.value = next.at ?? (reducedMotion.value ? next.steps : 0);
+    playing.value = next.at === null && !reducedMotion.value;
+  });
+  send();
+}
+
+/** Changes something, and races anew. What is shown stays where it is. */
+export function change(patch: Partial<RaceState>): void {
+  const before = state.value;
+  batch(() => {
+    state.value = { ...before, ...patch };
+    const { steps } = state.value;
+    if (position.value >= before.steps || position.value > steps) position.value = steps;
+  });
+  remember();
+  send();
+}
+
+/** Goes to another surface, with the same racers as they are set. */
+export function goTo(surface: string): void {
+  const { racing, changes, speed, formula } = state.value;
+  batch(() => {
+    state.value = {
+      ...freshState(surface, formula),
+      racing,
+      changes: withoutRates(changes),
+      speed,
+    };
+    refusal.value = null;
+  });
+  remember();
+  send();
+  if (reducedMotion.value) position.value = state.value.steps;
+  else play(0);
+}
+
+/** Learning rates are a matter of the surface. */
+function withoutRates(changes: RaceState["changes"]): RaceState["changes"] {
+  return Object.fromEntries(
+    Object.entries(changes).map(([key, { lr: _, ...others }]) => [key, others]),
+  );
+}
+
+/** Sets a hyperparameter; `undefined` sets it back. */
+export function setHyper(key: string, name: string, value: Value | undefined): void {
+  const { changes } = state.value;
+  const { [name]: _, ...others } = changes[key] ?? {};
+  const next: Changes = value === undefined ? others : { ...others, [name]: value };
+  change({ changes: { ...changes, [key]: next } });
+}
+
+/** Begins to play: from where it stands, or from the beginning where that is the end. */
+export function play(from?: number): void {
+  const start = from ?? (position.value >= state.value.steps ? 0 : position.value);
+  batch(() => {
+    position.value = start;
+    playing.value = true;
+    state.value = { ...state.value, at: null };
+  });
+  remember();
+}
+
+/** Stands still, at a step if one is given. */
+export function pause(at: number = shownStep.value): void {
+  const { steps } = state.value;
+  const step = Math.min(Math.max(Math.round(at), 0), steps);
+  batch(() => {
+    playing.value = false;
+    position.value = step;
+    state.value = { ...state.value, at: step === steps ? null : step };
+  });
+  remember();
+}
+
+/** Back to the usual race on this surface. */
+export function reset(): void {
+  const { surface, formula } = state.value;
+  batch(() => {
+    state.value = freshState(surface, formula);
+  });
+  remember();
+  send();
+  if (reducedMotion.value) pause(state.value.steps);
+  else play(0);
+}

@@ -1,0 +1,46 @@
+/**
+ * Where one is: a room, and what is set there, all of it behind the `#` of the address. So every link
+ * leads to what its sender saw, on any static host.
+ */
+import { signal } from "@preact/signals";
+
+export interface Route {
+  /** Empty where the address names none. */
+  readonly room: string;
+  readonly params: URLSearchParams;
+}
+
+/** `#/race?surface=beale` as a route. */
+export function readHash(hash: string): Route {
+  const [room = "", query = ""] = hash.replace(/^#?\/?/, "").split(/\?(.*)/s);
+  return { room, params: new URLSearchParams(query) };
+}
+
+/** A route as `#/race?surface=beale`; what an address can hold unescaped stays readable. */
+export function writeHash(room: string, params: URLSearchParams): string {
+  const query = params.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
+  return query === "" ? `#/${room}` : `#/${room}?${query}`;
+}
+
+/** The route as someone chose it: by opening a link, or with the browser's buttons. */
+export const route = signal<Route>(readHash(typeof location === "undefined" ? "" : location.hash));
+
+/** Follows the address from now on. */
+export function followAddress(): void {
+  addEventListener("hashchange", () => {
+    route.value = readHash(location.hash);
+  });
+}
+
+let pending: ReturnType<typeof setTimeout> | undefined;
+
+/** Writes what is set in a room into the address, soon: browsers refuse many changes at once. */
+export function keepInAddress(room: string, params: URLSearchParams): void {
+  clearTimeout(pending);
+  pending = setTimeout(() => history.replaceState(null, "", writeHash(room, params)), 150);
+}
+
+/** Drops what {@link keepInAddress} has not written yet. */
+export function leaveAddress(): void {
+  clearTimeout(pending);
+}

@@ -1,0 +1,183 @@
+/** Curves over steps, by uPlot: on a logarithmic axis or a linear one, with a place that can be moved. */
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { color, theme } from "../theme.ts";
+import { short } from "./format.ts";
+
+export interface Curve {
+  readonly label: string;
+  /** A colour of theme.css. */
+  readonly color: string;
+  readonly dash: readonly number[];
+  /** A value for each step from 0 on; `null` where there is none. */
+  readonly values: readonly (number | null)[];
+}
+
+interface Props {
+  readonly curves: readonly Curve[];
+  readonly steps: number;
+  readonly log: boolean;
+  /** Lowest and highest value that is shown. */
+  readonly range: readonly [number, number];
+  /** The step up to which curves are shown in full. */
+  readonly at: number;
+  readonly height: number;
+  /** What it shows, in a sentence. */
+  readonly description: string;
+  /** Someone points at a step. */
+  onSeek(step: number): void;
+}
+
+export function LineChart(props: Props) {
+  const { curves, steps, log, range, at, height, description } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+  // A chart is made for its curves' looks; new values of the same curves are only set.
+  const looks = JSON.stringify([
+    curves.map(({ label, color: name, dash }) => [label, name, dash]),
+    log,
+    height,
+    theme.value,
+  ]);
+
+  useEffect(() => {
+    const plot = new uPlot(optionsFor(latest, box.current!), dataOf(latest.current), box.current!);
+    chart.current = plot;
+    const observer = new ResizeObserver(() => {
+      plot.setSize({ width: box.current!.clientWidth, height });
+    });
+    observer.observe(box.current!);
+    const end = followPointer(plot, latest);
+    return () => {
+      end();
+      observer.disconnect();
+      plot.destroy();
+    };
+  }, [looks]);
+  useEffect(() => {
+    chart.current?.setData(dataOf(latest.current));
+  }, [curves, steps, String(range)]);
+  useEffect(() => {
+    chart.current?.redraw(false);
+  }, [at]);
+  return <div class="line-chart" ref={box} role="img" aria-label={description} />;
+}
+
+type Latest = { readonly current: Props };
+
+function dataOf({ curves, steps }: Props): uPlot.AlignedData {
+  const xs = Array.from({ length: steps + 1 }, (_, i) => i);
+  const values = curves.map((curve) => xs.map((i) => curve.values[i] ?? null));
+  return [xs, ...values] as uPlot.AlignedData;
+}
+
+function optionsFor(latest: Latest, box: HTMLElement): uPlot.Options {
+  const { curves, log, height } = latest.current;
+  const axis: uPlot.Axis = {
+    stroke: color("muted"),
+    font: "11px system-ui, sans-serif",
+    grid: { stroke: color("line"), width: 1 },
+    ticks: { stroke: color("line"), width: 1, size: 4 },
+  };
+  return {
+    width: box.clientWidth,
+    height,
+    padding: [8, 10, 0, 0],
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
+    scales: {
+      x: { time: false, range: () => [0, latest.current.steps] },
+      y: { distr: log ? 3 : 1, range: () => [...latest.current.range] as [number, number] },
+    },
+    axes: [
+      { ...axis, size: 28 },
+      log
+        ? {
+            ...axis,
+            size: 44,
+            splits: (_, __, low, high) => powers(low, high),
+            values: superscripts,
+          }
+        : { ...axis, size: 54, values: (_, splits) => splits.map((value) => short(value, 3)) },
+    ],
+    series: [
+      {},
+      ...curves.map(({ label, color: name, dash }) => ({
+        label,
+        stroke: color(name),
+        width: 1.8,
+        dash: [...dash],
+        points: { show: false },
+      })),
+    ],
+    hooks: { draw: [(plot) => veil(plot, latest)] },
+  };
+}
+
+/** Powers of ten, few enough to be read: all of them, or every second, and so on. */
+function powers(low: number, high: number): number[] {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const last = Math.floor(Math.log10(high) + 1e-9);
+  const step = Math.max(1, Math.ceil((last - first) / 7));
+  const start = Math.ceil(first / step) * step;
+  return Array.from({ length: Math.floor((last - start) / step) + 1 }, (_, i) =>
+    Number(`1e${start + i * step}`),
+  );
+}
+
+const raised: Readonly<Record<string, string>> = {
+  "-": "⁻",
+  ...Object.fromEntries(Array.from("⁰¹²³⁴⁵⁶⁷⁸⁹", (digit, i) => [String(i), digit])),
+};
+
+function superscripts(_: uPlot, splits: readonly number[]): string[] {
+  return splits.map((value) => {
+    const power = Math.round(Math.log10(value));
+    if (power >= -2 && power <= 3) return String(value);
+    return `10${Array.from(String(power), (character) => raised[character]).join("")}`;
+  });
+}
+
+/** Covers what has not been shown yet, and draws the line where that begins. */
+function veil(plot: uPlot, { current: { at, steps } }: Latest): void {
+  const { ctx, bbox } = plot;
+  const x = plot.valToPos(Math.min(at, steps), "x", true);
+  ctx.save();
+  ctx.globalAlpha = 0.72;
+  ctx.fillStyle = color("card");
+  ctx.fillRect(x, bbox.top, bbox.left + bbox.width - x, bbox.height);
+  ctx.globalAlpha = 1;
+  if (at < steps) {
+    ctx.strokeStyle = color("ink");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/** Pressing and dragging over the curves moves the place. */
+function followPointer(plot: uPlot, latest: Latest): () => void {
+  const { over } = plot;
+  const ended = new AbortController();
+  const seek = ({ clientX }: PointerEvent): void => {
+    const step = plot.posToVal(clientX - over.getBoundingClientRect().left, "x");
+    latest.current.onSeek(Math.min(Math.max(Math.round(step), 0), latest.current.steps));
+  };
+  const { signal } = ended;
+  over.addEventListener(
+    "pointerdown",
+    (event) => {
+      over.setPointerCapture(event.pointerId);
+      seek(event);
+    },
+    { signal },
+  );
+  over.addEventListener("pointermove", (event) => event.buttons === 1 && seek(event), { signal });
+  return () => ended.abort();
+}

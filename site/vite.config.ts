@@ -1,0 +1,37 @@
+/** How the page of the lab is built: static files for any host, wherever on it they lie. */
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vite";
+import { pagePolicy } from "../src/cli/lab-policy.ts";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Built pages state their policy themselves too, for hosts that send none. */
+const policy: Plugin = {
+  name: "policy",
+  apply: "build",
+  transformIndexHtml: () => [
+    {
+      tag: "meta",
+      attrs: { "http-equiv": "Content-Security-Policy", content: pagePolicy },
+      injectTo: "head-prepend",
+    },
+  ],
+};
+
+export default defineConfig({
+  root: here("."),
+  base: "./",
+  plugins: [policy],
+  resolve: {
+    alias: { "downhill/webgpu": here("../src/webgpu/index.ts"), downhill: here("../src/index.ts") },
+  },
+  worker: { format: "es" },
+  build: {
+    outDir: here("../dist/lab"),
+    emptyOutDir: true,
+    target: "es2023",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    license: { fileName: "licenses.md" },
+  },
+});
