@@ -60,6 +60,7 @@ export type { StateOptions } from "./optim/state-storage.ts";
 export type { LoadOptions, LoadReport, StateMismatch } from "./optim/load.ts";
 export { toTorchStateDict } from "./optim/torch/export.ts";
 export { fromTorchStateDict } from "./optim/torch/import.ts";
+export { fromTorchSchedulerState, type TorchSchedulerState } from "./schedule/torch.ts";
 export { TorchTensor, type TorchGroup, type TorchStateDict } from "./optim/torch/layout.ts";
 export type { GroupState, ParameterInfo, ParameterState, StateDict } from "./optim/state-dict.ts";
 export {

@@ -41,7 +41,8 @@ export abstract class GroupScheduler implements Actor {
   /** Which scheduler it is, e.g. `"StepLR"`. */
   readonly name: string;
   /** @internal */ readonly order: number = made++;
-  private readonly options: object;
+  /** @internal Those that were given. */
+  readonly options: object;
   private readonly targets: readonly string[];
   private at = 0;
   /** Why it acts no more, if it does not. */

@@ -19,6 +19,13 @@ export interface ReduceLROnPlateauOptions extends PlateauOptions {
   readonly eps?: number;
 }
 
+export const reducingKinds = () => ({
+  factor: real({ min: 0, below: 1 }, 0.1),
+  minLr: perGroup(real({ min: 0 }, 0)),
+  eps: real({ min: 0 }, 1e-8),
+  ...plateauKinds(),
+});
+
 export interface ReduceLROnPlateauState extends SchedulerState {
   readonly best: number | null;
   readonly numBadEpochs: number;
@@ -49,12 +56,8 @@ export class ReduceLROnPlateau extends GroupScheduler {
   private scales = new Map<object, number>();
 
   constructor(optimizer: HasParamGroups, options: ReduceLROnPlateauOptions = {}) {
-    const { factor, minLr, eps, ...rest } = readOptions("ReduceLROnPlateau", options, {
-      factor: real({ min: 0, below: 1 }, 0.1),
-      minLr: perGroup(real({ min: 0 }, 0)),
-      eps: real({ min: 0 }, 1e-8),
-      ...plateauKinds(),
-    });
+    const kinds = reducingKinds();
+    const { factor, minLr, eps, ...rest } = readOptions("ReduceLROnPlateau", options, kinds);
     super(optimizer, ["lr"], { name: "ReduceLROnPlateau", options, lists: ["minLr"] });
     this.next = plateau(rest);
     this.factor = factor;
