@@ -7,12 +7,13 @@
  */
 import { CheckpointError, Prose } from "../errors.ts";
 import { checkDistinct, keyOf } from "../optim/entry.ts";
+import type { LoadOptions } from "../optim/load.ts";
 import type { StateDict } from "../optim/state-dict.ts";
 import type { Parameter } from "../memory/parameter.ts";
 import { BLANK, checkDigests, DIGESTS, HEADER_DIGEST } from "./digests.ts";
 import { parseJson, writeJson } from "./json.ts";
 import { fromJson, toJson, type PlainData } from "./plain.ts";
-import { restore, type CheckpointTargets } from "./restore.ts";
+import { restore, type CheckpointTargets, type RestoreReport } from "./restore.ts";
 import {
   readSafetensors,
   type ReadBudget,
@@ -209,11 +210,15 @@ export class Checkpoint {
    * Brings everything that is named to where it was saved: steps from here on are bit for bit those of
    * the run that was not interrupted. All of it is checked first; after an error everything is as before.
    *
+   * With `strict: false` what fits is loaded, by name, and the report says what did not: parameters that are
+   * missing or unexpected, or of another shape. With `dtype: "cast"` tensors of another type of floating point
+   * are converted to that of the parameter.
+   *
    * @throws {CheckpointError} `CHECKPOINT_MISMATCH` with all differences of the parameters, `NOT_SAVED`
    *   for what the checkpoint does not hold; and what `loadStateDict` of each target throws.
    */
-  restore(targets: CheckpointTargets): void {
-    restore(this, targets);
+  restore(targets: CheckpointTargets, options?: LoadOptions): RestoreReport {
+    return restore(this, targets, options);
   }
 
   /** An entry of the metadata; `undefined` if there is none. */

@@ -8,8 +8,15 @@ export {
   type Values,
 } from "./checkpoint.ts";
 export type { AnyTypedArray, SafeDType } from "./dtypes.ts";
+export { toFloat32 } from "./floats.ts";
 export type { PlainData } from "./plain.ts";
-export type { CheckpointTargets, Restorable } from "./restore.ts";
+export type {
+  CheckpointTargets,
+  ParameterMismatch,
+  ParameterReport,
+  Restorable,
+  RestoreReport,
+} from "./restore.ts";
 export {
   readSafetensors,
   type ReadBudget,

@@ -7,10 +7,14 @@
 import { CheckpointError, Prose } from "../errors.ts";
 import type { Parameter } from "../memory/parameter.ts";
 import { checkDistinct, keyOf } from "../optim/entry.ts";
+import type { LoadOptions } from "../optim/load.ts";
 import { refuseSwapped } from "../optim/swapped.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { dtypeOfArray } from "./dtypes.ts";
+import { dtypeOfArray, type SafeDType } from "./dtypes.ts";
+import { asFloat32, isFloat } from "./floats.ts";
 import type { StoredTensor } from "./safetensors.ts";
+
+const SUBJECT = "checkpoint: parameters";
 
 /** What can take up a state again. */
 export interface Restorable {
@@ -21,18 +25,50 @@ export interface Restorable {
 /** What to restore: what was saved under the same key, in the same order. */
 export interface CheckpointTargets {
   readonly parameters?: readonly Parameter[];
-  readonly optimizer?: { loadStateDict(state: never): unknown };
+  readonly optimizer?: { loadStateDict(state: never, options?: LoadOptions): unknown };
   readonly schedulers?: readonly Restorable[];
   readonly averages?: readonly Restorable[];
   readonly scaler?: Restorable;
   readonly accumulator?: Restorable;
 }
 
-export function restore(checkpoint: Checkpoint, targets: CheckpointTargets): void {
+/** A parameter that has the same name here and there, but not the same shape or type. */
+export interface ParameterMismatch {
+  readonly name: string;
+  readonly saved: { readonly shape: readonly number[]; readonly dtype: SafeDType };
+  readonly expected: { readonly shape: readonly number[]; readonly dtype: SafeDType };
+}
+
+/** What became of parameters, by name. */
+export interface ParameterReport {
+  /** Those that are now as they were saved. */
+  readonly loaded: readonly string[];
+  /** Those that were not saved. They keep what they had. */
+  readonly missing: readonly string[];
+  /** Saved ones that nobody asked for. */
+  readonly unexpected: readonly string[];
+  /** Those of another shape or type. They keep what they had. */
+  readonly mismatched: readonly ParameterMismatch[];
+}
+
+/** What a restore has done. */
+export interface RestoreReport {
+  /** `null` if there were none to restore. */
+  readonly parameters: ParameterReport | null;
+  /** What the optimizer's `loadStateDict` returned: a `LoadReport`, of a GPU's nothing. */
+  readonly optimizer: unknown;
+}
+
+export function restore(
+  checkpoint: Checkpoint,
+  targets: CheckpointTargets,
+  options: LoadOptions = {},
+): RestoreReport {
   const { parameters, optimizer } = targets;
-  const copy = parameters && compare(parameters, checkpoint.parameters);
+  const plan = parameters ? compare(parameters, checkpoint.parameters, options) : null;
   const parts = partsOf(checkpoint, targets);
   if (optimizer && !checkpoint.optimizer) refuseMissing("optimizer");
+  let loaded: unknown = null;
   const undo = [groupsOf(optimizer, ...parts.map(([part]) => (part as HasOptimizer).optimizer))];
   try {
     for (const [part, state] of parts) {
@@ -40,12 +76,13 @@ export function restore(checkpoint: Checkpoint, targets: CheckpointTargets): voi
       part.loadStateDict(state as never);
       undo.push(() => part.loadStateDict(before as never));
     }
-    optimizer?.loadStateDict(checkpoint.optimizer as never);
+    loaded = optimizer?.loadStateDict(checkpoint.optimizer as never, options) ?? null;
   } catch (error) {
     for (const back of undo.toReversed()) back();
     throw error;
   }
-  copy?.();
+  plan?.copy();
+  return { parameters: plan?.report ?? null, optimizer: loaded };
 }
 
 /** All but parameters and the optimizer, each with its state. */
@@ -94,43 +131,72 @@ function groupsOf(...optimizers: readonly unknown[]): () => void {
   };
 }
 
-/** @returns what copies the values, and cannot fail. */
+/** @returns what copies the values, and cannot fail; and what that will have done. */
 function compare(
   parameters: readonly Parameter[],
   saved: ReadonlyMap<string, StoredTensor>,
-): () => void {
-  const subject = "checkpoint: parameters";
-  checkDistinct(subject, parameters, []);
+  { strict = true, dtype = "exact" }: LoadOptions,
+): { copy: () => void; report: ParameterReport } {
+  checkDistinct(SUBJECT, parameters, []);
   refuseSwapped(
-    subject,
+    SUBJECT,
     parameters.map((parameter) => ({ parameter })),
   );
   const known = new Map(parameters.map((parameter, i) => [keyOf(parameter, i), parameter]));
-  const differences: string[] = [];
-  const quote = (name: string) => JSON.stringify(name.slice(0, 80));
+  const values = new Map<string, Float32Array | Float64Array>();
+  const missing: string[] = [];
+  const mismatched: ParameterMismatch[] = [];
   for (const [name, { shape, data }] of known) {
     const found = saved.get(name);
-    const wanted = textOf(dtypeOfArray(data)!, shape);
-    const got = found && textOf(found.dtype, found.shape);
-    if (got === undefined) differences.push(`no ${quote(name)}`);
-    else if (got !== wanted) differences.push(`${quote(name)} as ${got} instead of ${wanted}`);
+    if (!found) {
+      missing.push(name);
+      continue;
+    }
+    const wanted = dtypeOfArray(data)!;
+    const isSame = found.dtype === wanted;
+    const fits = isSame || (dtype === "cast" && isFloat(found.dtype));
+    if (fits && String(found.shape) === String(shape)) {
+      values.set(name, isSame ? (found.data as Float32Array) : cast(name, found, wanted));
+    } else {
+      const is = { shape: found.shape, dtype: found.dtype };
+      mismatched.push({ name, saved: is, expected: { shape, dtype: wanted } });
+    }
   }
-  for (const name of saved.keys()) if (!known.has(name)) differences.push(`${quote(name)} besides`);
-  if (differences.length > 0) {
-    const more = differences.length > 20 ? [`and ${differences.length - 20} more`] : [];
-    throw new CheckpointError("CHECKPOINT_MISMATCH", {
-      subject,
-      got: new Prose([...differences.slice(0, 20), ...more].join(", ")),
-      expected: "just these parameters, each with its shape and type",
-    });
-  }
-  return () => {
-    for (const [name, parameter] of known)
-      parameter.data.set(saved.get(name)!.data as Float32Array);
-  };
+  const unexpected = [...saved.keys()].filter((name) => !known.has(name));
+  const report = { loaded: [...values.keys()], missing, unexpected, mismatched };
+  if (strict) refuseDifferences(report);
+  const copy = () => values.forEach((data, name) => known.get(name)!.data.set(data));
+  return { copy, report };
 }
 
-function textOf(dtype: string, shape: readonly number[]): string {
+/** A tensor in the type of a parameter. */
+function cast(name: string, found: StoredTensor, wanted: SafeDType): Float32Array | Float64Array {
+  const narrow = asFloat32(found, `${SUBJECT}: ${JSON.stringify(name.slice(0, 80))}`);
+  return wanted === "F64" ? Float64Array.from(narrow) : narrow;
+}
+
+/** @throws {CheckpointError} with all of them. */
+function refuseDifferences({ missing, unexpected, mismatched }: ParameterReport): void {
+  const quote = (name: string) => JSON.stringify(name.slice(0, 80));
+  const differences = [
+    ...missing.map((name) => `no ${quote(name)}`),
+    ...mismatched.map(
+      ({ name, saved, expected }) =>
+        `${quote(name)} as ${textOf(saved)} instead of ${textOf(expected)}`,
+    ),
+    ...unexpected.map((name) => `${quote(name)} besides`),
+  ];
+  if (differences.length === 0) return;
+  const more = differences.length > 20 ? [`and ${differences.length - 20} more`] : [];
+  throw new CheckpointError("CHECKPOINT_MISMATCH", {
+    subject: SUBJECT,
+    got: new Prose([...differences.slice(0, 20), ...more].join(", ")),
+    expected: "just these parameters, each with its shape and type",
+    advice: '{ strict: false } takes what fits, { dtype: "cast" } converts types.',
+  });
+}
+
+function textOf({ dtype, shape }: ParameterMismatch["saved"]): string {
   return `${dtype} [${shape.join(", ")}]`;
 }
 

@@ -171,19 +171,19 @@ describe("what does not fit changes nothing:", () => {
     ]);
     expect(refusals(Object.fromEntries(table) as Record<string, () => void>))
       .toMatchInlineSnapshot(`
-      {
-        "a parameter of another shape": "CheckpointError CHECKPOINT_MISMATCH: checkpoint: parameters: got "b" as F32 [4] instead of F32 [2, 2], expected just these parameters, each with its shape and type.",
-        "a parameter of another type": "CheckpointError CHECKPOINT_MISMATCH: checkpoint: parameters: got "b" as F32 [4] instead of F64 [4], expected just these parameters, each with its shape and type.",
-        "a parameter twice": "ParameterError DUPLICATE_PARAMETER: checkpoint: parameters: parameter "a": got the same parameter twice, expected each parameter once, in one group. It would be updated twice in every step.",
-        "an average of other parameters": "StateDictError STATE_MISMATCH: AveragedModel: paramGroups[0].params: got ["a", "b"], expected the names ["0"].",
-        "an optimizer of other parameters": "StateDictError STATE_MISMATCH: Adam: paramGroups[0].params: shape of "b": got [4], expected [5].",
-        "another optimizer": "StateDictError STATE_MISMATCH: CompositeOptimizer: optimizer of the state dict: got "Adam", expected "CompositeOptimizer".",
-        "no accumulator saved": "CheckpointError NOT_SAVED: checkpoint: accumulator: got none, expected one. Restore what was saved: leave out the rest.",
-        "one scheduler less": "CheckpointError NOT_SAVED: checkpoint: schedulers: got 2, expected 1. Restore what was saved: leave out the rest.",
-        "parameters missing and besides": "CheckpointError CHECKPOINT_MISMATCH: checkpoint: parameters: got no "c", "b" besides, expected just these parameters, each with its shape and type.",
-        "schedulers in another order": "StateDictError STATE_MISMATCH: ReduceLROnPlateau: state dict: got "StepLR", expected what stateDict() of a ReduceLROnPlateau returned.",
-      }
-    `);
+        {
+          "a parameter of another shape": "CheckpointError CHECKPOINT_MISMATCH: checkpoint: parameters: got "b" as F32 [4] instead of F32 [2, 2], expected just these parameters, each with its shape and type. { strict: false } takes what fits, { dtype: "cast" } converts types.",
+          "a parameter of another type": "CheckpointError CHECKPOINT_MISMATCH: checkpoint: parameters: got "b" as F32 [4] instead of F64 [4], expected just these parameters, each with its shape and type. { strict: false } takes what fits, { dtype: "cast" } converts types.",
+          "a parameter twice": "ParameterError DUPLICATE_PARAMETER: checkpoint: parameters: parameter "a": got the same parameter twice, expected each parameter once, in one group. It would be updated twice in every step.",
+          "an average of other parameters": "StateDictError STATE_MISMATCH: AveragedModel: paramGroups[0].params: got ["a", "b"], expected the names ["0"].",
+          "an optimizer of other parameters": "StateDictError STATE_MISMATCH: Adam: paramGroups[0].params: shape of "b": got [4], expected [5].",
+          "another optimizer": "StateDictError STATE_MISMATCH: CompositeOptimizer: optimizer of the state dict: got "Adam", expected "CompositeOptimizer".",
+          "no accumulator saved": "CheckpointError NOT_SAVED: checkpoint: accumulator: got none, expected one. Restore what was saved: leave out the rest.",
+          "one scheduler less": "CheckpointError NOT_SAVED: checkpoint: schedulers: got 2, expected 1. Restore what was saved: leave out the rest.",
+          "parameters missing and besides": "CheckpointError CHECKPOINT_MISMATCH: checkpoint: parameters: got no "c", "b" besides, expected just these parameters, each with its shape and type. { strict: false } takes what fits, { dtype: "cast" } converts types.",
+          "schedulers in another order": "StateDictError STATE_MISMATCH: ReduceLROnPlateau: state dict: got "StepLR", expected what stateDict() of a ReduceLROnPlateau returned.",
+        }
+      `);
     expect(all(run)).toEqual(before);
   });
 

@@ -6,7 +6,7 @@
  */
 import { widened } from "../../memory/bfloat16.ts";
 import type { AnyTypedArray } from "../dtypes.ts";
-import { fromHalf } from "../half.ts";
+import { fromHalf } from "../floats.ts";
 import { quoted, refuse } from "./refuse.ts";
 
 /** Bytes of an element, and what shows elements of that size. */

@@ -1,7 +1,6 @@
 /** What the numbers of a tensor are like, taken in piece by piece. */
 import { elementsOf, type AnyTypedArray, type SafeDType } from "../../checkpoint/dtypes.ts";
-import { fromHalf } from "../../checkpoint/half.ts";
-import { widened } from "../../memory/bfloat16.ts";
+import { exactFloat32 } from "../../checkpoint/floats.ts";
 
 /** Norm, least and greatest are those of the finite numbers; `null` where there is none. */
 export interface Statistics {
@@ -49,26 +48,6 @@ export class Tally {
  * whose meaning differs from one machine to the next.
  */
 export function numbersOf(dtype: SafeDType, bytes: Uint8Array): AnyTypedArray | null {
-  const elements = elementsOf(dtype, bytes);
-  switch (dtype) {
-    case "F16":
-      return fromHalf(elements as Uint16Array);
-    case "BF16":
-      return widened(elements as Uint16Array);
-    case "F8_E5M2": // the upper half of a half
-      return fromHalf(Uint16Array.from(bytes, (byte) => byte << 8));
-    case "F8_E4M3":
-      return Float32Array.from(bytes, fromE4M3);
-    default:
-      return /^F[468]/.test(dtype) && dtype !== "F64" ? null : elements;
-  }
-}
-
-/** 4 bits of exponent, 3 of fraction, no infinity: https://arxiv.org/abs/2209.05433. */
-function fromE4M3(byte: number): number {
-  const sign = byte & 0x80 ? -1 : 1;
-  const [exponent, fraction] = [(byte >> 3) & 15, byte & 7];
-  if (exponent === 15 && fraction === 7) return NaN;
-  const size = exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10);
-  return sign * size;
+  const isSmall = /^F[468]_|^F4$/.test(dtype);
+  return exactFloat32(dtype, bytes) ?? (isSmall ? null : elementsOf(dtype, bytes));
 }
