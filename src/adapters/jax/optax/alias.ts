@@ -4,21 +4,23 @@
  */
 import type { ScalarOrSchedule } from "./link.ts";
 import {
-  addDecayedWeights,
-  identity,
   scaleByAdam,
   scaleByAdamax,
-  scaleByLearningRate,
   scaleByLion,
   scaleByRms,
   scaleByRss,
-  trace,
-  type AddDecayedWeightsOptions,
   type ScaleByAdamaxOptions,
   type ScaleByAdamOptions,
   type ScaleByLionOptions,
   type ScaleByRmsOptions,
   type ScaleByRssOptions,
+} from "./directions.ts";
+import {
+  addDecayedWeights,
+  identity,
+  scaleByLearningRate,
+  trace,
+  type AddDecayedWeightsOptions,
 } from "./links.ts";
 import { chain, type Transformation } from "./transformation.ts";
 

@@ -32,7 +32,7 @@ export class Call<T extends ArrayTree> {
     if (!(state instanceof TransformState) || state.owner !== owner) {
       throw new OptionError("BAD_STATE", {
         subject: `${name}: update: state`,
-        got: state,
+        got: state instanceof TransformState ? new Prose("that of another transformation") : state,
         expected: "a state that this transformation's init() or update() has made",
       });
     }
@@ -129,11 +129,11 @@ export function checkReferences(subject: string, arrays: readonly JaxArray[]): v
   for (const array of arrays) uses.set(array, (uses.get(array) ?? 0) + 1);
   for (const [array, count] of uses) {
     if (array.refCount >= count) continue;
-    const left = array.refCount === 0 ? "that is used up" : `with ${array.refCount} references`;
+    const plenty = array.refCount > 0 ? `${count} times, with fewer references` : "that is used up";
     throw new CallError("USED_UP", {
       subject,
-      got: new Prose(`a jax array ${left}`),
-      expected: count === 1 ? "a live one" : `one with ${count}`,
+      got: new Prose(`a jax array ${plenty}`),
+      expected: "a live one, with a reference for each use",
       advice: "It uses up what it is given: hand in tree.ref(params) to keep them.",
     });
   }

@@ -16,26 +16,28 @@ export {
 } from "./alias.ts";
 export type { ScalarOrSchedule, Schedule } from "./link.ts";
 export {
-  addDecayedWeights,
-  clip,
-  clipByGlobalNorm,
-  identity,
-  scale,
   scaleByAdam,
   scaleByAdamax,
-  scaleByLearningRate,
   scaleByLion,
   scaleByRms,
   scaleByRss,
-  scaleBySchedule,
-  setToZero,
-  trace,
-  type AddDecayedWeightsOptions,
   type ScaleByAdamaxOptions,
   type ScaleByAdamOptions,
   type ScaleByLionOptions,
   type ScaleByRmsOptions,
   type ScaleByRssOptions,
+} from "./directions.ts";
+export {
+  addDecayedWeights,
+  clip,
+  clipByGlobalNorm,
+  identity,
+  scale,
+  scaleByLearningRate,
+  scaleBySchedule,
+  setToZero,
+  trace,
+  type AddDecayedWeightsOptions,
   type TraceOptions,
 } from "./links.ts";
 export type { MaskOption, MaskTree } from "./mask.ts";
@@ -49,3 +51,15 @@ export {
   type OptState,
   type TransformationOptions,
 } from "./transformation.ts";
+export {
+  l2Loss,
+  squaredError,
+  treeBiasCorrection,
+  treeMax,
+  treeNorm,
+  treeOnesLike,
+  treeSum,
+  treeUpdateMoment,
+  treeZerosLike,
+  type NormOrd,
+} from "./trees.ts";

@@ -49,7 +49,7 @@ export function plan(
       return { rule: made, options, schedules, maxNorm, usesParams: true, perLeaf: () => nothing };
     }
     const fused = fuse(
-      name,
+      i === 0 ? name : `${name} (pass ${i + 1})`,
       links.map(({ link }) => link),
       applies,
     );

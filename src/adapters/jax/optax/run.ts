@@ -44,7 +44,6 @@ export class Run {
   readonly parameters: readonly Parameter[];
   readonly optimizer: Optimizer;
   private views: readonly TypedArray[] | undefined;
-  private readonly zeros: TypedArray[] = [];
 
   constructor(segment: Segment, leaves: readonly LeafFacts[]) {
     this.segment = segment;
@@ -69,9 +68,10 @@ export class Run {
   /**
    * Takes a step.
    *
-   * @returns the updates, as views that the next step changes; zeros if the step was left out.
+   * @returns the updates, as views that the next step changes; undefined if the step was left out, see the
+   *   option `nonFinite`.
    */
-  step(gradients: readonly TypedArray[]): readonly TypedArray[] {
+  step(gradients: readonly TypedArray[]): readonly TypedArray[] | undefined {
     const { optimizer, parameters, segment } = this;
     parameters.forEach((each, i) => (each.grad = gradients[i]!));
     if (segment.maxNorm !== Infinity) {
@@ -80,7 +80,7 @@ export class Run {
     }
     const skipped = optimizer.skippedSteps;
     optimizer.step();
-    return optimizer.skippedSteps === skipped ? this.updates() : this.noUpdates();
+    return optimizer.skippedSteps === skipped ? this.updates() : undefined;
   }
 
   /** A copy that goes its own way. */
@@ -111,13 +111,6 @@ export class Run {
     if (first !== undefined && first.length === this.parameters[0]!.size) return this.views!;
     const states = new Map(this.optimizer.states());
     return (this.views = this.parameters.map((each) => states.get(each)![UPDATE] as TypedArray));
-  }
-
-  private noUpdates(): readonly TypedArray[] {
-    return this.parameters.map(({ dtype, size }, i) => {
-      const array = dtype === "float32" ? Float32Array : Float64Array;
-      return (this.zeros[i] ??= new array(size));
-    });
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * What a transformation remembers between updates.
  *
- * Its numbers stay in Downhill's memory, where the kernels run. To jax-js it is one leaf of a tree, counted as
- * arrays are: `update` uses a reference up, `tree.ref(state)` keeps the state for another, and whoever kept it
- * still has it afterwards.
+ * Its numbers stay in Downhill's memory, where the kernels run. It is counted as jax arrays are: `update` uses
+ * a reference up, `state.ref` keeps the state for another, and whoever kept it still has it afterwards. To
+ * jax-js's tree functions it is a leaf that they leave alone.
  */
 import { CallError, Prose, StateDictError } from "../../../errors.ts";
 import type { Optimizer } from "../../../optim/optimizer.ts";
@@ -51,7 +51,7 @@ export class Body {
     this.known[leaf] = undefined;
   }
 
-  /** One update. @returns views of the last pass's memory. */
+  /** One update. @returns views of the last pass's memory; zeros if the step was left out. */
   step(gradients: readonly TypedArray[]): readonly TypedArray[] {
     const last = this.runs.at(-1);
     let values = gradients;
@@ -60,7 +60,9 @@ export class Body {
       if (run !== last && run.segment.usesParams) {
         run.parameters.forEach((each, leaf) => (each.data = this.parameter(leaf).data));
       }
-      values = run.step(values);
+      const updates = run.step(values);
+      if (!updates) return gradients.map((each) => each.slice().fill(0));
+      values = updates;
     }
     this.count++;
     this.base = this.known;
@@ -101,7 +103,7 @@ export class TransformState {
     this.body = body;
   }
 
-  /** One more reference to this state, as of a jax array. @throws {CallError} `USED_UP`. */
+  /** This state, with one more reference to it, as of a jax array. @throws {CallError} `USED_UP`. */
   get ref(): this {
     this.requireAlive("ref");
     this.references++;
@@ -172,8 +174,7 @@ export class TransformState {
       subject: `state of a transformation: ${call}`,
       got: new Prose("a state that is used up"),
       expected: "a live one",
-      advice:
-        "update() uses the state up and returns the next; hand in tree.ref(state) to keep it.",
+      advice: "update() uses the state up and returns the next; hand in state.ref to keep it.",
     });
   }
 }

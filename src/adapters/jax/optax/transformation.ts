@@ -13,7 +13,8 @@ import type { OptimizerOptions } from "../../../optim/options.ts";
 import { checkSyncRead } from "../loan.ts";
 import { anyLeaves, JaxArray, leavesOf, refAll, type ArrayTree } from "../tree.ts";
 import { Call, checkReferences } from "./call.ts";
-import type { Schedule } from "./link.ts";
+import type { AnyLink, Link, Schedule } from "./link.ts";
+import type { MaskOption } from "./mask.ts";
 import { plan, type Part } from "./plan.ts";
 import { Run } from "./run.ts";
 import { Body, TransformState } from "./state.ts";
@@ -32,10 +33,10 @@ export interface GradientTransformation<State = OptState> {
 /** A gradient transformation of Downhill's; made by `adamw` and the like, and by {@link chain}. */
 export class Transformation implements GradientTransformation<TransformState> {
   /** @internal */ readonly parts: readonly Part[];
-  private readonly name: string;
+  /** @internal */ readonly name: string;
 
   /** @internal */
-  constructor(parts: readonly Part[], name = parts.map(ownerOf).join(" + ") || "chain") {
+  constructor(parts: readonly Part[], name: string) {
     this.parts = parts;
     this.name = name;
     for (const part of parts) checkNumbers(part);
@@ -105,6 +106,15 @@ export class Transformation implements GradientTransformation<TransformState> {
   }
 }
 
+/** @internal A link, with its types, as a transformation by itself. */
+export function transformationOf<K extends string = never, S extends string = never>(
+  link: Link<K, S>,
+  mask: MaskOption = null,
+): Transformation {
+  const part: Part = { kind: "link", link: link as unknown as AnyLink, mask };
+  return new Transformation([part], link.owner);
+}
+
 /**
  * One transformation after the other, each on what the one before it made of the gradients.
  *
@@ -123,7 +133,11 @@ export function chain(
 ): GradientTransformation {
   const isOurs = (tx: unknown): tx is Transformation => tx instanceof Transformation;
   if (transformations.every(isOurs)) {
-    return new Transformation(transformations.flatMap(({ parts }) => parts));
+    const name = transformations.map((tx) => tx.name).join(" + ");
+    return new Transformation(
+      transformations.flatMap(({ parts }) => parts),
+      name || "chain",
+    );
   }
   for (const tx of transformations) {
     const { init, update } = (tx ?? {}) as Partial<GradientTransformation>;
@@ -181,7 +195,7 @@ export function gradientTransformation<H extends HyperDefaults>(
     else constants[name] = value;
   }
   const kept = constants as OptimizerOptions<HyperDefaults>;
-  return new Transformation([{ kind: "rule", rule: rule!, options: kept, schedules }]);
+  return new Transformation([{ kind: "rule", rule: rule!, options: kept, schedules }], rule!.name);
 }
 
 /** Options of a class in which numbers may be schedules. */
@@ -194,11 +208,6 @@ function disposeAll(params: ArrayTree): void {
 }
 
 const isObject = (value: unknown) => typeof value === "object" && value !== null;
-
-function ownerOf(part: Part): string {
-  if (part.kind === "rule") return part.rule.name;
-  return part.kind === "clip" ? part.owner : part.link.owner;
-}
 
 /** Numbers are numbers, or functions that give some. */
 function checkNumbers(part: Part): void {
