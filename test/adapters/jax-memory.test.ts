@@ -2,11 +2,18 @@
 // memory. It is measured from outside, because jax-js never collects an array that was forgotten: one
 // lost array per step must fail these tests.
 
-import { init, numpy as np } from "@jax-js/jax";
+import { grad, init, jit, numpy as np, tree as pytree } from "@jax-js/jax";
 import { beforeAll, describe, expect, expectTypeOf, test, vi } from "vitest";
-import { trainable, trainableAsync } from "../../src/adapters/jax.ts";
+import {
+  adamw,
+  applyUpdates,
+  chain,
+  clipByGlobalNorm,
+  trainable,
+  trainableAsync,
+} from "../../src/adapters/jax.ts";
 import { receive } from "../../src/adapters/jax/gradients.ts";
-import { Adam, BackendError, GradientError, type Parameter } from "../../src/index.ts";
+import { Adam, BackendError, GradientError, OptionError, type Parameter } from "../../src/index.ts";
 import { complaint, line, makeLine, meanSquare, noise, type LineTree } from "./line.ts";
 
 // jax-js makes its only WebAssembly.Memory when it is imported, so the spy must be there before.
@@ -241,6 +248,46 @@ describe("memory", () => {
     expect(heap()).toBeGreaterThan(before + 500_000);
     for (const fn of [backward, backwardAsync, predict]) fn.dispose();
     jx.dispose();
+  }, 30_000);
+
+  test("10,000 updates leave nothing behind: in jax-js, in Downhill, in the process", () => {
+    const tx = chain(
+      clipByGlobalNorm(1),
+      adamw((count) => 1e-3 / (1 + count)),
+    );
+    const gradient = jit(grad(meanSquare));
+    const [x, y] = [np.array(noise(8 * 3), { shape: [8, 3] }), np.array(noise(8))];
+    let params: LineTree = { w: np.array(noise(3)), b: np.array(noise(1), { shape: [] }) };
+    let state = tx.init(pytree.ref(params));
+    const step = (kept: LineTree | undefined) => {
+      let updates: LineTree;
+      const grads = gradient(pytree.ref(params), x.ref, y.ref) as LineTree;
+      [updates, state] = tx.update(grads, state, kept);
+      params = applyUpdates(params, updates);
+    };
+    const run = (count: number) => {
+      for (let i = 0; i < count; i++) step(pytree.ref(params));
+    };
+    const bytes = () => state.optimizers[0]!.arenas[0]!.arena.memory.buffer.byteLength;
+    run(200);
+    const before = [heap(), bytes()];
+    globalThis.gc!();
+    const used = process.memoryUsage().heapUsed;
+    run(10_000);
+    expect([heap(), bytes()]).toEqual(before);
+    globalThis.gc!();
+    // 100 bytes for each update would be 1 MB.
+    expect(process.memoryUsage().heapUsed - used).toBeLessThan(1e6);
+    // Calls that are refused leave nothing either.
+    for (let i = 0; i < 1_100; i++) {
+      const grads = gradient(pytree.ref(params), x.ref, y.ref) as LineTree;
+      expect(() => tx.update(grads, state)).toThrow(OptionError);
+      expect(() => tx.update({ w: grads.w } as LineTree, state, params)).toThrow(GradientError);
+      pytree.dispose(grads);
+    }
+    expect(heap()).toBe(before[0]);
+    pytree.dispose([params, x, y] as never);
+    gradient.dispose();
   }, 30_000);
 
   test("dispose() gives captured arrays back", () => {
