@@ -8,6 +8,8 @@ import { adamw, applyUpdates, trainable } from "downhill/jax";
 
 await init("wasm");
 
+const print = (line) => process.stdout.write(`${line}\n`);
+
 const noise = (n, scale) => Float32Array.from({ length: n }, () => (Math.random() - 0.5) * scale);
 const sizes = [784, 512, 512, 10];
 const mlp = {
@@ -40,6 +42,15 @@ const many = (count) => ({
   args: [],
 });
 
+const buffers = new Map();
+function upload(like) {
+  for (const each of like) np.array(host(each.size), { shape: [...each.shape] }).dispose();
+}
+function host(size) {
+  if (!buffers.has(size)) buffers.set(size, noise(size, 1));
+  return buffers.get(size);
+}
+
 function time(label, run, rounds) {
   const times = [];
   for (let i = 0; i < rounds + 3; i++) {
@@ -49,7 +60,7 @@ function time(label, run, rounds) {
   }
   times.sort((a, b) => a - b);
   const [least, median] = [times[0], times[times.length >> 1]];
-  console.log(`  ${label.padEnd(52)} ${least.toFixed(2).padStart(8)} | ${median.toFixed(2)}`);
+  print(`  ${label.padEnd(52)} ${least.toFixed(2).padStart(8)} | ${median.toFixed(2)}`);
 }
 
 const count = Number(process.argv[2] ?? 2000);
@@ -57,7 +68,7 @@ for (const [name, { make, loss, args }, rounds] of [
   ["MLP 784-512-512-10", mlp, 40],
   [`${count} tensors of 64`, many(count), 5],
 ]) {
-  console.log(name);
+  print(name);
   const take = () => args.map((each) => each.ref);
   const resident = jit(valueAndGrad(loss));
   const weights = make();
@@ -117,13 +128,4 @@ for (const [name, { make, loss, args }, rounds] of [
     },
     rounds,
   );
-}
-
-function upload(like) {
-  for (const each of like) np.array(host(each.size), { shape: [...each.shape] }).dispose();
-}
-const buffers = new Map();
-function host(size) {
-  if (!buffers.has(size)) buffers.set(size, noise(size, 1));
-  return buffers.get(size);
 }

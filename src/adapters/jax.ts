@@ -17,6 +17,7 @@ import {
 } from "./jax/compile.ts";
 import { receive, receiveAsync } from "./jax/gradients.ts";
 import { checkSyncRead, Loan } from "./jax/loan.ts";
+import { placesOf } from "./jax/pack.ts";
 import {
   arrayLeaves,
   checkFunction,
@@ -67,7 +68,7 @@ export class Trainable<T extends ArrayTree> {
   /** @internal */
   constructor(parameters: readonly Parameter[], skeleton: unknown) {
     this.parameters = parameters;
-    this.leaves = { parameters, skeleton, lend: (one, loan) => loan.upload(one) };
+    this.leaves = { parameters, skeleton, placesOf, lend: (one, loan) => loan.upload(one) };
     this.tree = fill(skeleton, parameters.values()) as ParameterTree<T>;
   }
 

@@ -233,3 +233,35 @@ describe("training", () => {
     backward.dispose();
   });
 });
+
+describe("many small parameters", () => {
+  test("have the gradients that each would have by itself, whatever their sizes", async () => {
+    const shapes = Array.from({ length: 80 }, (_, i) =>
+      i % 9 === 0 ? [] : i % 7 === 0 ? [0, 2] : i === 40 ? [1025] : [1 + (i % 3), 2],
+    );
+    const model = trainable(shapes.map((shape) => np.zeros(shape)));
+    // The gradient of parameter i is i + 1 + 2·w.
+    const loss = (ws: np.Array[]) =>
+      ws
+        .map((w, i) =>
+          np
+            .square(w.ref)
+            .sum()
+            .add(w.sum().mul(i + 1)),
+        )
+        .reduce((a, b) => a.add(b));
+    const backward = model.backward(loss);
+    const backwardAsync = model.backwardAsync(loss);
+    for (const parameter of model.parameters) parameter.data.fill(0.25);
+    backward();
+    model.parameters.forEach(({ grad, size }, i) => {
+      expect([...grad!]).toEqual(Array.from({ length: size }, () => i + 1.5));
+    });
+    model.parameters[3]!.requiresGrad = false;
+    await backwardAsync();
+    expect(model.parameters[3]!.grad).toBeNull();
+    expect(model.parameters[4]!.grad![0]).toBe(2 * 5.5);
+    expect(model.parameters[79]!.grad![0]).toBe(2 * 80.5);
+    for (const fn of [backward, backwardAsync]) fn.dispose();
+  });
+});

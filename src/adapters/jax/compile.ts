@@ -8,15 +8,24 @@ import { jit, valueAndGrad, type JsTree, type OwnedFunction } from "@jax-js/jax"
 import { BackendError, GradientError, OptionError, Prose } from "../../errors.ts";
 import type { Outcome } from "./gradients.ts";
 import { Loan } from "./loan.ts";
+import { join, type Place } from "./pack.ts";
 import { fill, type ArrayTree, type JaxArray } from "./tree.ts";
 
 /** The user's function: the tree of parameters as jax arrays, then the arguments. */
 export type TreeFunction = (tree: never, ...args: never[]) => unknown;
 
 type Split = (trained: JaxArray[], frozen: JaxArray[], args: JaxArray[]) => JaxArray;
-type CompiledLoss = OwnedFunction<
-  (trained: JaxArray[], frozen: JaxArray[], args: unknown[]) => [JaxArray, JaxArray[]]
->;
+type WithGradients = (
+  trained: JaxArray[],
+  frozen: JaxArray[],
+  args: unknown[],
+) => [JaxArray, JaxArray[]];
+
+/** A compiled loss, and where its gradients are. */
+interface CompiledLoss {
+  readonly call: OwnedFunction<WithGradients>;
+  readonly places: readonly Place[] | undefined;
+}
 
 /** Parameters in the nesting of a tree, wherever their values are. */
 export interface Leaves<P> {
@@ -24,6 +33,8 @@ export interface Leaves<P> {
   readonly skeleton: unknown;
   /** A jax array with a parameter's values of this moment, to be used up by the call. */
   lend(parameter: P, loan: Loan): JaxArray;
+  /** How gradients are put together; by default each is an array of its own. */
+  placesOf?(trained: readonly P[]): readonly Place[] | undefined;
 }
 
 /** A loss and its gradients. */
@@ -47,17 +58,17 @@ export class DifferentiatedLoss<P extends { readonly requiresGrad: boolean }> {
     const { leaves } = this;
     const trained = leaves.parameters.filter((parameter) => parameter.requiresGrad);
     if (trained.length === 0) throw allFrozen(this.subject);
-    const compiled = this.compiledFor();
+    const { call, places } = this.compiledFor(trained);
     const loan = new Loan();
     try {
       const inputs = loan.borrow(args, this.subject);
       const frozen = leaves.parameters.filter((parameter) => !parameter.requiresGrad);
-      const [loss, gradients] = compiled(
+      const [loss, gradients] = call(
         trained.map((parameter) => leaves.lend(parameter, loan)),
         frozen.map((parameter) => leaves.lend(parameter, loan)),
         inputs,
       );
-      return { loss, gradients, trained };
+      return { loss, gradients, trained, places };
     } catch (error) {
       loan.release();
       throw error;
@@ -65,22 +76,28 @@ export class DifferentiatedLoss<P extends { readonly requiresGrad: boolean }> {
   }
 
   dispose(): void {
-    if (!this.disposed) for (const compiled of this.compiled.values()) compiled.dispose();
+    if (!this.disposed) for (const { call } of this.compiled.values()) call.dispose();
     this.disposed = true;
   }
 
-  private compiledFor(): CompiledLoss {
+  private compiledFor(trained: readonly P[]): CompiledLoss {
     const flags = this.leaves.parameters.map((parameter) => parameter.requiresGrad);
     const key = flags.map(Number).join("");
     let compiled = this.compiled.get(key);
     if (!compiled) {
-      const split: Split = (trained, frozen, args) => {
-        const [first, second] = [trained.values(), frozen.values()];
+      const split: Split = (given, frozen, args) => {
+        const [first, second] = [given.values(), frozen.values()];
         const arrays = flags.map((isTrained) => (isTrained ? first : second).next().value);
         const tree = fill(this.leaves.skeleton, arrays.values()) as never;
         return checkLoss(this.loss(tree, ...(args as never[])), this.subject);
       };
-      compiled = jit(valueAndGrad(split)) as CompiledLoss;
+      const places = this.leaves.placesOf?.(trained);
+      const differentiated = valueAndGrad(split) as WithGradients;
+      const joined: WithGradients = (...given) => {
+        const [loss, gradients] = differentiated(...given);
+        return [loss, join(gradients, places)];
+      };
+      compiled = { call: jit(joined as never) as unknown as CompiledLoss["call"], places };
       this.compiled.set(key, compiled);
     }
     return compiled;

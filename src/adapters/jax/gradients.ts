@@ -8,25 +8,29 @@ import { GradientError, Prose } from "../../errors.ts";
 import { dtypeOf, type TypedArray } from "../../memory/dtype.ts";
 import type { Parameter } from "../../memory/parameter.ts";
 import { checkSyncRead, Loan } from "./loan.ts";
+import type { Place } from "./pack.ts";
 import type { JaxArray } from "./tree.ts";
 
 /** What a differentiated loss gives back: arrays whose reading uses them up. */
 export interface Outcome<P> {
   readonly loss: JaxArray;
-  /** One per parameter of `trained`. */
+  /** One per parameter of `trained`, or fewer if there are places. */
   readonly gradients: readonly JaxArray[];
   readonly trained: readonly P[];
+  /** Where each gradient is, if several of them share an array. */
+  readonly places?: readonly Place[] | undefined;
 }
 
 /** Reads the outcome, writes the gradients, and returns the loss. Nothing stays in jax-js. */
-export function receive({ loss, gradients, trained }: Outcome<Parameter>): number {
+export function receive(outcome: Outcome<Parameter>): number {
+  const { loss, gradients, trained, places } = outcome;
   const loan = lend(loss, gradients);
   try {
     checkSyncRead(loss, "backwardAsync");
-    checkShapes(trained, gradients);
+    if (!places) checkShapes(trained, gradients);
     const value = Number(loss.dataSync()[0]);
     addGradients(
-      trained,
+      outcome,
       gradients.map((gradient) => gradient.dataSync()),
     );
     return value;
@@ -36,21 +40,18 @@ export function receive({ loss, gradients, trained }: Outcome<Parameter>): numbe
 }
 
 /** As {@link receive}, for every device. */
-export async function receiveAsync({
-  loss,
-  gradients,
-  trained,
-}: Outcome<Parameter>): Promise<number> {
+export async function receiveAsync(outcome: Outcome<Parameter>): Promise<number> {
+  const { loss, gradients, trained, places } = outcome;
   const loan = lend(loss, gradients);
   try {
-    checkShapes(trained, gradients);
+    if (!places) checkShapes(trained, gradients);
     // The loss first: reading it dispatches all pending work, which every array would do again.
     const [value] = await loss.data();
     const results = await Promise.allSettled(gradients.map((gradient) => gradient.data()));
     const failed = results.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
     addGradients(
-      trained,
+      outcome,
       results.map((result) => (result as PromiseFulfilledResult<ArrayBufferView>).value),
     );
     return Number(value);
@@ -81,9 +82,14 @@ export function checkShapes(trained: readonly Fitted[], gradients: readonly JaxA
   });
 }
 
-function addGradients(trained: readonly Parameter[], values: readonly ArrayBufferView[]): void {
+function addGradients(
+  { trained, places }: Outcome<Parameter>,
+  values: readonly ArrayBufferView[],
+): void {
   const checked = trained.map((parameter, i): TypedArray => {
-    const given = values[i] as TypedArray;
+    const place = places?.[i];
+    const whole = values[place ? place.array : i] as TypedArray;
+    const given = place ? whole.subarray(place.start, place.start + parameter.size) : whole;
     if (dtypeOf(given) !== parameter.dtype || given.length !== parameter.size) {
       throw misfit(parameter, `${given.constructor.name}(${given.length})`);
     }
