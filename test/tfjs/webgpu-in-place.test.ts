@@ -20,6 +20,8 @@ import { Adam, AdamW, parameter, SGD } from "../../src/index.ts";
 import { SHARED_USAGE } from "../../src/memory/webgpu/constants.ts";
 import { countCalls, type Calls } from "../helpers/counting-device.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
+import { gpuNames } from "../helpers/gpu-golden.ts";
+import { noise, ruleCases } from "../helpers/rules.ts";
 import { tf, useBackend } from "../helpers/tfjs.ts";
 import { fit, smallModel } from "../helpers/tfjs-model.ts";
 import { adoptDevice, globalGpu, readBuffer } from "../helpers/webgpu.ts";
@@ -150,6 +152,37 @@ describe.skipIf(noVulkan)("tfjs on WebGPU", () => {
     (await numbers(v)).forEach((x, i) => expect(x).toBeCloseTo(own.data[i]!, 5));
     gradient.dispose();
   });
+
+  const byName = new Map(ruleCases.map((each) => [each.name, each]));
+  // Adafactor's many shaders take SwiftShader seconds; test/webgpu/rebind.test.ts moves its parameters.
+  test.each(gpuNames.filter((name) => name !== "Adafactor"))(
+    "%s does what it does over parameters",
+    async (name) => {
+      const { rule, options, create } = byName.get(name)!;
+      const shapes = [[4, 3], [7], [], [0]];
+      const next = noise(3);
+      const some = (shape: number[]) =>
+        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, next);
+      const start = shapes.map(some);
+      const variables = start.map((values, i) => tf.variable(tf.tensor(values, shapes[i]!)));
+      const own = start.map((values, i) => parameter(values, { shape: shapes[i]! }));
+      const reference = create(own);
+      const optimizer = tfOptimizer(tf, { rule } as never, options as object);
+      for (let step = 0; step < 3; step++) {
+        const gradients = own.map((p) => (p.grad = some([...p.shape])));
+        const map = gradients.map(
+          (g, i) => [variables[i]!.name, tf.tensor(g, shapes[i]!)] as const,
+        );
+        optimizer.applyGradients(Object.fromEntries(map));
+        reference.step();
+      }
+      expect(optimizer.inPlace).toBe("webgpu");
+      for (const [i, v] of variables.entries()) {
+        const far = (await numbers(v)).map((x, k) => Math.abs(x - own[i]!.data[k]!));
+        expect(Math.max(0, ...far)).toBeLessThan(1e-6);
+      }
+    },
+  );
 
   test("nothing is made for buffers that come again", () => {
     const v = variable([1, 2, 3]);

@@ -7,6 +7,7 @@ import type { NamedAttrMap, Tensor } from "@tensorflow/tfjs-core";
 import { rule } from "../../ir/rule.ts";
 import type { PathMaker, Member } from "./path.ts";
 import type { Tf } from "./tf.ts";
+import { warnOfCopies } from "./warn.ts";
 import { WasmBackendOfTf } from "./wasm-backend.ts";
 import { WasmPath } from "./wasm-path.ts";
 
@@ -20,17 +21,10 @@ export const wasmPath: PathMaker = (spec) => {
   let found = tried.get(backend);
   if (found === undefined) {
     tried.set(backend, (found = tryOut(tf, backend)));
-    if (typeof found === "string") warn(found);
+    if (typeof found === "string") warnOfCopies(found);
   }
   return typeof found === "string" ? found : new WasmPath(spec, found);
 };
-
-function warn(why: string): void {
-  // oxlint-disable-next-line no-console -- nobody would look for why a step is slow
-  console.warn(
-    `Downhill: steps go by copies instead of in place, with the same results but more slowly: ${why}.`,
-  );
-}
 
 function tryOut(tf: Tf, backend: object): WasmBackendOfTf | string {
   const found = WasmBackendOfTf.of(backend);

@@ -94,7 +94,7 @@ class WebgpuPath implements Path {
     optimizer.paramGroups.forEach((group, i) => copyHyper(this.spec.rule, this.groups[i]!, group));
     this.clip(optimizer);
     optimizer.step();
-    for (const [{ variable }] of moves) memory.wrote(variable);
+    moves.forEach(([{ variable }], i) => bound[i] && memory.wrote(variable));
     return true;
   }
 
