@@ -1,21 +1,30 @@
 /**
  * Test files share processes, which load and optimize the library once. Some have a process of their own:
- * those that load modules anew, replace what is global, look at memory, or use what has state or hooks for
- * a file, such as other frameworks. They are found by the words that they use.
+ * those that load modules anew, replace what is global, look at memory or at the threads that all share, or
+ * use what has state or hooks for a file, such as other frameworks. They are found by the words in them.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { findVulkan } from "./test/helpers/find-vulkan.ts";
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
-const needsItsOwn =
-  /vi\.(resetModules|stubGlobal|mock|doMock|hoisted)\(|\bgc!?\(|memoryUsage\(|from ".*(jax|tfjs|tensorflow|helpers\/webgpu\.ts)/;
+const needsItsOwn = [
+  /vi\.(resetModules|stubGlobal|mock|doMock|hoisted)\(/,
+  /\bgc!?\(|memoryUsage\(|sharedPool/,
+  /^(import|}) .*from ".*(jax|tfjs|tensorflow|helpers\/large-steps\.ts)/m,
+  // Without a driver these only say that they are skipped.
+  ...(findVulkan() === null ? [] : [/^(import|}) .*from ".*helpers\/webgpu\.ts/m]),
+];
 
 const tests = readdirSync("test", { recursive: true, encoding: "utf8" })
   .map((name) => `test/${name.replaceAll("\\", "/")}`)
   .filter((path) => path.endsWith(".test.ts"));
-const isAlone = (path: string): boolean => needsItsOwn.test(readFileSync(path, "utf8"));
+function isAlone(path: string): boolean {
+  const text = readFileSync(path, "utf8");
+  return needsItsOwn.some((words) => words.test(text));
+}
 
 /** A part of the tests; only one of them has the benchmarks. */
 const project = (

@@ -65,12 +65,14 @@ describe.each(ruleCases)("$title", (ruleCase) => {
       steps(ruleCase, way, noisyParameters(sizes, dtype)),
     );
     expect(Object.keys(together).filter((key) => key.startsWith("data"))).toHaveLength(17);
-    const alone = sizes.map((_, index) => {
-      const chosen = noisyParameters(sizes, dtype)[index]!;
-      const setGrads = (_p: Parameter[], step: number): void => {
-        const all = noisyParameters(sizes, dtype);
-        setNoisyGrads(all, step);
-        chosen.grad = all[index]!.grad!;
+    const grads = [0, 1, 2].map((step) => {
+      const all = noisyParameters(sizes, dtype);
+      setNoisyGrads(all, step);
+      return all.map(({ grad }) => grad!);
+    });
+    const alone = noisyParameters(sizes, dtype).map((chosen, index) => {
+      const setGrads = (_: Parameter[], step: number): void => {
+        chosen.grad = grads[step]![index]!;
       };
       return steps(ruleCase, {}, [chosen], setGrads)["data 0"];
     });
