@@ -50,7 +50,8 @@ test("CRC-32 is CRC-32", () => {
   }
 });
 
-const recorded = ["sgd-float32", "adam-float64", "odd", "model", "schedulers"].map((title) => {
+const titles = ["sgd-float32", "adam-float64", "odd", "model", "schedulers", "2.13/newer"];
+const recorded = titles.map((title) => {
   const bytes = readFileSync(new URL(`../torch-checkpoints/${title}.pt`, import.meta.url));
   return { title, bytes: new Uint8Array(bytes) };
 });

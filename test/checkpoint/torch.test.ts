@@ -1,9 +1,10 @@
 /**
  * PyTorch's own checkpoints: what is in them, and that a run goes on here as it does there. The files are
- * those of scripts/torch_checkpoints.py, recorded, and made anew where there is a PyTorch.
+ * those of scripts/torch_checkpoints.py, recorded with PyTorch 1.13, in a folder each with later ones, and made
+ * anew where there is a PyTorch.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +16,7 @@ import {
   type SavedTensor,
   type TorchValue,
 } from "../../src/checkpoint/index.ts";
+import { readZip } from "../../src/checkpoint/torch/zip.ts";
 import { findTorch } from "../../src/cli/torch.ts";
 import {
   Adam,
@@ -31,6 +33,9 @@ import { expectParameters } from "../helpers/golden-law.ts";
 import { refusals } from "../helpers/refusals.ts";
 
 const recordings = fileURLToPath(new URL("../torch-checkpoints", import.meta.url));
+const later = readdirSync(recordings, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 type Dict = Record<string, TorchValue>;
 const read = (name: string, folder = recordings) =>
   readTorch(readFileSync(join(folder, `${name}.pt`))) as Dict;
@@ -41,7 +46,8 @@ interface Continuations {
 }
 const classes = { sgd: SGD, adam: Adam, adamw: AdamW, rmsprop: RMSprop };
 type AnyClass = new (groups: unknown) => Optimizer;
-const runs = Object.keys(classes).flatMap((name) => [`${name}-float32`, `${name}-float64`]);
+const continuations = (folder: string) =>
+  (JSON.parse(readFileSync(join(folder, "continuations.json"), "utf8")) as Continuations).runs;
 
 /** As in scripts/torch_checkpoints.py. */
 const gradient = (offset: number, count: number, step: number): number[] =>
@@ -52,8 +58,7 @@ const gradient = (offset: number, count: number, step: number): number[] =>
 
 /** Goes on from a file, and holds the run to PyTorch's. Only what the state dict says is known of options. */
 function expectContinuation(key: string, folder: string): void {
-  const file = join(folder, "continuations.json");
-  const { params, truth } = (JSON.parse(readFileSync(file, "utf8")) as Continuations).runs[key]!;
+  const { params, truth } = continuations(folder)[key]!;
   const [name, dtype] = key.split("-") as [keyof typeof classes, DType];
   const saved = read(key, folder);
   expect(saved["epoch"]).toBe(100);
@@ -84,8 +89,20 @@ function expectContinuation(key: string, folder: string): void {
   expectParameters({ ...golden, params }, { ...golden, params: truth }, trajectory);
 }
 
-test.each(runs)("%s goes on from PyTorch's step 100 as PyTorch does", (key) => {
-  expectContinuation(key, recordings);
+const recorded = [".", ...later].flatMap((version) => {
+  const folder = join(recordings, version);
+  return Object.keys(continuations(folder)).map((key) => ({ key, version, folder }));
+});
+test.each(recorded)("$key of $version goes on from step 100 as PyTorch does", ({ key, folder }) => {
+  expectContinuation(key, folder);
+});
+
+test("every optimizer and type was recorded, with PyTorch 2 too", () => {
+  const runs = Object.keys(classes).flatMap((name) => [`${name}-float32`, `${name}-float64`]);
+  for (const version of [".", "2.13"]) {
+    const keys = recorded.filter((one) => one.version === version).map(({ key }) => key);
+    expect(keys).toEqual(expect.arrayContaining(runs));
+  }
 });
 
 const required = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
@@ -96,11 +113,66 @@ test.skipIf(torch === null && !required)("the PyTorch that is here writes such f
     const script = fileURLToPath(new URL("../../scripts/torch_checkpoints.py", import.meta.url));
     const { status, stderr } = spawnSync(torch!.python, [script, folder], { encoding: "utf8" });
     expect(status, stderr).toBe(0);
-    for (const key of runs) expectContinuation(key, folder);
+    for (const key of Object.keys(continuations(folder))) expectContinuation(key, folder);
     expect(read("odd", folder)).toEqual(read("odd"));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+describe("PyTorch 2", () => {
+  const folders = later.map((version) => ({ version, folder: join(recordings, version) }));
+
+  test.each(folders)("$version writes the same data as 1.13", ({ folder }) => {
+    expect(read("odd", folder)).toEqual(read("odd"));
+    expect(Object.keys(read("model", folder))).toEqual(Object.keys(read("model")));
+    expect(read("onecycle", folder)).toMatchObject({ total_steps: 10, _anneal_func_type: "cos" });
+  });
+
+  test.each(folders)("$version has types of its own, in untyped storages", ({ folder }) => {
+    const newer = Object.entries(read("newer", folder) as Record<string, SavedTensor>);
+    expect(newer.map(([name, { dtype, data }]) => [name, dtype === name, [...data].join(" ")]))
+      .toMatchInlineSnapshot(`
+      [
+        [
+          "uint16",
+          true,
+          "0 1 1 96",
+        ],
+        [
+          "uint32",
+          true,
+          "0 1 1 96",
+        ],
+        [
+          "uint64",
+          true,
+          "0 1 1 96",
+        ],
+        [
+          "float8_e4m3fn",
+          true,
+          "0 56 60 108",
+        ],
+        [
+          "float8_e5m2",
+          true,
+          "0 60 62 86",
+        ],
+      ]
+    `);
+  });
+
+  test("its zip files have notes that say nothing about data, and storages at multiples of 64", () => {
+    const bytes = readFileSync(join(recordings, "2.13", "adam-float32.pt"));
+    const names = [...readZip(bytes).keys()].map((name) => name.slice("adam-float32/".length));
+    expect(names).toEqual(
+      expect.arrayContaining(["byteorder", ".format_version", ".storage_alignment"]),
+    );
+    for (const [name, { byteOffset }] of readZip(new Uint8Array(bytes))) {
+      if (name.includes("/data/")) expect(byteOffset % 64, name).toBe(0);
+    }
+  });
 });
 
 describe("what is in a file", () => {

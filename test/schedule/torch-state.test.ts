@@ -1,5 +1,6 @@
 /** Schedulers go on from the states that PyTorch's saved: each of them, after 7 of 20 steps. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { readTorch, type TorchValue } from "../../src/checkpoint/index.ts";
@@ -19,14 +20,15 @@ interface Recorded {
   readonly metrics: readonly number[];
   readonly rates: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
-const folder = (name: string) =>
-  fileURLToPath(new URL(`../torch-checkpoints/${name}`, import.meta.url));
-const { metrics, rates } = JSON.parse(readFileSync(folder("schedules.json"), "utf8")) as Recorded;
-const states = readTorch(readFileSync(folder("schedules.pt"))) as Record<
-  string,
-  Record<string, TorchValue>
->;
-const saved = (name: string) => states[name]!["scheduler"] as TorchSchedulerState;
+const recordings = fileURLToPath(new URL("../torch-checkpoints", import.meta.url));
+const versions = [".", "2.13"];
+const recorded = (version = "."): Recorded =>
+  JSON.parse(readFileSync(join(recordings, version, "schedules.json"), "utf8")) as Recorded;
+type States = Readonly<Record<string, Readonly<Record<string, TorchValue>>>>;
+const saved = (name: string, version = "."): TorchSchedulerState => {
+  const states = readTorch(readFileSync(join(recordings, version, "schedules.pt"))) as States;
+  return states[name]!["scheduler"] as TorchSchedulerState;
+};
 
 /** As in scripts/torch_checkpoints.py. */
 const options: Record<string, object | ((optimizer: SGD) => object)> = {
@@ -70,9 +72,11 @@ function create(name: string, given: object = {}): AnyScheduler {
   return new Class(optimizer, { ...read, ...given });
 }
 
-test.each(Object.keys(options))("%s", (name) => {
+const all = versions.flatMap((version) => Object.keys(options).map((name) => ({ name, version })));
+test.each(all)("$name of $version", ({ name, version }) => {
   const scheduler = create(name);
-  scheduler.loadStateDict(wrong(fromTorchSchedulerState(saved(name), scheduler)));
+  const { metrics, rates } = recorded(version);
+  scheduler.loadStateDict(wrong(fromTorchSchedulerState(saved(name, version), scheduler)));
   expect(scheduler.lastEpoch).toBe(7);
   // After its end PyTorch's OneCycleLR goes up again, if it is let.
   const steps = name === "OneCycleLR" ? 12 : 13;
@@ -86,7 +90,7 @@ test.each(Object.keys(options))("%s", (name) => {
 });
 
 test("all that PyTorch has is here", () => {
-  expect(Object.keys(options).toSorted()).toEqual(Object.keys(rates).toSorted());
+  expect(Object.keys(options).toSorted()).toEqual(Object.keys(recorded().rates).toSorted());
 });
 
 describe("what does not fit is refused", () => {
