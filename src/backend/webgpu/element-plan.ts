@@ -11,15 +11,12 @@ import type { Arrangement, ChunkMemory, GpuPlan, Stretch, Window } from "./chunk
 import { FACTOR_ITEM, FactorTable } from "./factors.ts";
 import { Gpu, type BindingKind } from "./gpu.ts";
 import { ItemList, type Dispatch } from "./items.ts";
-import { FIRST_SLOT, lowerElements, storedSlots, WORKGROUP, type ElementShader } from "./lower.ts";
+import { FIRST_SLOT, lowerElements, storedSlots, WORKGROUP } from "./lower.ts";
 
 /** Elements of a vector. */
 const VECTOR = 4;
-/** Vectors of an item: one for each thread, or four where there are very many. */
-const SMALL_ITEM = WORKGROUP;
-const LARGE_ITEM = 4 * WORKGROUP;
-/** Vectors from which items are large: a device has enough to do then. */
-const MANY = 1 << 22;
+/** Vectors of an item: one for each thread. */
+const ITEM = WORKGROUP;
 
 /** Commands of one dispatch: a pipeline for each stage, and what is bound. */
 interface Work {
@@ -60,7 +57,7 @@ export class ElementPlan implements GpuPlan {
     this.tensorByTensor = tensorByTensor;
     this.control = control;
     this.stride = uniformCountOf(plan);
-    for (const stage of plan.stages) this.pipeline(stage, { once: true }); // compiled before anything is written
+    for (const stage of plan.stages) this.pipeline(stage, false); // compiled before anything is written
   }
 
   arrange(stretches: readonly Stretch[], values: GPUBufferBinding): Arrangement {
@@ -69,14 +66,12 @@ export class ElementPlan implements GpuPlan {
     const { maxComputeWorkgroupsPerDimension: most } = gpu.device.limits;
     const list = new ItemList(most, factors ? FACTOR_ITEM : undefined);
     const planned: { dispatch: Dispatch; window: Window; tail: boolean }[] = [];
-    const vectors = stretches.reduce((sum, { begin, end }) => sum + (end - begin) / VECTOR, 0);
-    const size = vectors > MANY ? LARGE_ITEM : SMALL_ITEM;
     const parts = this.tensorByTensor ? stretches.map((stretch) => [stretch]) : [stretches];
     for (const part of parts) {
       for (const window of memory.windows) {
         for (const tail of [false, true]) {
           for (const stretch of part) {
-            addItems(list, stretch, window, size, tail, factors?.rowOf(stretch, window));
+            addItems(list, stretch, window, tail, factors?.rowOf(stretch, window));
           }
           if (list.isOpen) planned.push({ dispatch: list.close(), window, tail });
         }
@@ -89,8 +84,7 @@ export class ElementPlan implements GpuPlan {
       const key = `${window.begin} ${tail}`;
       let bound = groups.get(key);
       if (!bound) groups.set(key, (bound = this.bind(window, own)));
-      const shape = tail ? { tail } : { once: size <= WORKGROUP };
-      const pipelines = plan.stages.map((stage) => this.pipeline(stage, shape));
+      const pipelines = plan.stages.map((stage) => this.pipeline(stage, tail));
       return { dispatch, pipelines, groups: bound };
     });
     return new ElementWork(work, plan.stages.length, this.tensorByTensor);
@@ -112,7 +106,7 @@ export class ElementPlan implements GpuPlan {
     });
   }
 
-  private pipeline(stage: Stage, shape: Pick<ElementShader, "tail" | "once">): GPUComputePipeline {
+  private pipeline(stage: Stage, tail: boolean): GPUComputePipeline {
     const kinds = this.kinds(stage);
     const numbers = { stride: this.stride, sources: stage.uniforms };
     const writable = kinds.slice(FIRST_SLOT).map((kind) => kind === "write");
@@ -120,7 +114,7 @@ export class ElementPlan implements GpuPlan {
     const code = lowerElements(stage.kernel, {
       numbers,
       writable,
-      ...shape,
+      tail,
       ...(factors !== undefined && { factors: stage.pointers.indexOf(factors) }),
       ...(this.control && { gradient: stage.pointers.indexOf(1) }),
     });
@@ -192,7 +186,6 @@ function addItems(
   list: ItemList,
   { segment, group, begin, end }: Stretch,
   window: Window,
-  size: number,
   tail: boolean,
   more?: readonly number[],
 ): void {
@@ -204,7 +197,7 @@ function addItems(
     if (whole * VECTOR < to) list.add(segment, Math.max(from, whole * VECTOR), to, group, more);
     return;
   }
-  for (let at = from / VECTOR; at < whole; at += size) {
-    list.add(segment, at, Math.min(whole, at + size), group, more);
+  for (let at = from / VECTOR; at < whole; at += ITEM) {
+    list.add(segment, at, Math.min(whole, at + ITEM), group, more);
   }
 }
