@@ -17,7 +17,7 @@ export async function bundleCli(outdir) {
     platform: "node",
     format: "esm",
     target: "node20.19",
-    external: ["@jax-js/jax", "canvas", "koffi", "webgpu"],
+    external: ["@jax-js/jax", "@tensorflow/*", "canvas", "koffi", "webgpu"],
     legalComments: "linked",
     banner: {
       // Bundled CommonJS libraries ask for Node's own modules with require().

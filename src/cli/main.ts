@@ -234,9 +234,9 @@ function addBench(program: Command): void {
     .addOption(
       new Option(
         "--backend <name>",
-        "where steps run: on the CPU, or on a GPU (needs npm's webgpu)",
+        "where steps run: on the CPU, on a GPU (needs npm's webgpu), or on TensorFlow.js's heap",
       )
-        .choices(["wasm", "webgpu"])
+        .choices(["wasm", "webgpu", "tfjs"])
         .default("wasm"),
     )
     .addOption(
@@ -258,7 +258,8 @@ Examples:
   $ downhill bench --sweep size --optimizers adam
   $ downhill bench --checks
   $ downhill bench --backend webgpu --size 16777216
-  $ downhill bench --backend webgpu --host-cost`,
+  $ downhill bench --backend webgpu --host-cost
+  $ downhill bench --backend tfjs`,
     );
   addWorkloadOptions(command);
   command.action(async (flags: Flags) => {

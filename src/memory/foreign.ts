@@ -25,6 +25,8 @@ export class ForeignArena extends Arena {
   private readonly heap: Heap;
   /** What the heap gave for each region. */
   private readonly addresses = new Map<number, number>();
+  /** Bytes that the memory has at least: asking it takes longer than all else that an address needs. */
+  private known = 0;
 
   constructor(heap: Heap) {
     super("float32", 0, false, heap.memory);
@@ -40,6 +42,13 @@ export class ForeignArena extends Arena {
     return at;
   }
 
+  /** Whether so many bytes from an address on lie in the memory, as floats do. */
+  holds(address: number, bytes: number): boolean {
+    if (!(address >= 0) || address % BYTES !== 0) return false;
+    if (address + bytes > this.known) this.known = this.buffer.byteLength;
+    return address + bytes <= this.known;
+  }
+
   /** Gives regions back to the heap. */
   override takeBack(regions: readonly Region[]): void {
     for (const { at } of regions) {
@@ -48,8 +57,6 @@ export class ForeignArena extends Arena {
     }
   }
 }
-
-const isAddress = (x: number, last: number) => x >= 0 && x <= last && x % BYTES === 0;
 
 const arenas = new WeakMap<Heap, ForeignArena>();
 
@@ -65,6 +72,7 @@ export class ForeignParameter extends Parameter<"float32"> {
   /** Byte offsets in the arena's memory. */
   dataAt = 0;
   gradAt = 0;
+  private readonly arena: ForeignArena;
 
   /** @param offset elements from the start of regions of state; see {@link foreignParameters}. */
   constructor(
@@ -75,6 +83,7 @@ export class ForeignParameter extends Parameter<"float32"> {
   ) {
     const size = shape.reduce((product, n) => product * n, 1);
     super(arena.view(0, size) as Float32Array, "float32", shape, options);
+    this.arena = arena;
     this.home = { arena, offset, dataRegion: 0, gradRegion: 0 };
   }
 
@@ -84,15 +93,16 @@ export class ForeignParameter extends Parameter<"float32"> {
    * @throws {ParameterError} `BAD_ADDRESS` unless both lie in the memory, as floats do.
    */
   place(dataAt: number, gradAt: number): void {
-    const last = this.home!.arena.buffer.byteLength - this.size * BYTES;
-    if (!isAddress(dataAt, last)) this.refuseAddress(dataAt, last);
-    if (!isAddress(gradAt, last)) this.refuseAddress(gradAt, last);
+    const bytes = this.size * BYTES;
+    if (!this.arena.holds(dataAt, bytes)) this.refuseAddress(dataAt);
+    if (!this.arena.holds(gradAt, bytes)) this.refuseAddress(gradAt);
     this.dataAt = dataAt;
     this.gradAt = gradAt;
     this.hasGrad = true;
   }
 
-  private refuseAddress(got: unknown, last: number): never {
+  private refuseAddress(got: unknown): never {
+    const last = this.arena.buffer.byteLength - this.size * BYTES;
     throw new ParameterError("BAD_ADDRESS", {
       subject: this.label,
       got,
@@ -106,7 +116,7 @@ export class ForeignParameter extends Parameter<"float32"> {
   }
 
   protected override lookAgain(): void {
-    const { arena } = this.home!;
+    const { arena } = this;
     this.dataView = arena.view(this.dataAt, this.size) as Float32Array;
     this.gradView = arena.view(this.gradAt, this.size) as Float32Array;
   }

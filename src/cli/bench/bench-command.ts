@@ -40,8 +40,8 @@ export interface BenchOptions {
   readonly sweep: string | undefined;
   /** Holds promises against figures, instead of a table. */
   readonly checks: boolean;
-  /** Where steps run: on the CPU, or on a GPU. */
-  readonly backend: "wasm" | "webgpu";
+  /** Where steps run: on the CPU, on a GPU, or on the heap of TensorFlow.js's WASM backend. */
+  readonly backend: "wasm" | "webgpu" | "tfjs";
   /** What a step on a GPU costs the CPU, instead of a table. */
   readonly hostCost: boolean;
   readonly rounds: number;
@@ -61,7 +61,8 @@ export interface Findings {
 
 export async function benchCommand(options: BenchOptions): Promise<void> {
   const say = progress();
-  const found = await (options.backend === "webgpu" ? benchGpu : benchCpu)(options, say);
+  const run = { wasm: benchCpu, webgpu: benchGpu, tfjs: benchTfjs }[options.backend];
+  const found = await run(options, say);
   say("");
   const files = [
     writeOutput(options.out, `${found.name}.md`, found.markdown),
@@ -77,6 +78,14 @@ async function benchGpu(options: BenchOptions, say: Say): Promise<Findings> {
   const { gpuBench } = await import("./webgpu/gpu-bench.ts");
   prepareFolder(options.out);
   return gpuBench(options, workloadOf(options), say);
+}
+
+async function benchTfjs(options: BenchOptions, say: Say): Promise<Findings> {
+  const { tfjsBench, usualTasks } = await import("./tfjs/tfjs-bench.ts");
+  prepareFolder(options.out);
+  const isGiven = options.size !== undefined || options.matrices !== undefined;
+  const tasks = isGiven ? [{ workload: workloadOf(options), promise: null }] : usualTasks;
+  return tfjsBench(options, tasks, say);
 }
 
 async function benchCpu(options: BenchOptions, say: Say): Promise<Findings> {
