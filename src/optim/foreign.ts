@@ -34,9 +34,12 @@ class ForeignStepper extends Stepper {
   }
 
   protected override runBatch(batch: Batch): void {
-    const { entries, entryCount, shape } = batch;
+    const { entries, entryCount, shape, plan } = batch;
+    const { range, threads } = this;
+    // Nothing belongs to the tensor at hand but its pointers.
+    const isPlain = !plan.perTensor && plan.temporaries === 0;
     const { bound: plans, regions } = batch.arena;
-    const bound = plans.get(batch.plan)!;
+    const bound = plans.get(plan)!;
     bound.load(batch.uniforms, batch.version);
     for (let i = 0; i < entryCount; i++) {
       const entry = entries[i]!;
@@ -44,12 +47,11 @@ class ForeignStepper extends Stepper {
       regions[0] = origin(dataAt, entry);
       regions[1] = origin(gradAt, entry);
       bound.place(regions);
-      if (!(bound instanceof BoundPlan)) bound.run(entry.matrix!, this.threads);
-      else {
-        this.range[0] = entry.home.offset;
-        this.range[1] = entry.home.offset + size;
-        bound.runRangeByRange(this.range, 1, this.threads, shape);
-      }
+      range[0] = entry.home.offset;
+      range[1] = entry.home.offset + size;
+      if (!(bound instanceof BoundPlan)) bound.run(entry.matrix!, threads);
+      else if (isPlain) bound.runKernelByKernel(range, 1, threads);
+      else bound.runRangeByRange(range, 1, threads, shape);
     }
   }
 }

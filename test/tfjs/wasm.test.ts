@@ -270,12 +270,11 @@ describe("variables and what shares their memory", () => {
 });
 
 /** tfjs with a backend of which some things are otherwise. */
-function altered(changes: { wasm?: object; tfjs?: object; backend?: object }): typeof tf {
-  const real = internals() as unknown as { wasm: { tfjs: object } };
+function altered(changes: { wasm?: object; backend?: object }): typeof tf {
+  const real = internals();
   const but = (object: object, own: object): object =>
     Object.create(object, Object.getOwnPropertyDescriptors(own)) as object;
-  const tfjs = but(real.wasm.tfjs, changes.tfjs ?? {});
-  const wasm = but(real.wasm, { tfjs, ...changes.wasm });
+  const wasm = but(real.wasm, changes.wasm ?? {});
   const backend = but(real, { wasm, ...changes.backend });
   const engine = but(tf.engine(), { backend });
   return { ...tf, engine: () => engine } as typeof tf;
@@ -387,13 +386,10 @@ describe("a backend that is not what it should be", () => {
     "without allocation": [() => ({ wasm: { _malloc: undefined } }), "no wasm._malloc"],
     "without freeing": [() => ({ wasm: { _free: undefined } }), "no wasm._free"],
     "without registration": [
-      () => ({ tfjs: { registerTensor: undefined } }),
-      "no wasm.tfjs.registerTensor",
+      () => ({ wasm: { _register_tensor: undefined } }),
+      "no wasm._register_tensor",
     ],
-    "without forgetting": [
-      () => ({ tfjs: { disposeData: undefined } }),
-      "no wasm.tfjs.disposeData",
-    ],
+    "without forgetting": [() => ({ wasm: { _dispose_data: undefined } }), "no wasm._dispose_data"],
     "without exports": [() => ({ wasm: { asm: undefined } }), "no wasm.wasmMemory or"],
     "without a memory": [() => ({ wasm: { asm: {} } }), "no wasm.wasmMemory or"],
     "with another memory": [
@@ -407,8 +403,8 @@ describe("a backend that is not what it should be", () => {
     ],
     "that throws": [
       () => ({
-        tfjs: {
-          registerTensor: () => {
+        wasm: {
+          _register_tensor: () => {
             throw new Error("it is closed");
           },
         },
@@ -424,7 +420,7 @@ describe("a backend that is not what it should be", () => {
       "a step changes tensors that share memory with a variable",
     ],
     "that forgets nothing": [
-      () => ({ tfjs: { disposeData: () => {} } }),
+      () => ({ wasm: { _dispose_data: () => {} } }),
       "products go on with the weights from before a step",
     ],
   };

@@ -83,8 +83,9 @@ export class Groups {
    *
    * @throws {ParameterError} `NOTHING_MATCHED`.
    */
-  requireMatches(all: readonly Variable[]): void {
+  requireMatches(registered: Readonly<Record<string, Variable>>): void {
     if (this.checked) return;
+    const all = Object.values(registered);
     this.rules.forEach(({ match }, index) => {
       if (all.some((variable) => isMatch(match, variable))) return;
       nothingMatched(`${this.rule.name}: groups[${index}]`, match, all);

@@ -10,13 +10,14 @@ import type { Parameter } from "../../memory/parameter.ts";
 import { clipGradNorm, clipGradValue } from "../../optim/clip.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
 import type { ParameterState } from "../../optim/state-dict.ts";
+import { HabitMap } from "./habit-map.ts";
 import { copyHyper } from "./path.ts";
 import type { Clipping, HyperGroup, InPlace, Member, Move, Path, PathSpec } from "./path.ts";
 
 /** One optimizer with all variables so far. */
-interface Inner<P> {
+interface Inner<P extends object> {
   readonly optimizer: Optimizer;
-  readonly parameters: ReadonlyMap<Member, P>;
+  readonly parameters: HabitMap<Member, P>;
   /** The groups that the user sees, in the order of the optimizer's own. */
   readonly groups: readonly HyperGroup[];
 }
@@ -88,8 +89,9 @@ export abstract class LocalPath<P extends Parameter> implements Path {
   protected take(moves: readonly Move[], bring: (parameter: P, i: number) => void): boolean {
     const { optimizer, parameters, groups } = this.inner!;
     const { rule, clip } = this.spec;
-    optimizer.zeroGrad();
-    for (let i = 0; i < moves.length; i++) bring(parameters.get(moves[i]![0])!, i);
+    if (moves.length < parameters.size) optimizer.zeroGrad();
+    optimizer.gradients.change.forget(); // what a step that failed has left
+    for (let i = 0; i < moves.length; i++) bring(parameters.at(i, moves[i]![0])!, i);
     optimizer.paramGroups.forEach((group, i) => copyHyper(rule, groups[i]!, group));
     clipAll(optimizer, clip);
     const skipped = optimizer.skippedSteps;
@@ -113,7 +115,7 @@ export abstract class LocalPath<P extends Parameter> implements Path {
     const made = this.makeParameters(
       sorted.map(({ key, variable }) => ({ name: key, shape: variable.shape })),
     );
-    const parameters = new Map(sorted.map((member, i) => [member, made[i]!]));
+    const parameters = new HabitMap(sorted.map((member, i) => [member, made[i]!]));
     const groups = [...byGroup].map(([group, list]) => ({
       params: list.map((member) => parameters.get(member)!),
       ...Object.fromEntries(rule.hyperNames.map((name) => [name, group[name]])),

@@ -9,7 +9,8 @@ import type { Variable } from "@tensorflow/tfjs-core";
 import { Prose, StateDictError } from "../../errors.ts";
 import type { ParameterInfo, ParameterState } from "../../optim/state-dict.ts";
 import { plainName, type GroupKey, type Groups } from "./groups.ts";
-import type { Member } from "./path.ts";
+import { HabitMap } from "./habit-map.ts";
+import type { Member, Move } from "./path.ts";
 
 /** State without its variable. */
 export interface Waiting {
@@ -20,7 +21,7 @@ export interface Waiting {
 export class Members {
   private readonly subject: string;
   private readonly groups: Groups;
-  private readonly known = new Map<Variable, Member>();
+  private readonly known = new HabitMap<Variable, Member>();
   private waiting = new Map<GroupKey, readonly Waiting[]>();
 
   constructor(subject: string, groups: Groups) {
@@ -32,16 +33,23 @@ export class Members {
     return [...this.known.values()];
   }
 
-  has({ variable }: Member): boolean {
-    return this.known.has(variable);
+  /** Those that are not known yet. */
+  freshOf(moves: readonly Move[]): Member[] {
+    const fresh: Member[] = [];
+    for (let i = 0; i < moves.length; i++) {
+      const [member] = moves[i]!;
+      if (this.known.at(i, member.variable) === undefined) fresh.push(member);
+    }
+    return fresh;
   }
 
   /** Those of these variables; the ones that are new do not count before {@link admit}. */
   of(variables: readonly Variable[]): Member[] {
-    const taken = new Set(this.list.map(({ key }) => key));
-    return variables.map((variable) => {
-      const known = this.known.get(variable);
+    let taken: Set<string> | undefined;
+    return variables.map((variable, i) => {
+      const known = this.known.at(i, variable);
       if (known) return known;
+      taken ??= new Set(this.list.map(({ key }) => key));
       const key = freeName(variable.name, taken);
       return { variable, key, group: this.groups.get(this.groups.keyFor(variable)) };
     });

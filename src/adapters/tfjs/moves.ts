@@ -30,22 +30,35 @@ export function readGradients(
       expected: "tensors by the names of their variables, or a list of { name, tensor }",
     });
   }
-  const pairs = Array.isArray(given)
-    ? (given as readonly NamedTensor[]).map(({ name, tensor }) => [name, tensor] as const)
-    : Object.entries(given as NamedTensorMap);
+  const pairs: (readonly [Variable, Tensor])[] = [];
   const seen = new Set<string>();
   const { registeredVariables } = tf.engine();
-  return pairs.flatMap(([name, gradient]) => {
-    if (gradient === null || gradient === undefined) return [];
-    const label = `${subject}: variable ${JSON.stringify(name)}`;
+  const take = (name: string, gradient: Tensor | null | undefined): void => {
+    if (gradient === null || gradient === undefined) return;
     const variable = registeredVariables[name];
-    if (variable === undefined) refuseUnknown(label);
-    if (seen.has(name)) refuseTwice(label);
+    if (variable === undefined || seen.has(name) || !isSound(variable, gradient)) {
+      const label = `${subject}: variable ${JSON.stringify(name)}`;
+      if (variable === undefined) refuseUnknown(label);
+      if (seen.has(name)) refuseTwice(label);
+      checkVariable(variable, label);
+      checkGradient(variable, gradient, label);
+    }
     seen.add(name);
-    checkVariable(variable, label);
-    checkGradient(variable, gradient, label);
-    return [[variable, gradient] as const];
-  });
+    pairs.push([variable, gradient]);
+  };
+  if (Array.isArray(given)) {
+    for (const { name, tensor } of given as readonly NamedTensor[]) take(name, tensor);
+  } else for (const name of Object.keys(given)) take(name, (given as NamedTensorMap)[name]);
+  return pairs;
+}
+
+/** What is most often so, with no texts that nobody reads: thousands of gradients may come in a step. */
+function isSound({ dtype, shape }: Variable, gradient: Tensor): boolean {
+  if (dtype !== "float32" || gradient.dtype !== "float32" || gradient.isDisposed) return false;
+  const { length } = shape;
+  if (gradient.shape?.length !== length) return false;
+  for (let i = 0; i < length; i++) if (gradient.shape[i] !== shape[i]) return false;
+  return true;
 }
 
 /** @throws {ParameterError} `BAD_DTYPE` */

@@ -96,7 +96,7 @@ export class Runner {
   }
 
   private movesOf(pairs: Pairs): Move[] {
-    this.groups.requireMatches(Object.values(this.spec.tf.engine().registeredVariables));
+    this.groups.requireMatches(this.spec.tf.engine().registeredVariables);
     const members = this.members.of(pairs.map(([variable]) => variable));
     this.watch.check(this.groups.list);
     return members.map((member, i) => [member, pairs[i]![1]]);
@@ -112,7 +112,7 @@ export class Runner {
 
   /** The path, with all variables of this step. All or nothing. */
   private ready(moves: readonly Move[], leaving: readonly ParameterState[] | null): Path {
-    const fresh = moves.flatMap(([member]) => (this.members.has(member) ? [] : [member]));
+    const fresh = this.members.freshOf(moves);
     const claims = this.members.claim(fresh);
     const states = claims.map((claim) => claim?.state);
     if (this.path && leaving === null) {

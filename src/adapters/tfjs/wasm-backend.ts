@@ -21,16 +21,16 @@ interface BackendLike {
     readonly HEAPU8: Uint8Array;
     readonly _malloc: (bytes: number) => number;
     readonly _free: (address: number) => void;
+    readonly _register_tensor: (id: number, size: number, memoryOffset: number) => void;
+    readonly _dispose_data: (id: number) => void;
     /** The build with threads has the first, the others have the second. */
     readonly wasmMemory?: WebAssembly.Memory;
     readonly asm?: { readonly memory?: WebAssembly.Memory };
-    readonly tfjs: {
-      readonly registerTensor: (id: number, size: number, memoryOffset: number) => void;
-      readonly disposeData: (id: number) => void;
-    };
   };
   readonly dataIdMap: { get(id: DataId): TensorData | undefined };
 }
+
+const functions = ["_malloc", "_free", "_register_tensor", "_dispose_data"] as const;
 
 export class WasmBackendOfTf {
   readonly heap: Heap;
@@ -47,11 +47,8 @@ export class WasmBackendOfTf {
     const { wasm, dataIdMap } = backend as Partial<BackendLike>;
     const missing = (what: string) => `tfjs's WASM backend has no ${what}, as 4.22 has`;
     if (typeof dataIdMap?.get !== "function") return missing("dataIdMap");
-    for (const name of ["_malloc", "_free"] as const) {
+    for (const name of functions) {
       if (typeof wasm?.[name] !== "function") return missing(`wasm.${name}`);
-    }
-    for (const name of ["registerTensor", "disposeData"] as const) {
-      if (typeof wasm?.tfjs?.[name] !== "function") return missing(`wasm.tfjs.${name}`);
     }
     const memory = wasm!.wasmMemory ?? wasm!.asm?.memory;
     if (!(memory instanceof WebAssembly.Memory))
@@ -76,8 +73,9 @@ export class WasmBackendOfTf {
    * copies of weights in an order of its own, and multiplies by these as long as the tensor lives.
    */
   forget({ id, memoryOffset }: TensorData, size: number): void {
-    const { tfjs } = this.backend.wasm;
-    tfjs.disposeData(id);
-    tfjs.registerTensor(id, size, memoryOffset);
+    // Looked up each time: once they have been called, faster ones are in their place.
+    const { _dispose_data: dispose, _register_tensor: register } = this.backend.wasm;
+    dispose(id);
+    register(id, size, memoryOffset);
   }
 }
