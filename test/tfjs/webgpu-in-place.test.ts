@@ -12,7 +12,7 @@ import {
   vi,
   type MockInstance,
 } from "vitest";
-import { tfOptimizer } from "../../src/adapters/tfjs.ts";
+import { registerOptimizer, tfOptimizer } from "../../src/adapters/tfjs.ts";
 import { WebgpuMemory } from "../../src/adapters/tfjs/webgpu-memory.ts";
 import { probe } from "../../src/adapters/tfjs/webgpu-probe.ts";
 import { webgpuPath } from "../../src/adapters/tfjs/webgpu.ts";
@@ -22,8 +22,8 @@ import { countCalls, type Calls } from "../helpers/counting-device.ts";
 import { noVulkan } from "../helpers/find-vulkan.ts";
 import { gpuNames } from "../helpers/gpu-golden.ts";
 import { noise, ruleCases } from "../helpers/rules.ts";
-import { tf, useBackend } from "../helpers/tfjs.ts";
-import { fit, smallModel } from "../helpers/tfjs-model.ts";
+import { layers, tf, useBackend } from "../helpers/tfjs.ts";
+import { fit, save, smallModel } from "../helpers/tfjs-model.ts";
 import { adoptDevice, globalGpu, readBuffer } from "../helpers/webgpu.ts";
 
 describe.skipIf(noVulkan)("tfjs on WebGPU", () => {
@@ -59,6 +59,19 @@ describe.skipIf(noVulkan)("tfjs on WebGPU", () => {
     expect([optimizer.inPlace, optimizer.why]).toEqual(["webgpu", undefined]);
     expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
     losses.forEach((loss, i) => expect(loss / expected[i]!).toBeCloseTo(1, 4));
+  });
+
+  test("a model that is loaded goes on as the one that was saved", async () => {
+    const model = smallModel();
+    const options = { lr: 0.05, clipGradNorm: 1 };
+    model.compile({ optimizer: tfOptimizer(tf, Adam, options), loss: "meanSquaredError" });
+    await fit(model, 1);
+    const saved = await save(model);
+    registerOptimizer(tf, Adam, options);
+    const loaded = await layers.loadLayersModel(tf.io.fromMemory(saved));
+    const again = await fit(loaded as layers.LayersModel, 1);
+    expect(again).toEqual(await fit(model, 1));
+    expect((loaded.optimizer as unknown as { inPlace: string }).inPlace).toBe("webgpu");
   });
 
   test("minimize is synchronous, and reads nothing back", async () => {
