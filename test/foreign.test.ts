@@ -2,7 +2,7 @@
  * Optimizers in someone else's memory, where values and gradients lie anywhere and move between steps: the
  * bits are those of Downhill's own arenas, gradients are never written, and memory goes back to its owner.
  */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { Pool } from "../src/backend/threads/pool.ts";
 import { WasmBackend } from "../src/backend/wasm/backend.ts";
 import {
@@ -186,8 +186,10 @@ describe("what gradients are like as a whole", () => {
 });
 
 describe("threads", () => {
-  const pools: Pool[] = [];
-  afterEach(() => pools.splice(0).forEach((pool) => pool.end()));
+  // One pool for all rules; it would end its workers when a memory that they know is collected.
+  const pool = new Pool({ worthWaking: 0 });
+  const kept: Twins[] = [];
+  afterAll(() => pool.end());
 
   const large = [40_001, 70_003, 5, [300, 300], [300, 300], 66_000, [3, 43_691], 9];
   const wide = [
@@ -205,17 +207,17 @@ describe("threads", () => {
     ({ name }, i) => ruleCases.findIndex((other) => other.name === name) === i,
   );
   test.each(first)("share in a memory that lets them, $title", async (ruleCase) => {
-    const pool = new Pool({ worthWaking: 0 });
-    pools.push(pool);
+    const { jobs } = pool;
     const heap = new TestHeap({ shared: true });
     const twins = new Twins(heap, ruleCase.rule.matrices ? wide : large);
+    kept.push(twins);
     const backend = new WasmBackend(true, pool);
     const both = twins.optimizers(ruleCase, { threads: 1 }, { threads: 3, backend });
     for (let step = 0; step < 5; step++) {
       twins.withGradients(step, () => both.forEach((each) => each.step()));
       await untilReady(pool, 2);
     }
-    expect(pool.jobs).toBeGreaterThan(0);
+    expect(pool.jobs).toBeGreaterThan(jobs);
     expect(twins.seen(both[1])).toEqual(twins.expected(both[0]));
   });
 });
