@@ -101,7 +101,8 @@ export class Trainable<T extends ArrayTree> {
    * @throws {GradientError} from the function made: `FROZEN` if no parameter is to be trained,
    *   `BAD_GRADIENT` if a gradient does not fit its parameter.
    * @throws {BackendError} from the function made: `ASYNC_ONLY` where the device cannot be read
-   *   synchronously (WebGPU outside browsers), `DISPOSED` after `dispose()`.
+   *   synchronously (WebGPU outside browsers), `OLD_ENGINE` where a function of jax-js needs a newer
+   *   engine than Node 20's, `DISPOSED` after `dispose()`.
    *
    * @example
    * const backward = model.backward(({ w, b }, x, y) => {

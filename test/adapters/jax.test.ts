@@ -265,3 +265,29 @@ describe("many small parameters", () => {
     for (const fn of [backward, backwardAsync]) fn.dispose();
   });
 });
+
+describe("Node 20", () => {
+  const weights = () => trainable({ w: np.ones([2, 2]) });
+
+  test("np.einsum works, or the error says that the engine is too old for it", () => {
+    const backward = weights().backward(({ w }) => np.einsum("ij,jk->ik", w.ref, w).sum());
+    if ("Iterator" in globalThis) expect(backward()).toBe(8);
+    else {
+      const old = { name: "BackendError", code: "OLD_ENGINE", cause: expect.any(TypeError) };
+      expect(backward).toThrow(expect.objectContaining(old));
+    }
+    backward.dispose();
+  });
+
+  test("a mistake in the loss itself stays what it is", () => {
+    const backward = weights().backward(({ w }) => (w as unknown as { a: () => never }).a());
+    expect(backward).toThrow(TypeError);
+    backward.dispose();
+  });
+
+  test("init() works, or it misses the navigator and init('wasm') does not", async () => {
+    if ("navigator" in globalThis) expect(await init()).toContain("wasm");
+    else await expect(init()).rejects.toThrow("navigator is not defined");
+    expect(await init("wasm")).toContain("wasm");
+  });
+});

@@ -7,6 +7,7 @@
 import { jit, valueAndGrad, type JsTree, type OwnedFunction } from "@jax-js/jax";
 import { BackendError, GradientError, OptionError, Prose } from "../../errors.ts";
 import type { Outcome } from "./gradients.ts";
+import { explained } from "./engine.ts";
 import { Loan } from "./loan.ts";
 import { join, type Place } from "./pack.ts";
 import { fill, type ArrayTree, type JaxArray } from "./tree.ts";
@@ -71,7 +72,7 @@ export class DifferentiatedLoss<P extends { readonly requiresGrad: boolean }> {
       return { loss, gradients, trained, places };
     } catch (error) {
       loan.release();
-      throw error;
+      throw explained(error);
     }
   }
 
@@ -131,7 +132,7 @@ export class CompiledFunction<P> {
       return this.compiled(arrays, inputs) as ArrayTree;
     } catch (error) {
       loan.release();
-      throw error;
+      throw explained(error);
     }
   }
 
