@@ -29,7 +29,7 @@ export function runApart(
 
 let runs = 0;
 
-/** Loads the program once more; nothing of it is left when it is done. */
+/** Loads the program once more, and takes back what it has set in this process. */
 export async function runHere(bundle: string, args: readonly string[]): Promise<Ended> {
   const { argv, exitCode } = process;
   const dropListeners = [listenersOf(process, "SIGINT"), listenersOf(process.stdout, "error")];
