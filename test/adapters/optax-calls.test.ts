@@ -197,6 +197,18 @@ describe("ownership", () => {
     state.dispose();
   });
 
+  test("updates of a step before one that was refused or left out keep their meaning", () => {
+    const tx = gradientTransformation(SGD, { lr: 1, nonFinite: "skip" });
+    const params = np.array([10]);
+    let state = tx.init(params.ref);
+    let [first, none]: np.Array[] = [];
+    [first, state] = tx.update(np.array([1]), state, params.ref);
+    [none, state] = tx.update(np.array([NaN]), state, params.ref);
+    expect(applyUpdates(params.ref, first!).js()).toEqual([9]);
+    expect(applyUpdates(params, none!).js()).toEqual([10]);
+    expect(state.count).toBe(1);
+  });
+
   test("a state that is kept goes its own way", () => {
     const tx = adamw(0.1);
     const params = make();
@@ -305,6 +317,7 @@ describe("refused before anything is used up", () => {
       complaint(() => gradientTransformation(Muon).init(w)),
       complaint(() => adamw(0.1, { mask: [true] }).init([w, np.ones([1])])),
       complaint(() => adamw(0.1, { mask: "all" as never }).init(w)),
+      complaint(() => adamw(0.1, { mask: np.ones([3]) }).init(w)),
       complaint(() => adam(0.1).init(np.array([1], { dtype: np.int32 }))),
       complaint(() => adam(0.1).init([w, w])),
       complaint(() => applyUpdates([w], [])),
@@ -323,6 +336,7 @@ describe("refused before anything is used up", () => {
         "ParameterError: Muon: parameter: got shape [2], expected a matrix, shape [rows, columns]. Give vectors, scalars and kernels of convolutions to another optimizer, such as AdamW.",
         "OptionError: addDecayedWeights: mask: got ["0"], expected a factor for each of 2 parameters.",
         "OptionError: addDecayedWeights: mask: got "all", expected a number, a boolean or a live jax array for the parameter.",
+        "OptionError: addDecayedWeights: mask: got shape [3], expected one that broadcasts to [2].",
         "ParameterError: parameter: got int32, expected float32 or float64. Pass numbers that are not trained as arguments of the loss, or convert: .astype().",
         "CallError: adam: init: got a jax array 2 times, with fewer references, expected a live one, with a reference for each use. It uses up what it is given: hand in tree.ref(params) to keep them.",
         "OptionError: applyUpdates: updates: got a tree of 0 leaves, expected the tree of the parameters, of 1.",
@@ -429,7 +443,14 @@ describe("among others", () => {
     [updates, state] = tx.update(make(), state, tree.ref(params));
     expect(read(updates).every((u) => Math.abs(Math.abs(u) - 0.1) < 1e-4)).toBe(true);
     expect(read(applyUpdates(params, updates)).length).toBe(8);
-    expect((state as [unknown, np.Array])[1].js()).toBe(1);
+    const grads = make();
+    const kept = make();
+    expect(() => tx.update(grads, state, { w: kept.b, b: kept.w })).toThrow(
+      downhill.ParameterError,
+    );
+    expect(counts(kept)).toEqual([1, 1]);
+    expect((state as [unknown, np.Array])[1].refCount).toBe(1);
+    tree.dispose([grads, kept]);
   });
 
   test("updateAsync does what update does", async () => {

@@ -1,6 +1,6 @@
 /** Which weights decay: trees of numbers, booleans and arrays in the place of the parameters. */
 import { numpy as np } from "@jax-js/jax";
-import { OptionError } from "../../../errors.ts";
+import { OptionError, Prose } from "../../../errors.ts";
 import type { TypedArray } from "../../../memory/dtype.ts";
 import { checkSyncRead } from "../loan.ts";
 import { JaxArray, leavesOf, refAll, type ArrayTree } from "../tree.ts";
@@ -41,8 +41,14 @@ export function readMask(
       if (!(value instanceof JaxArray) || value.refCount <= 0) {
         throw bad(value, `a number, a boolean or a live jax array for ${name ?? "the parameter"}`);
       }
-      checkSyncRead(value, "a mask of numbers");
+      if (!isReadable(value)) throw bad(value, "numbers or booleans where arrays cannot be read");
       const one = value.size === 1;
+      if (!one && !broadcasts(value.shape, shape)) {
+        throw bad(
+          new Prose(`shape [${value.shape.join(", ")}]`),
+          `one that broadcasts to [${shape.join(", ")}]`,
+        );
+      }
       const whole = one ? value.ref : np.broadcastTo(value.ref, [...shape]);
       const numbers = whole.dataSync() as ArrayLike<number>;
       if (one) return Number(numbers[0]);
@@ -51,4 +57,19 @@ export function readMask(
   } finally {
     if (isFunction) for (const { value } of factors) if (value instanceof JaxArray) value.dispose();
   }
+}
+
+function isReadable(array: JaxArray): boolean {
+  try {
+    checkSyncRead(array, "");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether each of the last dimensions is the same or 1. */
+function broadcasts(from: readonly number[], to: readonly number[]): boolean {
+  const skipped = to.length - from.length;
+  return skipped >= 0 && from.every((n, axis) => n === 1 || n === to[axis + skipped]);
 }

@@ -29,7 +29,7 @@ export class Body {
   /** The jax arrays whose values the parameters hold, where there are such. */
   known: (JaxArray | undefined)[];
   /** What the last update was added to, in the parameters. */
-  private base: readonly (JaxArray | undefined)[] = [];
+  private base: (JaxArray | undefined)[] = [];
 
   constructor(leaves: readonly LeafFacts[], runs: readonly Run[]) {
     this.leaves = leaves;
@@ -49,6 +49,7 @@ export class Body {
   setParameter(leaf: number, values: TypedArray): void {
     this.parameter(leaf).data = values;
     this.known[leaf] = undefined;
+    this.base[leaf] = undefined;
   }
 
   /** One update. @returns views of the last pass's memory; zeros if the step was left out. */

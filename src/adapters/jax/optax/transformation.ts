@@ -155,15 +155,24 @@ function mixed(transformations: readonly GradientTransformation[]): GradientTran
       return states;
     },
     update(updates, state, params) {
+      const held = leavesOf(params ?? null).flatMap(({ value }) =>
+        value instanceof JaxArray ? [[value, value.refCount] as const] : [],
+      );
       let current = updates;
-      const states = transformations.map((tx, i) => {
-        const given = params === undefined ? undefined : refAll(params);
-        const [next, after] = tx.update(current, (state as OptState[])[i]!, given);
-        current = next;
-        return after;
-      });
-      if (params !== undefined) disposeAll(params);
-      return [current, states];
+      try {
+        const states = transformations.map((tx, i) => {
+          const given = params === undefined ? undefined : refAll(params);
+          const [next, after] = tx.update(current, (state as OptState[])[i]!, given);
+          current = next;
+          return after;
+        });
+        if (params !== undefined) disposeAll(params);
+        return [current, states];
+      } catch (error) {
+        for (const [array, count] of held) while (array.refCount > count) array.dispose();
+        if (current !== updates) disposeAll(current);
+        throw error;
+      }
     },
   };
 }
