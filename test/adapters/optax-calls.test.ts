@@ -453,6 +453,27 @@ describe("among others", () => {
     tree.dispose([grads, kept]);
   });
 
+  test("a refusal in the middle of a chain leaves no array behind", () => {
+    const made: np.Array[] = [];
+    const spy: GradientTransformation = {
+      init: () => [],
+      update: (updates, state, params) => {
+        tree.dispose(params as never);
+        const out = tree.map((g: np.Array) => g.neg(), updates as never) as never;
+        made.push(...(tree.leaves(out) as np.Array[]));
+        return [out, state];
+      },
+    };
+    const tx = chain(spy, adamw(0.1));
+    const params = make();
+    const state = tx.init(tree.ref(params));
+    expect(complaint(() => tx.update(make(), state))).toContain(
+      "which this transformation requires",
+    );
+    expect(made.map(({ refCount }) => refCount)).toEqual([0, 0]);
+    tree.dispose(params);
+  });
+
   test("updateAsync does what update does", async () => {
     const tx = adamw(0.1);
     const [params, grads] = [make(), make()];
