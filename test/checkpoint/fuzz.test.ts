@@ -60,7 +60,8 @@ describe("the reader of safetensors", () => {
 });
 
 test("the reader of what a checkpoint's texts say", () => {
-  const { tensors, metadata } = readSafetensors(checkpoint);
+  const read = readSafetensors(checkpoint);
+  const [tensors, metadata] = [new Map(read.tensors), new Map(read.metadata)];
   const keys = [...metadata.keys()].filter((key) => !key.endsWith("sha256"));
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
