@@ -161,8 +161,9 @@ export class HeaderReader {
     }
   }
 
+  /** The tensor whose name was read last. */
   private stored(): StoredTensor {
-    this.entry(this.place);
+    this.entry(this.scanner.from - 1);
     return new StoredTensor(this.body, this.dtype!, this.shape.slice(), this.begin, this.end);
   }
 

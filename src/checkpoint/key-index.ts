@@ -1,8 +1,9 @@
 /**
  * The keys of a JSON object, found by what they say, without a copy of any.
  *
- * A slot of the table is the place of a key and five bits of its hash: 4 bytes, and there are at most three
- * times as many slots as keys. The hash is another in each process, so that nobody can choose keys that share one.
+ * A slot of the table is the place of a key and five bits of its hash: 4 bytes. There are as many slots as are
+ * expected to be needed, or at most three times as many as keys. The hash is another in each process, so that nobody
+ * can choose keys that share one.
  */
 import type { JsonScanner, Utf8 } from "./json-scanner.ts";
 

@@ -7,7 +7,7 @@
 import { CheckpointError, Prose } from "../errors.ts";
 import type { Parameter } from "../memory/parameter.ts";
 import { checkDistinct, keyOf } from "../optim/entry.ts";
-import type { LoadOptions } from "../optim/load.ts";
+import type { LoadOptions, LoadReport } from "../optim/load.ts";
 import { refuseSwapped } from "../optim/swapped.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { dtypeOfArray, type SafeDType } from "./dtypes.ts";
@@ -40,13 +40,7 @@ export interface ParameterMismatch {
 }
 
 /** What became of parameters, by name. */
-export interface ParameterReport {
-  /** Those that are now as they were saved. */
-  readonly loaded: readonly string[];
-  /** Those that were not saved. They keep what they had. */
-  readonly missing: readonly string[];
-  /** Saved ones that nobody asked for. */
-  readonly unexpected: readonly string[];
+export interface ParameterReport extends Omit<LoadReport, "mismatched" | "groups"> {
   /** Those of another shape or type. They keep what they had. */
   readonly mismatched: readonly ParameterMismatch[];
 }

@@ -8,6 +8,7 @@ import {
   type TensorInput,
 } from "../../src/checkpoint/index.ts";
 import { sha256, sha256Plain } from "../../src/checkpoint/sha256.ts";
+import { Chance } from "../helpers/fuzz.ts";
 import { refusals } from "../helpers/refusals.ts";
 import { entry, file, malformed, wellFormed } from "../helpers/safetensors-corpus.ts";
 
@@ -35,6 +36,46 @@ describe("the reader", () => {
     expect([...tensors.keys()]).toEqual(names);
     expect([...readSafetensors(wellFormed["out of order"]!).tensors.keys()]).toEqual(["a", "b"]);
     expect({}).not.toHaveProperty("dtype");
+  });
+
+  test("finds each of many names, however it is written, and no others", () => {
+    const chance = new Chance(7);
+    const letters = ["a", "b", "\\", '"', "/", "\n", "\u0000", "ü", "あ", "😀", "\u2028"];
+    const word = () => Array.from({ length: chance.below(6) }, () => chance.pick(letters)).join("");
+    const names = [...new Set(Array.from({ length: 3000 }, word))];
+    /** With more escapes than need be. */
+    const written = (name: string) =>
+      `"${[...name].map((c) => (chance.below(2) ? escaped(c) : JSON.stringify(c).slice(1, -1))).join("")}"`;
+    const escaped = (c: string) =>
+      Array.from({ length: c.length }, (_, i) => {
+        const digits = c.charCodeAt(i).toString(16).padStart(4, "0");
+        return `\\u${chance.below(2) ? digits : digits.toUpperCase()}`;
+      }).join("");
+    const [odd, even] = [names.filter((_, i) => i % 2), names.filter((_, i) => i % 2 === 0)];
+    const texts = odd.map((name, i) => `${written(name)}:${written(String(i))}`);
+    const tensors = even.map((name, i) => `${written(name)}:${entry(0, 0, `[0,${i}]`)}`);
+    const read = readSafetensors(
+      file(`{"__metadata__":{${texts.join(",")}},${tensors.join(",")}}`),
+    );
+    expect([...read.metadata]).toEqual(odd.map((name, i) => [name, String(i)]));
+    expect([...read.tensors.keys()]).toEqual(even);
+    even.forEach((name, i) => {
+      expect(read.tensors.get(name)!.shape).toEqual([0, i]);
+      expect(read.metadata.get(name)).toBeUndefined();
+    });
+    odd.forEach((name, i) => {
+      expect(read.metadata.get(name)).toBe(String(i));
+      expect(read.tensors.has(name)).toBe(false);
+    });
+    expect([read.tensors.size, read.metadata.size]).toEqual([even.length, odd.length]);
+    expect(read.tensors.has("\ud800")).toBe(false);
+    const seen: string[] = [];
+    read.tensors.forEach((tensor, name, map) => {
+      expect(map.get(name)).toEqual(tensor);
+      seen.push(name);
+    });
+    expect(seen).toEqual(even);
+    expect([...read.tensors.values()]).toHaveLength(even.length);
   });
 
   test("copies no tensor that is aligned, and reads those that are not", () => {

@@ -17,7 +17,8 @@ export async function inspectFile(path: string, depth: Depth): Promise<FileRepor
       return safetensorsReport(path, file, size, depth);
     });
   } catch (error) {
-    throw fault(path, error, "a file that can be read");
+    const isSystem = typeof (error as NodeJS.ErrnoException).code === "string";
+    throw isSystem ? fault(path, error, "a file that can be read") : error;
   }
 }
 

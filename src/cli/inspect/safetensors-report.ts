@@ -23,7 +23,7 @@ import { numbersOf, Tally } from "./statistics.ts";
 /** Bytes of a piece, which no element straddles. */
 const PIECE = 2 ** 20;
 /** As long as a header may be. */
-const BUDGET = { maxHeaderBytes: 100_000_000, maxTensors: Infinity };
+const BUDGET = { maxHeaderBytes: 100_000_000, maxTensors: Infinity, maxTexts: Infinity };
 
 export interface Depth {
   /** Whether to look at the tensors' bytes, and not at the header alone. */
