@@ -79,6 +79,9 @@ export const malformed: readonly Malformed[] = [
     "header length that cuts the JSON": file(`{"a":${one}}`, 2, 10n),
     "a byte order mark": file(bytes([0xef, 0xbb, 0xbf], "{}")),
     "half a surrogate pair, escaped": file(String.raw`{"\ud800":${one}}`, 2),
+    "half a surrogate pair, and more": file(String.raw`{"\ud800 and more":${one}}`, 2),
+    "two first halves of a pair": file(String.raw`{"\ud800\ud800":${one}}`, 2),
+    "the second half before the first": file(String.raw`{"\udc00\ud800":${one}}`, 2),
     "control character in a name": file(`{"a\n":${one}}`, 2),
     "zero byte after the header": file("{}\0"),
     "two objects": file("{}{}"),
@@ -130,6 +133,11 @@ export const malformed: readonly Malformed[] = [
   ),
   ...bad("DUPLICATE_KEY", {
     "dtype twice": file(`{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 2),
+    "shape twice": file(`{"a":{"shape":[2],"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 2),
+    "offsets twice": file(
+      `{"a":{"data_offsets":[0,2],"dtype":"U8","shape":[2],"data_offsets":[0,2]}}`,
+      2,
+    ),
     "metadata twice": file('{"__metadata__":{},"__metadata__":{}}'),
   }),
   ...bad(

@@ -140,6 +140,20 @@ describe("what does not fit is refused", () => {
   });
 });
 
+test("what a plateau remembers", () => {
+  const scheduler = create("ReduceLROnPlateau");
+  const counts = { best: 0.25, num_bad_epochs: 1, cooldown_counter: 3 };
+  const load = (more: object) => {
+    const state = { ...saved("ReduceLROnPlateau"), ...counts, ...more };
+    scheduler.loadStateDict(wrong(fromTorchSchedulerState(state, scheduler)));
+  };
+  load({});
+  const expected = { best: 0.25, numBadEpochs: 1, cooldownCounter: 3, scale: [1, 1] };
+  expect(scheduler.stateDict()).toMatchObject(expected);
+  load({ best: Infinity }); // before the first metric
+  expect(scheduler.stateDict()).toMatchObject({ best: null });
+});
+
 test("parts of an epoch", () => {
   const scheduler = create("CosineAnnealingWarmRestarts");
   const state = { ...saved("CosineAnnealingWarmRestarts"), T_cur: 4.25, last_epoch: 7 };
