@@ -16,7 +16,8 @@ export type { StoredTensor } from "./stored-tensor.ts";
 export const START = 8;
 
 /**
- * Reads a safetensors file.
+ * Reads a safetensors file. Its tensors are views of the bytes, and its entries are read from them when they
+ * are asked for, so the bytes must stay as they are.
  *
  * @throws {CheckpointError} `TRUNCATED`, `HEADER_TOO_LARGE`, `BAD_TEXT`, `BAD_JSON`, `DUPLICATE_KEY`,
  *   `BAD_TENSOR` or `BAD_LAYOUT`.
