@@ -14,8 +14,8 @@ export interface LargeSteps {
   readonly mine: number;
 }
 
-const SIZES = [200_003, 7, 131_072, 65_537];
-const STEPS = 12;
+export const SIZES = [200_003, 7, 131_072, 65_537];
+export const STEPS = 12;
 let dispose = (): void => {};
 
 /** @param workers ready from the second step on; 0 where there can be none. */
@@ -47,11 +47,11 @@ export function disposeLargeSteps(): number {
 }
 
 /** Numbers from -1 to 1 that come out alike in every engine: no sine, only products. */
-function wave(size: number, phase: number): Float32Array {
+export function wave(size: number, phase: number): Float32Array {
   return Float32Array.from({ length: size }, (_, i) => ((i * 0.37 + phase) % 2) - 1);
 }
 
-function digestOf(tensors: readonly Float32Array[]): number {
+export function digestOf(tensors: readonly Float32Array[]): number {
   let digest = 0x811c9dc5;
   for (const tensor of tensors) {
     for (const byte of new Uint8Array(tensor.slice().buffer)) {
