@@ -100,6 +100,14 @@ describe.each(backends)("on %s", (backend) => {
     expect([first, w, twin, gradient].map(value)).toEqual([1, 0, 0.5, 1]);
   });
 
+  test("a step that was refused leaves nothing to the next one", () => {
+    const w = variable("w", 0);
+    const optimizer = tfOptimizer(tf, SGD, { lr: 1, nonFinite: "throw", clipGradNorm: 0.5 });
+    expect(() => optimizer.applyGradients({ w: tf.tensor1d([Infinity]) })).toThrow("Infinity");
+    optimizer.applyGradients({ w: tf.tensor1d([0.25]) });
+    expect(value(w)).toBe(-0.25);
+  });
+
   test("two optimizers on one variable take turns", () => {
     const w = variable("w", 0);
     const optimizers = [0.9, 0].map((momentum) => tfOptimizer(tf, SGD, { lr: 1, momentum }));
