@@ -47,7 +47,7 @@ export function Transport() {
       </div>
       <div class="scrub">
         <label for={scrub}>
-          Step <output>{step}</output> of {steps}
+          Step <b>{step}</b> of {steps}
         </label>
         <input
           id={scrub}
