@@ -3,7 +3,7 @@ import type { Expr, Operand, Tensor } from "../ir/expr.ts";
 import type { Complaint, HyperValue } from "../ir/rule.ts";
 import { isFresh } from "../ir/words.ts";
 import { spread } from "./arithmetic.ts";
-import type { Assignment, RuleTree, Statement } from "./ast.ts";
+import type { Assignment, RuleTree, Statement, Tree } from "./ast.ts";
 import { eachName, walk } from "./complete.ts";
 import { compile, compileAs, type Frame, type Run } from "./compile-expression.ts";
 import { fail, type Source, type Span } from "./errors.ts";
@@ -41,6 +41,22 @@ export function compileRule(source: Source, tree: RuleTree): CompiledRule {
       for (const { letter, value } of stores) outputs[letter] = value(frame);
       return outputs;
     },
+  };
+}
+
+/** A condition on hyperparameters alone. */
+export function compileCondition(
+  source: Source,
+  tree: RuleTree,
+  condition: Tree,
+): (hyper: Values) => boolean {
+  const scope = new Scope({ source, tree, slots: new Map(), places: new Map() });
+  const enter = declareHyper(scope, tree);
+  const { run } = compileAs(condition, scope, BOOLEAN);
+  const frame: Frame = [];
+  return (values) => {
+    enter(frame, values);
+    return run(frame) === true;
   };
 }
 

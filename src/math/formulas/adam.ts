@@ -7,8 +7,8 @@ const moments = `
 m = lerp(m, g, 1 - b1)
 v = emaSq(v, g, b2)
 if amsgrad: vmax = max(vmax, v)
-root = sqrt(vmax if amsgrad else v) * (1 / sqrt(1 - b2^t))
-p = p - m / (root + eps) * (lr / (1 - b1^t))`;
+d = sqrt(vmax if amsgrad else v) * (1 / sqrt(1 - b2^t)) + eps
+p = p - lr / (1 - b1^t) * (m / d)`;
 
 const state = "state m as exp_avg, v as exp_avg_sq, vmax as max_exp_avg_sq";
 

@@ -14,10 +14,10 @@ if weightDecay != 0:
   else: g = g + weightDecay * p
 m = lerp(m, g, 1 - b1)
 v = emaSq(v, g, b2)
-most = 2 / (1 - b2) - 1
-rho = most - 2 * t * b2^t / (1 - b2^t)
-step = lr / (1 - b1^t)
+rho_max = 2 / (1 - b2) - 1
+rho = rho_max - 2 * t * b2^t / (1 - b2^t)
+alpha = lr / (1 - b1^t)
 if rho > 5:
-  r = sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
-  p = p - m / (sqrt(v) + eps) * (step * r * sqrt(1 - b2^t))
-else: p = p - step * m`;
+  r = sqrt((rho - 4) * (rho - 2) * rho_max / ((rho_max - 4) * (rho_max - 2) * rho))
+  p = p - m / (sqrt(v) + eps) * (alpha * r * sqrt(1 - b2^t))
+else: p = p - alpha * m`;
