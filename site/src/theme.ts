@@ -31,16 +31,22 @@ export function toggleTheme(): void {
   }
 }
 
+const colors = new Map<string, string>();
 const probe = document.createElement("span");
 
 /** A colour of theme.css as it is now, for what is painted on a canvas. */
 export function color(name: string): string {
+  const key = `${name} ${theme.peek()}`;
+  const known = colors.get(key);
+  if (known !== undefined) return known;
   if (!probe.isConnected) {
     probe.hidden = true;
     document.body.append(probe);
   }
   probe.style.color = `var(--${name})`;
-  return getComputedStyle(probe).color;
+  const { color: value } = getComputedStyle(probe);
+  colors.set(key, value);
+  return value;
 }
 
 /** Whether movement is to be kept to what is needed. */

@@ -64,7 +64,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     return { page, complaints, loaded };
   }
 
-  /** A cell of the standings: 0 is the loss, then x, y, how it goes, and gradients. */
+  /** A cell of the standings: 0 is the loss, then how it goes, x, y, and gradients. */
   const cell = (page: Page, racer: string, column: number): Promise<string> =>
     page.locator(`tr[data-racer=${racer}] td`).nth(column).innerText();
   const kind = (page: Page, racer: string): Promise<string | null> =>
@@ -81,8 +81,8 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await page.getByRole("button", { name: "Play again" }).waitFor();
     expect(await page.locator(".scrub b").innerText()).toBe("1500");
     expect(await kind(page, "adam")).toBe("arrived");
-    expect(await cell(page, "adam", 1)).toBe("1.000");
     expect(await cell(page, "adam", 2)).toBe("1.000");
+    expect(await cell(page, "adam", 3)).toBe("1.000");
     expect(await kind(page, "sgd")).toBe("running");
     expect(await page.getByRole("status").innerText()).toMatch(/^The race is over\. .*Adam: loss/);
     expect(complaints).toEqual([]);
@@ -110,10 +110,10 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await page.getByRole("button", { name: "One step on" }).click();
     await page.getByRole("button", { name: "One step on" }).click();
     expect(await step()).toBe("2");
-    const early = await cell(page, "sgd", 1);
+    const early = await cell(page, "sgd", 2);
     await page.getByRole("button", { name: "One step back" }).click();
     expect(await step()).toBe("1");
-    expect(await cell(page, "sgd", 1)).not.toBe(early);
+    expect(await cell(page, "sgd", 2)).not.toBe(early);
     await page.getByRole("slider", { name: /^Step/ }).focus();
     await page.keyboard.press("End");
     expect(await step()).toBe("200");
@@ -133,7 +133,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
 
   test("the start is dragged, moved with the keys, and typed", async () => {
     const { page, complaints } = await visit("#/race?surface=himmelblau");
-    const before = await cell(page, "adam", 1);
+    const before = await cell(page, "adam", 2);
     const handle = page.locator(".start-point");
     const box = (await page.locator(".picture").boundingBox())!;
     await handle.hover();
@@ -146,7 +146,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     const y = page.getByLabel("Start y");
     expect(Number(await x.inputValue())).toBeCloseTo(-3, 1);
     expect(Number(await y.inputValue())).toBeCloseTo(2.4, 1);
-    await expect.poll(() => cell(page, "adam", 1)).toBe("−2.805");
+    await expect.poll(() => cell(page, "adam", 2)).toBe("−2.805");
     expect(before).not.toBe("−2.805");
 
     await handle.focus();
@@ -156,7 +156,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     expect(Number(await y.inputValue())).toBeCloseTo(2.4 - 0.96, 1);
     await x.fill("4");
     await y.fill("-3");
-    await expect.poll(() => cell(page, "adam", 1)).toBe("3.584");
+    await expect.poll(() => cell(page, "adam", 2)).toBe("3.584");
     await expect.poll(() => page.url()).toContain("start=4,-3");
     expect(await handle.getAttribute("aria-label")).toContain("Start at 4.000, −3.000");
     expect(complaints).toEqual([]);
@@ -168,7 +168,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     const rate = page.getByLabel("SGD: learning rate, as a number");
     await rate.fill("0.205");
     await expect.poll(() => kind(page, "sgd")).toBe("left");
-    expect(await cell(page, "sgd", 3)).toMatch(/^left the picture at step \d+$/);
+    expect(await cell(page, "sgd", 1)).toMatch(/^left the picture at step \d+$/);
     await rate.fill("1e30");
     await expect.poll(() => kind(page, "sgd")).toBe("diverged");
     await rate.fill("-1");
@@ -195,8 +195,8 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await page.getByLabel("Surface").selectOption("formula");
     const field = page.getByLabel("f(x, y) =");
     await field.fill("(x - 1)^2 + 3*(y + 0.5)^2");
-    await expect.poll(() => cell(page, "adam", 1)).toBe("1.000");
-    expect(await cell(page, "adam", 2)).toBe("−0.500");
+    await expect.poll(() => cell(page, "adam", 2)).toBe("1.000");
+    expect(await cell(page, "adam", 3)).toBe("−0.500");
     await field.fill("(x - 1)^2 + 3*(y + a)^2");
     const alert = page.getByRole("alert");
     await alert.waitFor();
@@ -205,7 +205,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     expect(await field.getAttribute("aria-invalid")).toBe("true");
     await field.fill("x^2 + y^2");
     await alert.waitFor({ state: "detached" });
-    await expect.poll(() => cell(page, "sgd", 2)).toMatch(/^−?0\.000$/);
+    await expect.poll(() => cell(page, "sgd", 3)).toMatch(/^−?0\.000$/);
     await expect.poll(() => page.url()).toContain("formula=x%5E2");
     expect(complaints).toEqual([]);
     await page.context().close();
@@ -238,32 +238,27 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await plain.close();
   });
 
-  test.each([
-    ["light", "desk", 1280],
-    ["dark", "desk", 1280],
-    ["light", "phone", 360],
-    ["dark", "phone", 360],
-  ] as const)("axe finds nothing serious, %s, at a %s's width", async (colorScheme, _, width) => {
-    const { page } = await visit("#/race", {
-      colorScheme,
-      viewport: { width, height: 800 },
-      bypassCSP: true,
-    });
+  test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
+    const { page } = await visit("#/race", { colorScheme, bypassCSP: true });
     // Everything that can be opened is.
     await page.evaluate(() => {
       for (const details of document.querySelectorAll("details")) details.open = true;
     });
     await page.evaluate(axe);
-    const found = await page.evaluate(async () => {
-      const { axe: checker } = globalThis as unknown as { axe: typeof import("axe-core") };
-      const { violations } = await checker.run();
-      return violations.map(({ id, impact, nodes }) => [id, impact, nodes[0]!.html] as const);
-    });
-    expect(found.filter(([, impact]) => impact === "serious" || impact === "critical")).toEqual([]);
-    // Nothing is wider than the screen.
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
-      width,
-    );
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      const found = await page.evaluate(async () => {
+        const { axe: checker } = globalThis as unknown as { axe: typeof import("axe-core") };
+        const { violations, passes } = await checker.run();
+        if (passes.length < 20) throw new Error("axe has looked at nothing");
+        return violations.map(({ id, impact, nodes }) => [id, impact, nodes[0]!.html] as const);
+      });
+      expect(found.filter(([, impact]) => impact === "serious" || impact === "critical")).toEqual(
+        [],
+      );
+      // Nothing is wider than the screen.
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    }
     await page.context().close();
   });
 

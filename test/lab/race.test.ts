@@ -159,11 +159,22 @@ describe("a race", () => {
     expect(standingAt(track, fate, fate.left! - 1).kind).toBe("running");
   });
 
+  test("where minima are not known, rest is what counts", () => {
+    const track = race("momentum", surfaceOf("himmelblau"));
+    const fate = fateOf(track, [], surfaceOf("himmelblau").view);
+    expect(fate.arrived).toBeNull();
+    expect(fate.rested).toBeGreaterThan(10);
+    expect(standingAt(track, fate, fate.rested! - 1).kind).toBe("running");
+    expect(standingAt(track, fate, 150).text).toBe(`at rest since step ${fate.rested}`);
+    const creeping = race("radam", surfaceOf("himmelblau"));
+    expect(fateOf(creeping, [], surfaceOf("himmelblau").view).rested).toBeNull();
+  });
+
   test("what the library refuses is passed on in its words", () => {
     const track = race("adam", rosenbrock, { betas: [0.9, 1.5] });
     expect(track.refusal).toMatch(/^Adam: betas/);
     expect(track.xs).toHaveLength(1);
-    expect(standingAt(track, { arrived: null, left: null }, 9)).toMatchObject({
+    expect(standingAt(track, { arrived: null, rested: null, left: null }, 9)).toMatchObject({
       kind: "refused",
       text: track.refusal,
     });

@@ -98,6 +98,7 @@ function optionsFor(latest: Latest, box: HTMLElement): uPlot.Options {
         ? {
             ...axis,
             size: 44,
+            filter: (_, splits) => splits,
             splits: (_, __, low, high) => powers(low, high),
             values: superscripts,
           }
@@ -119,6 +120,7 @@ function optionsFor(latest: Latest, box: HTMLElement): uPlot.Options {
 
 /** Powers of ten, few enough to be read: all of them, or every second, and so on. */
 function powers(low: number, high: number): number[] {
+  if (high < 30 * low) return withinPowers(low, high);
   const first = Math.ceil(Math.log10(low) - 1e-9);
   const last = Math.floor(Math.log10(high) + 1e-9);
   const step = Math.max(1, Math.ceil((last - first) / 7));
@@ -126,6 +128,15 @@ function powers(low: number, high: number): number[] {
   return Array.from({ length: Math.floor((last - start) / step) + 1 }, (_, i) =>
     Number(`1e${start + i * step}`),
   );
+}
+
+/** Where one power of ten or none is in sight: 1, 2 and 5 times each. */
+function withinPowers(low: number, high: number): number[] {
+  const from = Math.floor(Math.log10(low));
+  const to = Math.ceil(Math.log10(high));
+  const decades = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const all = decades.flatMap((power) => [1, 2, 5].map((m) => Number(`${m}e${power}`)));
+  return all.filter((value) => value >= low && value <= high);
 }
 
 const raised: Readonly<Record<string, string>> = {
@@ -136,6 +147,7 @@ const raised: Readonly<Record<string, string>> = {
 function superscripts(_: uPlot, splits: readonly number[]): string[] {
   return splits.map((value) => {
     const power = Math.round(Math.log10(value));
+    if (Number(`1e${power}`) !== value) return short(value);
     if (power >= -2 && power <= 3) return String(value);
     return `10${Array.from(String(power), (character) => raised[character]).join("")}`;
   });

@@ -14,7 +14,7 @@ export interface Relief {
   readonly bands: readonly Band[];
 }
 
-const COLUMNS = 200;
+const COLUMNS = 260;
 const LEVELS = 18;
 /** How much lower the lowest level is than the highest, at most. */
 const RANGE = 1e5;
@@ -53,8 +53,8 @@ export function levelsAbove(values: readonly number[]): number[] {
   const most = sorted[Math.floor(0.98 * (sorted.length - 1))];
   if (lowest === undefined || most === undefined || !(most > lowest)) return [];
   const height = most - lowest;
-  // The hundredth part that lies lowest gets no lines: it would be nothing but lines.
-  const low = Math.max(sorted[Math.floor(0.01 * sorted.length)]! - lowest, height / RANGE);
+  // The fiftieth part that lies lowest gets no lines: it would be nothing but lines.
+  const low = Math.max(sorted[Math.floor(0.02 * sorted.length)]! - lowest, height / RANGE);
   return logSpaced(low, height, LEVELS).map((above) => lowest + above);
 }
 

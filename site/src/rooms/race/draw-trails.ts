@@ -14,6 +14,8 @@ interface Head {
   readonly entry: Shown;
   readonly x: number;
   readonly y: number;
+  /** The last step that is painted: the shown one, or the one with which it left for good. */
+  readonly end: number;
   readonly isOut: boolean;
 }
 
@@ -30,8 +32,8 @@ export function drawTrails(
   context.lineJoin = "round";
   context.lineCap = "butt";
   const running = entries.filter(({ track }) => track.refusal === null);
-  for (const entry of running) drawTrail(context, frame, entry, position, inks, colorOf);
   const heads = running.map((entry) => headOf(frame, entry, position));
+  for (const head of heads) drawTrail(context, frame, head, inks, colorOf);
   for (const head of heads) drawHead(context, head, inks, colorOf);
   drawNames(context, frame, heads, inks);
 }
@@ -39,12 +41,10 @@ export function drawTrails(
 function drawTrail(
   context: CanvasRenderingContext2D,
   frame: Frame,
-  { racer, track }: Shown,
-  position: number,
+  { entry: { racer, track }, end }: Head,
   inks: Inks,
   colorOf: (name: string) => string,
 ): void {
-  const end = Math.min(position, track.xs.length - 1);
   const color = colorOf(racer.color);
   trace(context, frame, track.xs, track.ys, 0, end);
   context.setLineDash([]);
@@ -96,19 +96,20 @@ function trace(
 const held = (pixel: number): number => Math.min(Math.max(pixel, -1e5), 1e5);
 
 function headOf(frame: Frame, entry: Shown, position: number): Head {
-  const { xs, ys } = entry.track;
-  const end = Math.min(position, xs.length - 1);
+  const { track, fate } = entry;
+  const { xs, ys } = track;
+  const end = Math.min(position, fate.left ?? Infinity, xs.length - 1);
   const [i, part] = [Math.floor(end), end % 1];
   const next = Math.min(i + 1, xs.length - 1);
   const x = pixelX(frame, xs[i]! + (xs[next]! - xs[i]!) * part);
   const y = pixelY(frame, ys[i]! + (ys[next]! - ys[i]!) * part);
   const { width, height } = frame;
   const isOut = !(x >= 0 && x <= width && y >= 0 && y <= height);
-  if (!isOut) return { entry, x, y, isOut };
+  if (!isOut) return { entry, x, y, end, isOut };
   const margin = 9;
   const inside = (pixel: number, size: number): number =>
     Number.isNaN(pixel) ? size / 2 : Math.min(Math.max(pixel, margin), size - margin);
-  return { entry, x: inside(x, width), y: inside(y, height), isOut };
+  return { entry, x: inside(x, width), y: inside(y, height), end, isOut };
 }
 
 function drawHead(
@@ -137,8 +138,10 @@ function drawNames(
   context.textBaseline = "middle";
   context.lineJoin = "round";
   const placed: { left: number; right: number; y: number }[] = [];
-  for (const { entry, x, y, isOut } of heads.toSorted((a, b) => a.y - b.y)) {
-    const text = isOut ? `${entry.racer.label} (out)` : entry.racer.label;
+  for (const { entry, x, y, end } of heads.toSorted((a, b) => a.y - b.y)) {
+    const { racer, fate } = entry;
+    const gone = fate.left !== null && end >= fate.left;
+    const text = gone ? `${racer.label}, left at step ${fate.left}` : racer.label;
     const size = context.measureText(text).width;
     const left = x + 12 + size > width - 4 ? x - 12 - size : x + 12;
     const right = left + size;

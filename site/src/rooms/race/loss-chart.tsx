@@ -20,7 +20,7 @@ const scene = computed((): Scene => {
   const runs = shown.value.filter(({ track }) => track.refusal === null);
   const tracks = runs.map(({ track }) => track);
   const log = !bothWays;
-  const floor = minima.length > 0 ? 0 : lowestOf(tracks);
+  const floor = minima.length > 0 || !log ? 0 : lowestOf(tracks);
   const range = log ? logRange(tracks, floor) : linearRange(tracks, state.value.view);
   const curves = runs.map(({ racer, track }) => ({
     label: racer.label,

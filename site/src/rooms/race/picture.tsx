@@ -6,8 +6,9 @@ import { coordinate } from "../../ui/format.ts";
 import { drawRelief, type Inks } from "./draw-relief.ts";
 import { drawTrails } from "./draw-trails.ts";
 import { pixelX, pixelY, placeOf, rounded, zoomed, type Frame } from "./frame.ts";
+import "./picture.css";
 import { defaultsOf } from "./state.ts";
-import { change, pause, position, relief, shown, standings, state } from "./store.ts";
+import { change, pause, position, refusal, relief, shown, standings, state } from "./store.ts";
 import type { Point, View } from "./surfaces.ts";
 
 const inks = (): Inks => ({
@@ -65,6 +66,9 @@ export function Picture() {
         onPointerDown={(event) => event.pointerType !== "touch" && grab(event, frame)}
         onClick={(event) => tap(event as unknown as PointerEvent, frame)}
       />
+      {refusal.value && relief.value === null && (
+        <p class="nothing">No picture: the formula cannot be read.</p>
+      )}
       <StartPoint frame={frame} />
       <Zoom view={view} usual={defaultsOf(surface).view} />
     </div>

@@ -30,13 +30,13 @@ export function RaceRoom({ params }: RoomProps) {
         <Picture />
         <Transport />
         <LossChart />
+        <Results />
       </div>
       <div class="side">
         <Setup />
         <RacerList />
+        <Scenes />
       </div>
-      <Results />
-      <Scenes />
     </div>
   );
 }

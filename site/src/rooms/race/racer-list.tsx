@@ -2,6 +2,7 @@
 import { useId } from "preact/hooks";
 import { NumberField, tidy } from "../../ui/number-field.tsx";
 import { Swatch } from "../../ui/swatch.tsx";
+import "./racer-list.css";
 import { racers, type Field, type Racer, type Value } from "./racers.ts";
 import { ratesOf } from "./state.ts";
 import { change, setHyper, state, tracks } from "./store.ts";
@@ -17,6 +18,7 @@ export function RacerList() {
         ))}
       </div>
       <div class="settings">
+        {racing.length > 0 && <p class="muted small settings-head">Learning rates</p>}
         {racers
           .filter(({ key }) => racing.includes(key))
           .map((racer) => (

@@ -1,6 +1,7 @@
 /** How the racers stand at the shown step, as a table: the picture in words and numbers. */
 import { coordinate, short } from "../../ui/format.ts";
 import { Swatch } from "../../ui/swatch.tsx";
+import "./results.css";
 import { playing, shownStep, standings, state } from "./store.ts";
 
 export function Results() {
@@ -23,13 +24,13 @@ export function Results() {
               <th scope="col" class="number">
                 Loss
               </th>
+              <th scope="col">How it goes</th>
               <th scope="col" class="number">
                 x
               </th>
               <th scope="col" class="number">
                 y
               </th>
-              <th scope="col">How it goes</th>
               <th scope="col" class="number">
                 <abbr title="Gradients that it took in the whole race">Gradients</abbr>
               </th>
@@ -45,9 +46,9 @@ export function Results() {
                   </span>
                 </th>
                 <td class="number">{short(loss)}</td>
+                <td class={`status ${kind}`}>{text}</td>
                 <td class="number">{coordinate(x)}</td>
                 <td class="number">{coordinate(y)}</td>
-                <td class={`status ${kind}`}>{text}</td>
                 <td class="number">{track.gradients}</td>
               </tr>
             ))}

@@ -41,7 +41,7 @@ const scenes: readonly Scene[] = [
 
 export function Scenes() {
   return (
-    <section class="scenes">
+    <section class="card scenes">
       <h2>Try this</h2>
       <ul>
         {scenes.map(({ title, text, query }) => (

@@ -8,7 +8,7 @@ export interface Standing {
   readonly x: number;
   readonly y: number;
   readonly loss: number;
-  readonly kind: "running" | "arrived" | "left" | "diverged" | "refused";
+  readonly kind: "running" | "arrived" | "resting" | "left" | "diverged" | "refused";
   readonly text: string;
 }
 
@@ -16,12 +16,16 @@ export interface Standing {
 export interface Fate {
   /** From which step on it stays at a minimum, `null` for never. */
   readonly arrived: number | null;
+  /** From which step on it hardly moves, where minima are not known. */
+  readonly rested: number | null;
   /** From which step on it stays out of the picture. */
   readonly left: number | null;
 }
 
 /** How near to a minimum counts as there, as a part of the picture's shorter side. */
 export const NEAR = 0.01;
+/** Rest has to last from this part of the race on. */
+const RESTING = 0.5;
 
 export function fateOf({ xs, ys }: Track, minima: readonly Point[], view: View): Fate {
   const [x0, x1, y0, y1] = view;
@@ -31,7 +35,15 @@ export function fateOf({ xs, ys }: Track, minima: readonly Point[], view: View):
   // NaN is out of every picture.
   const isOut = (i: number): boolean =>
     !(xs[i]! >= x0 && xs[i]! <= x1 && ys[i]! >= y0 && ys[i]! <= y1);
-  return { arrived: since(xs.length, isNear), left: since(xs.length, isOut) };
+  const last = xs.length - 1;
+  const isStill = (i: number): boolean =>
+    Math.hypot(xs[i]! - xs[last]!, ys[i]! - ys[last]!) <= reach;
+  const stood = minima.length > 0 ? null : since(xs.length, isStill);
+  return {
+    arrived: since(xs.length, isNear),
+    rested: stood !== null && stood < RESTING * last ? stood : null,
+    left: since(xs.length, isOut),
+  };
 }
 
 /** From where on something holds to the end. */
@@ -54,6 +66,9 @@ export function standingAt(track: Track, fate: Fate, step: number): Standing {
   if (left) return { ...place, kind: "left", text: left };
   if (fate.arrived !== null && at >= fate.arrived) {
     return { ...place, kind: "arrived", text: `at a minimum since step ${fate.arrived}` };
+  }
+  if (fate.rested !== null && at >= fate.rested) {
+    return { ...place, kind: "resting", text: `at rest since step ${fate.rested}` };
   }
   return { ...place, kind: "running", text: "on its way" };
 }
