@@ -4,11 +4,11 @@
 // are recorded now with --torch. The truth is PyTorch's float64 curve; its float32 curve says how far
 // rounding alone leads from it, and that is what ours is measured by.
 
-import type { PlanOptions } from "../index.ts";
+import type { PlanOptions, Rule } from "../index.ts";
 import { stepsOf, type Experiment } from "./experiment.ts";
 import { loadMnist, type Mnist } from "./mnist.ts";
 import { createNetwork, type Network } from "./network.ts";
-import { chooseOptimizers, type ComparedOptimizer } from "./optimizers.ts";
+import { chooseOptimizers, typedOptimizer, type ComparedOptimizer } from "./optimizers.ts";
 import {
   hasColor,
   isFancy,
@@ -43,6 +43,8 @@ import { verdict } from "./verdict.ts";
 
 export interface CompareFlags {
   readonly optimizers: readonly string[];
+  /** A rule of one's own that runs beside them. */
+  readonly rule?: Rule | undefined;
   readonly experiment: Experiment;
   readonly plan: PlanOptions;
   /** Record PyTorch's curves now. */
@@ -69,7 +71,11 @@ interface NamedFigure {
 }
 
 export async function compareCommand(flags: CompareFlags): Promise<void> {
-  const optimizers = chooseOptimizers(flags.optimizers);
+  const { rule } = flags;
+  const optimizers = [
+    ...chooseOptimizers(flags.optimizers),
+    ...(rule ? [typedOptimizer(rule)] : []),
+  ];
   prepareFolder(flags.out);
   const mnist = loadMnist();
   checkedSteps(flags.experiment, mnist);

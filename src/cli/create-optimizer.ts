@@ -30,24 +30,24 @@ const byDefault: OptimizerChoice = { torchClass: "AdamW", options: { lr: 1e-3 } 
 
 /** @throws {UsageError} for an unknown class; {OptionError} for wrong options. */
 export function createOptimizer(
-  { torchClass, options, others = byDefault }: OptimizerChoice,
+  { torchClass, options, others = byDefault, rule: own }: OptimizerChoice,
   parameters: readonly Parameter[],
   plan: PlanOptions,
 ): Trainer {
-  if (torchClass === "LBFGS") {
+  if (torchClass === "LBFGS" && !own) {
     const { backend = "auto" } = plan;
     return new LBFGS(parameters, { ...options, backend } as LBFGSOptions);
   }
-  const rule = findRule(torchClass);
+  const rule = own ?? findRule(torchClass);
   const all = { ...options, ...plan } as OptimizerOptions<HyperDefaults>;
   if (!rule.matrices) return new Optimizer(rule, parameters, all);
   const isMatrix = ({ shape }: Parameter) => shape.length === 2;
   const rest = parameters.filter((parameter) => !isMatrix(parameter));
-  const own = new Optimizer(rule, parameters.filter(isMatrix), all);
-  if (rest.length === 0) return own;
+  const matrices = new Optimizer(rule, parameters.filter(isMatrix), all);
+  if (rest.length === 0) return matrices;
   const composite = new CompositeOptimizer({
-    matrices: own,
+    matrices,
     others: createOptimizer(others, rest, plan) as Optimizer,
   });
-  return Object.assign(composite, { backend: own.backend });
+  return Object.assign(composite, { backend: matrices.backend });
 }

@@ -1,6 +1,7 @@
 /** How the program ends when something has gone wrong: a line on stderr, and an exit code. */
 import { CommanderError } from "commander";
 import { DownhillError, OptionError } from "../errors.ts";
+import { MathError } from "../math/errors.ts";
 import { Interrupted, UsageError } from "./errors.ts";
 
 /** Exit code for an error, after saying what it was. */
@@ -14,5 +15,6 @@ export function report(error: unknown): number {
   const text = expected ? (error as Error).message : String((error as Error)?.stack ?? error);
   process.stderr.write(`downhill: ${text}\n`);
   if (error instanceof Interrupted) return error.exitCode;
-  return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
+  const isMisuse = [UsageError, OptionError, MathError].some((kind) => error instanceof kind);
+  return isMisuse ? 2 : 1;
 }

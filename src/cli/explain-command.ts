@@ -1,5 +1,6 @@
 // `downhill explain` at the terminal.
 
+import type { Rule } from "../ir/rule.ts";
 import { explain, explanationText, ruleList } from "./explain.ts";
 import type { DType } from "../index.ts";
 import type { OptionValue } from "./experiment.ts";
@@ -15,15 +16,16 @@ export interface ExplainFlags {
   readonly t: string;
   readonly vector: boolean;
   readonly wgsl: boolean;
+  readonly tex: boolean;
   readonly json: boolean;
 }
 
-export function explainCommand(rule: string | undefined, flags: ExplainFlags): void {
+export function explainCommand(rule: string | Rule | undefined, flags: ExplainFlags): void {
   const t = Number(flags.t);
   if (!Number.isSafeInteger(t) || t < 1) {
     throw new UsageError(`--t: got ${JSON.stringify(flags.t)}, expected a whole number from 1 on.`);
   }
-  const { hyper, dtype, vector, wgsl, stateDtype, stateRounding } = flags;
+  const { hyper, dtype, vector, wgsl, tex, stateDtype, stateRounding } = flags;
   if (wgsl && dtype !== "float32") {
     throw new UsageError(
       `--wgsl: got it with --dtype ${dtype}, expected float32: GPUs have no other.`,
@@ -32,7 +34,7 @@ export function explainCommand(rule: string | undefined, flags: ExplainFlags): v
   if (stateDtype === "bfloat16" && dtype !== "float32") {
     throw new UsageError(`--state-dtype: got bfloat16 with --dtype ${dtype}, expected float32.`);
   }
-  const options = { hyper, dtype, stateDtype, stateRounding, t, vector, wgsl };
+  const options = { hyper, dtype, stateDtype, stateRounding, t, vector, wgsl, tex };
   if (rule === undefined) return printList(flags.json);
   const explained = explain(rule, options);
   print(flags.json ? JSON.stringify(explained) : explanationText(explained, options));

@@ -13,6 +13,7 @@ import { lowerLines } from "../backend/lines/lower.ts";
 import { lower } from "../backend/wasm/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
 import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
+import { printRule, texOf } from "../math/index.ts";
 import { checkOptions } from "../optim/options.ts";
 import { withStorage, type StateOptions } from "../optim/state-storage.ts";
 import { catalog, findRule } from "./catalog.ts";
@@ -32,12 +33,17 @@ export interface ExplainOptions {
   readonly stateRounding?: StateOptions["stateRounding"];
   /** Whether to show the shaders of a GPU as well. */
   readonly wgsl?: boolean;
+  /** Whether to typeset the formula as well. */
+  readonly tex?: boolean;
 }
 
 /** What is known of a rule with certain hyperparameters. */
 export interface Explanation {
   readonly name: string;
+  /** What the hyperparameters leave of it. */
   readonly formula: string;
+  /** The same for TeX, where it was asked for. */
+  readonly tex?: string;
   readonly hyper: Readonly<Record<string, OptionValue>>;
   /** Names in state dicts of the state in use. */
   readonly state: readonly string[];
@@ -56,9 +62,11 @@ export interface Explanation {
   readonly wgsl?: readonly string[];
 }
 
-export function explain(name: string, options: ExplainOptions): Explanation {
+/** @param subject a rule, or the name of one. */
+export function explain(subject: string | Rule, options: ExplainOptions): Explanation {
   const { stateDtype = "same", stateRounding = "nearest" } = options;
-  const rule = withStorage(findRule(name), { stateDtype, stateRounding });
+  const given = typeof subject === "string" ? findRule(subject) : subject;
+  const rule = withStorage(given, { stateDtype, stateRounding });
   checkHyper(rule, options.hyper);
   const hyper = checkOptions(rule, options.hyper as OptimizerOptions<HyperDefaults>).defaults;
   const { plan, uniforms } = tracePlan(rule, hyper, options);
@@ -72,7 +80,8 @@ export function explain(name: string, options: ExplainOptions): Explanation {
   const accesses = plan.lines ? plan.accesses : moved(loads) + moved(plan.storeMask);
   return {
     name: rule.name,
-    formula: rule.formula,
+    formula: formulaFor(given, hyper),
+    ...(options.tex === true && { tex: texOf(given, { hyper }) }),
     hyper,
     state: named(plan.usedMask & ~3),
     reads: named(loads),
@@ -87,6 +96,12 @@ export function explain(name: string, options: ExplainOptions): Explanation {
     }),
     ...(options.wgsl === true && { wgsl: shadersOf(plan) }),
   };
+}
+
+/** The equations for these hyperparameters; those of rules for matrices say themselves what they do. */
+function formulaFor(rule: Rule, hyper: Hyper<HyperDefaults>): string {
+  const hasText = !rule.matrices && rule.slotRanks.every((rank) => rank === "tensor");
+  return hasText ? printRule(rule, { hyper, declarations: false }) : rule.formula;
 }
 
 function tracePlan(
@@ -125,7 +140,7 @@ export function explanationText(
   { dtype, t, stateDtype = "same" }: ExplainOptions,
 ): string {
   const { name, formula, hyper, state, reads, writes, bytes, passes, ir, uniforms } = explained;
-  const { wasm, wgsl = [] } = explained;
+  const { wasm, wgsl = [], tex } = explained;
   const section = (title: string, body: string) => `${title}\n${body.replaceAll(/^(?=.)/gm, "  ")}`;
   const kernels = (language: string, texts: readonly string[]) =>
     texts.map((text, i) =>
@@ -133,6 +148,7 @@ export function explanationText(
     );
   return [
     section(`${name}: the formula`, formula),
+    ...(tex === undefined ? [] : [section("TeX", tex)]),
     section("Hyperparameters", showOptions(hyper)),
     section("State", stateText(state, stateDtype)),
     section(

@@ -23,6 +23,7 @@ import {
 } from "./usage.ts";
 import { addLab } from "./lab-usage.ts";
 import { comparedOptimizers, defaultOptimizers } from "./optimizers.ts";
+import { addRuleOption, typedRule } from "./typed-rule.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
 import type { CheckpointFlags } from "./train-checkpoints.ts";
 import type { BenchOptions } from "./bench/bench-command.ts";
@@ -69,13 +70,14 @@ function addTrain(program: Command): void {
 Examples:
   $ downhill train --optimizer sgd --lr 0.05 --momentum 0.9
   $ downhill train --optimizer adamw --layers 256,64 --epochs 1 --json
+  $ downhill train --rule "m = ema(m, g, b1); p = p - lr * sign(m)" --lr 3e-4
   $ downhill train --checkpoint runs/a --resume`,
     );
-  addHyperOptions(addPlanOptions(addExperimentOptions(command)), trainable);
+  addHyperOptions(addPlanOptions(addExperimentOptions(addRuleOption(command))), trainable);
   command.action(async (flags: Flags) => {
     const { trainCommand } = await import("./train-command.ts");
     await trainCommand({
-      optimizer: flags["optimizer"] as string,
+      optimizer: typedRule(flags) ?? (flags["optimizer"] as string),
       hyper: hyperFrom(flags),
       experiment: experimentFrom(flags),
       plan: planFrom(flags),
@@ -115,11 +117,12 @@ Examples:
   $ downhill compare --optimizers all
   $ downhill compare --optimizers sgd,adam --epochs 1 --torch`,
     );
-  addPlanOptions(addExperimentOptions(command));
+  addPlanOptions(addExperimentOptions(addRuleOption(command)));
   command.action(async (flags: Flags) => {
     const { compareCommand } = await import("./compare-command.ts");
     await compareCommand({
       optimizers: (flags["optimizers"] as string).split(","),
+      rule: typedRule(flags),
       experiment: experimentFrom(flags),
       plan: planFrom(flags),
       live: flags["torch"] === true,
@@ -152,6 +155,7 @@ function addExplain(program: Command): void {
     .addOption(new Option("--t <step>", "which step of a parameter to show").default("2"))
     .addOption(new Option("--vector", "for a parameter without rows and columns"))
     .addOption(new Option("--wgsl", "show the shaders of a GPU as well"))
+    .addOption(new Option("--tex", "show the formula as TeX as well"))
     .addOption(new Option("--json", "print as one line of JSON"))
     .addHelpText(
       "after",
@@ -161,12 +165,13 @@ Examples:
   $ downhill explain adam
   $ downhill explain adam --state-dtype bfloat16
   $ downhill explain adam --wgsl
+  $ downhill explain --rule "m = ema(m, g, b1); p = p - lr * m" --tex
   $ downhill explain sgd --momentum 0.9 --nesterov --dtype float64`,
     );
-  addHyperOptions(command, catalog);
+  addHyperOptions(addRuleOption(command), catalog);
   command.action(async (rule: string | undefined, flags: Flags) => {
     const { explainCommand } = await import("./explain-command.ts");
-    explainCommand(rule, {
+    explainCommand(typedRule(flags, rule) ?? rule, {
       hyper: hyperFrom(flags),
       dtype: flags["dtype"] as "float32" | "float64",
       stateDtype: flags["stateDtype"] as "same" | "bfloat16",
@@ -174,6 +179,7 @@ Examples:
       t: flags["t"] as string,
       vector: flags["vector"] === true,
       wgsl: flags["wgsl"] === true,
+      tex: flags["tex"] === true,
       json: flags["json"] === true,
     });
   });

@@ -2,11 +2,14 @@
 //
 // The learning rates are what did well, of a few tried, in three epochs of the default experiment.
 
+import type { Rule } from "../index.ts";
 import type { OptionValue } from "./experiment.ts";
 import { UsageError } from "./errors.ts";
 
 /** An optimizer's class and its options. */
 export interface OptimizerChoice {
+  /** A rule of one's own, which `torch.optim` does not have; the class is its name. */
+  readonly rule?: Rule;
   /** Class in `torch.optim`; Downhill's has the same name. */
   readonly torchClass: string;
   /** Options in camelCase; whatever is left out has PyTorch's default. */
@@ -83,6 +86,13 @@ export const comparedOptimizers: readonly ComparedOptimizer[] = [
       "A step is up to 4 iterations on one batch, so it takes several gradients where the others take one.",
   },
 ];
+
+/** A rule of one's own among the others. */
+export function typedOptimizer(rule: Rule): ComparedOptimizer {
+  const { name } = rule;
+  const torchDiffers = `${name}, which was typed here`;
+  return { key: "typed", label: name, torchClass: name, options: {}, rule, torchDiffers };
+}
 
 /** The four optimizers whose curves are compared where nothing else is asked for. */
 export const defaultOptimizers: readonly string[] = ["sgd", "momentum", "rmsprop", "adam"];

@@ -236,6 +236,7 @@ export function curveOf(
   optimizer: ComparedOptimizer,
   dtype: TorchDtype,
 ): TorchCurve | null {
+  if (optimizer.rule) return null;
   const curve = record.curves.find(
     ({ torchClass, options, dtype: type }) =>
       type === dtype &&

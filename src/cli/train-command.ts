@@ -1,6 +1,6 @@
 // `downhill train`: one optimizer, one run record, one figure.
 
-import type { PlanOptions } from "../index.ts";
+import type { PlanOptions, Rule } from "../index.ts";
 import { findTrainable } from "./catalog.ts";
 import type { Experiment, OptionValue } from "./experiment.ts";
 import { loadMnist } from "./mnist.ts";
@@ -15,7 +15,8 @@ import { checkedSteps, train, type StepRecord, type TrainedRun } from "./trainin
 import { checkHyper, showOptions } from "./usage.ts";
 
 export interface TrainFlags {
-  readonly optimizer: string;
+  /** A name, or a rule of one's own. */
+  readonly optimizer: string | Rule;
   readonly hyper: Readonly<Record<string, OptionValue>>;
   readonly experiment: Experiment;
   readonly plan: PlanOptions;
@@ -27,7 +28,9 @@ export interface TrainFlags {
 
 export async function trainCommand(flags: TrainFlags): Promise<void> {
   const { experiment, hyper, plan } = flags;
-  const rule = findTrainable(flags.optimizer);
+  const own = typeof flags.optimizer === "string" ? undefined : flags.optimizer;
+  const rule = own ?? findTrainable(flags.optimizer as string);
+  const text = own && { rule: own.formula };
   checkHyper(rule, hyper);
   prepareFolder(flags.out);
   const mnist = loadMnist();
@@ -35,14 +38,19 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
   const total = checkedSteps(experiment, mnist);
   const network = await createNetwork(experiment);
   const { epochs: _, ...same } = experiment; // a run may go on for longer
-  const identity = { optimizer: rule.name, options: { ...hyper }, experiment: { ...same } };
+  const identity = {
+    optimizer: rule.name,
+    ...text,
+    options: { ...hyper },
+    experiment: { ...same },
+  };
   const keeper = flags.checkpoint && (await Keeper.open(flags.checkpoint, identity));
   const progress = createProgress(process.stderr, { label: rule.name, total });
   let run: TrainedRun;
   try {
     run = await train({
       experiment,
-      optimizer: { torchClass: rule.name, options: hyper },
+      optimizer: { torchClass: rule.name, options: hyper, ...(own && { rule: own }) },
       plan,
       mnist,
       network,
@@ -60,6 +68,7 @@ export async function trainCommand(flags: TrainFlags): Promise<void> {
   const start = {
     type: "start",
     optimizer: rule.name,
+    ...text,
     options: { ...rule.hyper, ...hyper },
     plan,
     experiment,

@@ -71,8 +71,8 @@ export interface RuleSpec<
   /** Name of the optimizer, e.g. `"Adam"`. */
   readonly name: string;
   /**
-   * The equations as text, one a line, for people: `p = p - lr * g`. Names as in `step`, pairs such as
-   * betas as b1 and b2.
+   * The equations as text, one a line, for people: `p = p - lr * g`. In the language of `downhill/math` it
+   * can be typeset, after a proof that it is the rule.
    */
   readonly formula?: string;
   /** Hyperparameters and their defaults. */

@@ -14,12 +14,6 @@ import { emaSq, neg, sqrt } from "../ir/words.ts";
 
 export const adadelta = /* @__PURE__ */ rule({
   name: "Adadelta",
-  formula: `
-    g = g + weightDecay * p
-    v = rho * v + (1 - rho) * g^2
-    d = sqrt((u + eps) / (v + eps)) * g
-    u = rho * u + (1 - rho) * d^2
-    p = p - lr * d`,
   hyper: { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false },
   domain: { lr: "[0, inf)", rho: "[0, 1]", eps: "[0, inf)", weightDecay: "[0, inf)" },
   state: { v: "square_avg", u: "acc_delta" },

@@ -13,10 +13,6 @@ import { fma, isFresh, neg, sqrt } from "../ir/words.ts";
 
 export const adagrad = /* @__PURE__ */ rule({
   name: "Adagrad",
-  formula: `
-    g = g + weightDecay * p
-    s = s + g^2
-    p = p - lr / (1 + (t - 1) * lrDecay) * g / (sqrt(s) + eps)`,
   hyper: {
     lr: 1e-2,
     lrDecay: 0,

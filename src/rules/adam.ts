@@ -59,11 +59,6 @@ function step(
 
 export const adam = /* @__PURE__ */ rule({
   name: "Adam",
-  formula: `
-    g = g + weightDecay * p
-    m = b1 * m + (1 - b1) * g
-    v = b2 * v + (1 - b2) * g^2
-    p = p - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`,
   hyper: { ...hyper, decoupledWeightDecay: false },
   domain,
   state,
@@ -72,11 +67,6 @@ export const adam = /* @__PURE__ */ rule({
 
 export const adamw = /* @__PURE__ */ rule({
   name: "AdamW",
-  formula: `
-    p = p - lr * weightDecay * p
-    m = b1 * m + (1 - b1) * g
-    v = b2 * v + (1 - b2) * g^2
-    p = p - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`,
   hyper: { ...hyper, weightDecay: 1e-2 },
   domain,
   state,

@@ -14,11 +14,6 @@ import { abs, lerp, max, neg, pow } from "../ir/words.ts";
 
 export const adamax = /* @__PURE__ */ rule({
   name: "Adamax",
-  formula: `
-    g = g + weightDecay * p
-    m = b1 * m + (1 - b1) * g
-    u = max(b2 * u, abs(g) + eps)
-    p = p - lr / (1 - b1^t) * m / u`,
   hyper: { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false },
   domain: { lr: "[0, inf)", betas: "[0, 1)", eps: "[0, inf)", weightDecay: "[0, inf)" },
   state: { m: "exp_avg", u: "exp_inf" },

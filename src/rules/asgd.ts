@@ -14,12 +14,6 @@ import { neg } from "../ir/words.ts";
 
 export const asgd = /* @__PURE__ */ rule({
   name: "ASGD",
-  formula: `
-    g = g + weightDecay * p
-    p = (1 - lambd * eta) * p - eta * g
-    ax = ax + mu * (p - ax)
-    eta = lr / (1 + lambd * lr * t)^alpha
-    mu = 1 / max(1, t - t0)`,
   hyper: { lr: 1e-2, lambd: 1e-4, alpha: 0.75, t0: 1e6, weightDecay: 0, maximize: false },
   domain: {
     lr: "[0, inf)",

@@ -14,14 +14,6 @@ import { emaSq, lerp, neg, pow, sqrt } from "../ir/words.ts";
 
 export const nadam = /* @__PURE__ */ rule({
   name: "NAdam",
-  formula: `
-    g = g + weightDecay * p
-    m = b1 * m + (1 - b1) * g
-    v = b2 * v + (1 - b2) * g^2
-    mu(t) = b1 * (1 - 0.96^(t * momentumDecay) / 2)
-    P = mu(1) * mu(2) * ... * mu(t)
-    d = (1 - mu(t)) / (1 - P) * g + mu(t+1) / (1 - P * mu(t+1)) * m
-    p = p - lr * d / (sqrt(v / (1 - b2^t)) + eps)`,
   hyper: {
     lr: 2e-3,
     betas: [0.9, 0.999],

@@ -15,14 +15,6 @@ import { emaSq, lerp, neg, pow, sqrt } from "../ir/words.ts";
 
 export const radam = /* @__PURE__ */ rule({
   name: "RAdam",
-  formula: `
-    g = g + weightDecay * p
-    m = b1 * m + (1 - b1) * g
-    v = b2 * v + (1 - b2) * g^2
-    rho = rhoMax - 2 * t * b2^t / (1 - b2^t), rhoMax = 2 / (1 - b2) - 1
-    r = sqrt((rho - 4) * (rho - 2) * rhoMax / ((rhoMax - 4) * (rhoMax - 2) * rho))
-    d = r * sqrt(1 - b2^t) / (sqrt(v) + eps) where rho > 5, else 1
-    p = p - lr * m / (1 - b1^t) * d`,
   hyper: {
     lr: 1e-3,
     betas: [0.9, 0.999],

@@ -14,11 +14,6 @@ import { emaSq, lerp, neg, sq, sqrt } from "../ir/words.ts";
 
 export const rmsprop = /* @__PURE__ */ rule({
   name: "RMSprop",
-  formula: `
-    g = g + weightDecay * p
-    v = alpha * v + (1 - alpha) * g^2
-    b = momentum * b + g / (sqrt(v) + eps)
-    p = p - lr * b`,
   hyper: {
     lr: 1e-2,
     alpha: 0.99,

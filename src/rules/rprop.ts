@@ -16,12 +16,6 @@ import { clamp, gt, isFresh, lt, neg, sign, where } from "../ir/words.ts";
 
 export const rprop = /* @__PURE__ */ rule({
   name: "Rprop",
-  formula: `
-    c = g * before
-    s = clamp(s * (c > 0 ? etas[1] : c < 0 ? etas[0] : 1), stepSizes[0], stepSizes[1])
-    g = c < 0 ? 0 : g
-    p = p - s * sign(g)
-    before = g`,
   hyper: { lr: 1e-2, etas: [0.5, 1.2], stepSizes: [1e-6, 50], maximize: false },
   domain: { lr: "[0, inf)", etas: "(0, inf)", stepSizes: "[0, inf)" },
   state: { before: "prev", s: "step_size" },

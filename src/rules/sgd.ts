@@ -12,10 +12,6 @@ import { isFresh, neg } from "../ir/words.ts";
 
 export const sgd = /* @__PURE__ */ rule({
   name: "SGD",
-  formula: `
-    g = g + weightDecay * p
-    b = momentum * b + (1 - dampening) * g
-    p = p - lr * b`,
   hyper: { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false },
   domain: { lr: "[0, inf)", momentum: "[0, inf)", weightDecay: "[0, inf)" },
   state: { b: "momentum_buffer" },

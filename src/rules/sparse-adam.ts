@@ -16,10 +16,6 @@ import { neg, pow, sq, sqrt } from "../ir/words.ts";
 
 export const sparseAdam = /* @__PURE__ */ rule({
   name: "SparseAdam",
-  formula: `
-    m = m + (1 - b1) * (g - m)
-    v = v + (1 - b2) * (g^2 - v)
-    p = p - lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)`,
   hyper: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, maximize: false },
   domain: { lr: "(0, inf)", betas: "[0, 1)", eps: "(0, inf)" },
   state: { m: "exp_avg", v: "exp_avg_sq" },

@@ -20,12 +20,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
-import { explain } from "../../src/cli/explain.ts";
+import { explain, ruleList } from "../../src/cli/explain.ts";
 import { loadMnist } from "../../src/cli/mnist.ts";
 import { comparedOptimizers } from "../../src/cli/optimizers.ts";
 import { scheduleFigure } from "../../src/cli/report/schedule-figure.ts";
 import { schedules } from "../../src/cli/schedules.ts";
 import { schedule } from "../../src/index.ts";
+import * as formulas from "../../src/math/formulas/index.ts";
 import { runApart, runHere } from "../helpers/command-line.ts";
 import { peakMemory } from "../helpers/peak-memory.ts";
 import { schedulers } from "../helpers/schedulers.ts";
@@ -97,9 +98,9 @@ describe("explain", () => {
     expect(status).toBe(0);
     expect(stdout.slice(0, stdout.indexOf("WebAssembly"))).toMatchInlineSnapshot(`
       "RMSprop: the formula
-        g = g + weightDecay * p
-        v = alpha * v + (1 - alpha) * g^2
-        b = momentum * b + g / (sqrt(v) + eps)
+        v = emaSq(v, g, alpha)
+        d = g / (sqrt(v) + eps)
+        b = momentum * b + d
         p = p - lr * b
 
       Hyperparameters
@@ -170,6 +171,70 @@ describe("explain", () => {
     const parsed = JSON.parse(stdout) as { name: string; bytes: number; state: string[] };
     expect(parsed).toMatchObject({ name: "Adam", bytes: 28, state: ["exp_avg", "exp_avg_sq"] });
     expect(parsed).not.toHaveProperty("wgsl");
+  });
+
+  test("--tex adds the formula as TeX", async () => {
+    const { stdout } = await downhill("explain", "adamw", "--weight-decay", "0", "--tex");
+    expect(stdout).toContain("\nTeX\n  \\begin{aligned}\n    m_{t} &= \\beta_{1} \\, m_{t-1} + ");
+    const parsed = JSON.parse((await downhill("explain", "adam", "--tex", "--json")).stdout) as {
+      tex: string;
+    };
+    expect(parsed.tex).toContain("\\sqrt{v_{t}}");
+    expect((await downhill("explain", "adam", "--json")).stdout).not.toContain('"tex"');
+  });
+
+  test("every rule says its formula", async () => {
+    for (const { name, formula } of ruleList()) {
+      expect(`${name}: ${formula}`).toMatch(/: (.*\n)*p = /);
+    }
+  });
+
+  test("--rule takes a rule of one's own, as text or as a file", async () => {
+    const text = "m = ema(m, g, b1); p = p - lr * sign(m)";
+    const { status, stdout } = await downhill("explain", "--rule", text, "--lr", "0.5");
+    expect(status).toBe(0);
+    expect(stdout.slice(0, stdout.indexOf("Intermediate"))).toMatchInlineSnapshot(`
+      "Rule: the formula
+        m = ema(m, g, b1)
+        p = p - lr * sign(m)
+
+      Hyperparameters
+        b1=0.9, lr=0.5
+
+      State
+        m
+
+      Memory traffic: 20 bytes per parameter and step (float32)
+        reads p, g, m; writes p, m
+
+      "
+    `);
+    const file = join(out, "lion.txt");
+    writeFileSync(file, "rule Lion\n" + text.replace("; ", "\n"));
+    const fromFile = await downhill("explain", "--rule", file, "--lr", "0.5");
+    expect(fromFile.stdout).toBe(stdout.replaceAll("Rule", "Lion"));
+  });
+
+  test("--rule shows where a text is wrong", async () => {
+    const wrong = await downhill("explain", "--rule", "m = ema(m, g, b1)\np = p - lr * mm");
+    expect([wrong.status, wrong.stdout, wrong.stderr]).toEqual([
+      2,
+      "",
+      `downhill: Rule, line 2: got mm, expected one of b1, lr, p, g, t, m. Did you mean m?
+  p = p - lr * mm
+               ^^
+`,
+    ]);
+    const missing = await downhill("explain", "--rule", "missing.txt");
+    expect([missing.status, missing.stderr.split(" (")[0]]).toEqual([
+      2,
+      'downhill: --rule: got "missing.txt", expected equations such as "p = p - lr * g", or a file of them',
+    ]);
+    const both = await downhill("explain", "adam", "--rule", "p = p - lr * g");
+    expect([both.status, both.stderr]).toEqual([
+      2,
+      'downhill: --rule: got it with "adam", expected one or the other.\n',
+    ]);
   });
 
   test("--wgsl adds the shader that a GPU runs", async () => {
@@ -386,6 +451,61 @@ describe("train", () => {
       results.push({ finalLoss, testAccuracy });
     }
     for (const result of results) expect(result).toEqual(results[0]);
+  });
+});
+
+describe("train --rule", () => {
+  test("Adam, typed, learns as Adam does, bit for bit", async () => {
+    const run = async (name: string, ...flags: string[]) => {
+      const folder = join(out, name);
+      const done = await downhill("train", ...flags, "--out", folder, ...short);
+      expect([done.status, done.stderr.includes("error")]).toEqual([0, false]);
+      const lines = readFileSync(join(folder, "run.jsonl"), "utf8").trim().split("\n");
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    };
+    const file = join(out, "adam.txt");
+    writeFileSync(file, formulas.Adam);
+    const flags = ["--lr", "0.01", "--weight-decay", "0.1"];
+    const typed = await run("typed", "--rule", file, ...flags);
+    const adam = await run("adam", "--optimizer", "adam", ...flags);
+    const losses = (records: Record<string, unknown>[]) => records.map(({ loss }) => loss);
+    expect(losses(typed)).toEqual(losses(adam));
+    expect(typed.at(-1)!["testAccuracy"]).toBe(adam.at(-1)!["testAccuracy"]);
+    expect(typed[0]).toMatchObject({
+      optimizer: "Adam",
+      rule: formulas.Adam.replace("\n\n", "\n"),
+    });
+    expect(adam[0]).not.toHaveProperty("rule");
+  });
+
+  test("and --optimizer are one too many", async () => {
+    const { status, stderr } = await downhill("train", "--rule", "p = p - g", "--optimizer", "sgd");
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      "'--rule <text|file>' cannot be used with option '--optimizer <name>'",
+    );
+  });
+
+  test("goes on from a checkpoint of the same text only", async () => {
+    const folder = join(out, "typed-checkpoint");
+    const run = (text: string, ...more: string[]) =>
+      downhill("train", "--rule", text, ...short, "--checkpoint", folder, "--out", out, ...more);
+    expect((await run("p = p - lr * g")).status).toBe(0);
+    expect((await run("p = p - lr * g", "--resume", "--epochs", "2")).status).toBe(0);
+    expect((await run("p = p - 2 * lr * g", "--resume")).status).toBe(2);
+  });
+
+  test("races the others, without a curve of PyTorch's", async () => {
+    const rule = "rule Lion\nm = ema(m, g, b1)\np = p - lr * sign(m)";
+    const args = ["--optimizers", "sgd", "--rule", rule, "--json", "--out", join(out, "race")];
+    const { status, stdout } = await downhill("compare", ...args, ...short);
+    expect(status).toBe(0);
+    const { rows } = JSON.parse(stdout) as { rows: { key: string; label: string }[] };
+    expect(rows.map(({ key, label }) => [key, label])).toEqual([
+      ["sgd", "SGD"],
+      ["typed", "Lion"],
+    ]);
+    expect(existsSync(join(out, "race", "typed.svg"))).toBe(true);
   });
 });
 
