@@ -1,6 +1,7 @@
 /** What tfjs's own optimizers get wrong, and all that may happen to variables between steps. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { isVector, tfOptimizer } from "../../src/adapters/tfjs.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../../src/checkpoint/index.ts";
 import { Adam, AdamW, Muon, RMSprop, SGD, StepLR } from "../../src/index.ts";
 import { backends, tf, useBackend } from "../helpers/tfjs.ts";
 
@@ -215,6 +216,26 @@ describe.each(backends)("on %s", (backend) => {
     const all = names.map((name) => value(tf.engine().registeredVariables[name]!));
     expect(all[0]).toBeCloseTo(-1.9, 6);
     expect(all[1]).toBeCloseTo(-3.8, 6);
+  });
+
+  test("a checkpoint holds it with its schedule", async () => {
+    const w = variable("w", 0);
+    const make = () =>
+      tfOptimizer(tf, SGD, {
+        lr: 1,
+        momentum: 0.9,
+        groups: [{ match: "w", momentum: 0.5 }],
+        schedule: (groups) => new StepLR(groups, { stepSize: 1, gamma: 0.5 }),
+      });
+    const first = make();
+    first.applyGradients(ones("w"));
+    const schedulers = [first.scheduler!];
+    const bytes = await encodeCheckpoint({ optimizer: await first.stateDict(), schedulers });
+    const second = make();
+    const checkpoint = await decodeCheckpoint(bytes);
+    checkpoint.restore({ optimizer: second, schedulers: [second.scheduler!] });
+    second.applyGradients(ones("w"));
+    expect([value(w), second.paramGroups[1]!.lr]).toEqual([-1 - 0.5 * 1.5, 0.25]);
   });
 
   test("Muon trains matrices", () => {
