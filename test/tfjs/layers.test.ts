@@ -1,6 +1,7 @@
 /** Models of tfjs-layers with Downhill's optimizers: `fit` learns as with tfjs's own, `save` and load go on exactly. */
 import { beforeEach, describe, expect, test } from "vitest";
 import {
+  isMatrix,
   isVector,
   registerOptimizer,
   tfOptimizer,
@@ -85,6 +86,43 @@ describe.each(backends)("on %s", (backend) => {
       (of as typeof optimizer).paramGroups.map(({ params: _, ...hyper }) => hyper);
     expect(groups(loaded.optimizer)).toEqual(groups(optimizer));
   });
+});
+
+test("a file holds all options that are no functions", async () => {
+  await useBackend("cpu");
+  const options = {
+    lr: 0.02,
+    betas: [0.5, 0.9],
+    amsgrad: true,
+    clipGradNorm: Infinity,
+    clipGradValue: 0.25,
+    nonFinite: "skip",
+    groups: [
+      { match: isVector, lr: 0.03 },
+      { match: [isMatrix, "nobody"], weightDecay: 0 },
+      { match: /KERNEL/i, eps: 1e-5 },
+      { match: "dense_1/bias", lr: 0.04 },
+    ],
+  };
+  const make = (of: object) => tfOptimizer(tf, AdamW, of);
+  tf.disposeVariables();
+  tf.variable(tf.ones([2]), true, "dense_1/bias");
+  tf.variable(tf.ones([2, 2]), true, "dense_1/kernel");
+  const config = make(options).getConfig();
+  registerOptimizer(tf, AdamW);
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const [type, fromConfig] = classNameMap["DownhillAdamW"]!;
+  const made = fromConfig(type, config) as unknown as ReturnType<typeof make>;
+  expect(made.getConfig()).toEqual(config);
+  const loss = () => {
+    const sums = Object.values(tf.engine().registeredVariables).map((variable) => tf.sum(variable));
+    return tf.addN(sums) as tf.Scalar;
+  };
+  const step = (optimizer: typeof made) => {
+    optimizer.minimize(loss);
+    return optimizer.paramGroups.map(({ params, ...hyper }) => [params.map((v) => v.name), hyper]);
+  };
+  expect(step(made)).toEqual(step(make(options)));
 });
 
 describe("what a file does not hold", () => {

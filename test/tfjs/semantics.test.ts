@@ -218,6 +218,41 @@ describe.each(backends)("on %s", (backend) => {
     expect(all[1]).toBeCloseTo(-3.8, 6);
   });
 
+  test("state goes in order where names differ, in the groups that it had", async () => {
+    const sizes = [1, 1, 2];
+    const make = (names: readonly string[]) =>
+      names.map((name, i) => variable(name, ...Array.from({ length: sizes[i]! }, () => 0)));
+    const sgd = () =>
+      tfOptimizer(tf, SGD, { lr: 1, momentum: 0.9, groups: [{ match: /2/, momentum: 0.5 }] });
+    const gradients = (of: readonly tf.Variable[], ...values: number[]) =>
+      of.map(({ name, shape }, i) => ({ name, tensor: tf.fill(shape, values[i]!) }));
+    const before = make(["a", "b2", "c"]);
+    const first = sgd();
+    first.applyGradients(gradients(before, 1, 2, 3));
+    const after = make(["x", "y2", "z"]);
+    const second = sgd();
+    await second.setWeights(await first.getWeights());
+    const moves = gradients(after, 0, 0, 0);
+    for (const i of [1, 0, 2]) second.applyGradients([moves[i]!]);
+    const expected = [-0.9, -1, -2.7];
+    after.forEach((each, i) => expect(value(each)).toBeCloseTo(expected[i]!, 6));
+  });
+
+  test("asynchronous steps that nobody awaits take place in order", async () => {
+    const [a, b] = [variable("a", 1), variable("b", 1)];
+    const options = { lr: 0.2, momentum: 0.9 };
+    const [sync, async] = [tfOptimizer(tf, SGD, options), tfOptimizer(tf, SGD, options)];
+    const steps: Promise<unknown>[] = [];
+    for (let step = 0; step < 4; step++) {
+      sync.minimize(() => tf.sum(tf.square(a)), false, [a]);
+      steps.push(async.minimizeAsync(() => tf.sum(tf.square(b)), false, [b]));
+    }
+    const weights = await async.getWeights();
+    await Promise.all(steps);
+    expect(value(b)).toBe(value(a));
+    expect([async.iterations, weights[0]!.tensor.dataSync()[0]]).toEqual([4, 4]);
+  });
+
   test("a checkpoint holds it with its schedule", async () => {
     const w = variable("w", 0);
     const make = () =>
