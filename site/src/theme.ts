@@ -36,8 +36,8 @@ const probe = document.createElement("span");
 
 /** A colour of theme.css as it is now, for what is painted on a canvas. */
 export function color(name: string): string {
-  const key = `${name} ${theme.peek()}`;
-  const known = colors.get(key);
+  const cacheKey = `${name} ${theme.peek()}`;
+  const known = colors.get(cacheKey);
   if (known !== undefined) return known;
   if (!probe.isConnected) {
     probe.hidden = true;
@@ -45,7 +45,7 @@ export function color(name: string): string {
   }
   probe.style.color = `var(--${name})`;
   const { color: value } = getComputedStyle(probe);
-  colors.set(key, value);
+  colors.set(cacheKey, value);
   return value;
 }
 
