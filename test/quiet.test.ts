@@ -14,7 +14,7 @@ import { noisyParameters, ruleCases, setNoisyGrads, type RuleCase } from "./help
 
 const STEPS = 1000;
 const TRIES = 9;
-const MOST_TRIES = 60;
+const MOST_TRIES = 120;
 
 afterEach(() => {
   vi.restoreAllMocks();

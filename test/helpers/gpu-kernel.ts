@@ -1,12 +1,17 @@
 /** Single kernels on a GPU and in the interpreter, without an optimizer around them. */
 import { InterpBackend } from "../../src/backend/interp.ts";
-import { FIRST_SLOT, lowerElements, storedSlots } from "../../src/backend/webgpu/lower.ts";
+import {
+  FIRST_SLOT,
+  lowerElements,
+  storedSlots,
+  WORKGROUP,
+} from "../../src/backend/webgpu/lower.ts";
 import type { KernelIr } from "../../src/ir/plan.ts";
 import { Arena } from "../../src/memory/arena.ts";
 import { readBuffer } from "./webgpu.ts";
 
 /** Elements or vectors of four that a workgroup works off. */
-const ITEM = 1024;
+const ITEM = WORKGROUP;
 
 /** Runs a kernel over its slots' numbers, whose length is a multiple of 4, and returns what they are then. */
 export function interpret(
