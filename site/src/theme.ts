@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 
 export type Theme = "light" | "dark";
 
-const key = "downhill-theme";
+const stored = "downhill-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 function current(): Theme {
@@ -25,7 +25,7 @@ export function toggleTheme(): void {
   document.documentElement.dataset["theme"] = next;
   theme.value = next;
   try {
-    localStorage.setItem(key, next);
+    localStorage.setItem(stored, next);
   } catch {
     // Without storage it holds until the page is left.
   }
