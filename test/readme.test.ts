@@ -12,7 +12,14 @@ import { findVulkan } from "./helpers/find-vulkan.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const guides = ["coming-from-pytorch.md", "webgpu.md", "checkpoints.md", "tfjs.md", "jax.md"];
+const guides = [
+  "coming-from-pytorch.md",
+  "webgpu.md",
+  "checkpoints.md",
+  "tfjs.md",
+  "jax.md",
+  "math.md",
+];
 const documents = [readme, ...guides.map((name) => readFileSync(join(root, "docs", name), "utf8"))];
 const blocks = documents.flatMap((text) =>
   [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!),
