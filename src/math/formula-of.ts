@@ -3,6 +3,7 @@
  * write the same operations and numbers. Otherwise the rule's own program is turned back into equations, so
  * that a printed formula is never another one than what runs.
  */
+import { DownhillError } from "../errors.ts";
 import { programOf, type Program } from "../ir/program.ts";
 import { printProgram } from "../ir/print.ts";
 import type { HyperDefaults, HyperValue, Rule } from "../ir/rule.ts";
@@ -74,10 +75,16 @@ function isSame(text: Rule, code: AnyRule, hyper: HyperDefaults): boolean {
   const isDeclaredAlike =
     code.slots.join() === text.slots.join() &&
     code.numberLetters.join() === text.numberLetters.join() &&
-    Object.keys(code.hyper).every((name) => Object.hasOwn(text.hyper, name));
+    Object.keys(code.hyper).toSorted().join() === Object.keys(text.hyper).toSorted().join();
   if (!isDeclaredAlike || code.matrices) return false;
-  const [ours, theirs] = [text, code].map((rule) => writtenBy(rule, hyper));
-  return ours!.every(({ text: program }, i) => program === theirs![i]!.text);
+  const theirs = writtenBy(code, hyper);
+  try {
+    return writtenBy(text, hyper).every((step, i) => step.text === theirs[i]!.text);
+  } catch (error) {
+    // With these hyperparameters the text cannot run, which the code just has.
+    if (error instanceof DownhillError) return false;
+    throw error;
+  }
 }
 
 interface Written {

@@ -100,7 +100,16 @@ describe("a rule of code", () => {
 
   test("as its program, if the text is wrong, even if only for these hyperparameters", () => {
     const program = "m = 0.5 * m + g\np = p - 0.5 * m";
-    for (const wrong of ["", "p = p - lr * g", "p <- p", text.replace("0.5 * m", "0.25 * m")]) {
+    const wrongs = [
+      "",
+      "p = p - lr * g",
+      "p <- p",
+      text.replace("0.5 * m", "0.25 * m"),
+      // Hyperparameters that the rule does not have, and a number that is none.
+      text.replace("- lr * m", "- eps * m"),
+      text.replace("- lr * m", "- sqrt(-lr) * m"),
+    ];
+    for (const wrong of wrongs) {
       expect(printRule(code(wrong), { declarations: false })).toBe(program);
     }
     const options = { hyper: { fast: true }, declarations: false };
