@@ -1,8 +1,8 @@
 // The usage of `downhill lab`.
 
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 
-import { portFrom } from "./usage.ts";
+import { numberFrom } from "./usage.ts";
 
 export function addLab(program: Command): void {
   program
@@ -32,4 +32,10 @@ Examples:
         isolation: flags["isolation"] === true,
       });
     });
+}
+
+function portFrom(text: string): number {
+  const value = numberFrom(text);
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new InvalidArgumentError(`got ${text}, expected a port from 0 to 65535.`);
 }

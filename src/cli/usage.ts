@@ -34,12 +34,6 @@ const wholeFrom =
 export const wholeNumberFrom = wholeFrom(1);
 export const naturalFrom = wholeFrom(0);
 
-export function portFrom(text: string): number {
-  const value = numberFrom(text);
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new InvalidArgumentError(`got ${text}, expected a port from 0 to 65535.`);
-}
-
 /** A number, or several of which some may be open: `0.5`, `0.9,0.999`, `null,1e-3`. */
 function numbersFrom(text: string): OptionValue {
   if (!text.includes(",")) return numberFrom(text);
