@@ -1,6 +1,12 @@
 /** What tfOptimizer refuses, and that nothing has changed then. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { registerOptimizer, tfOptimizer, type Tf } from "../../src/adapters/tfjs.ts";
+import {
+  registerOptimizer,
+  tfComposite,
+  tfLBFGS,
+  tfOptimizer,
+  type Tf,
+} from "../../src/adapters/tfjs.ts";
 import {
   Adam,
   AveragedModel,
@@ -192,6 +198,8 @@ describe("state", () => {
       weights,
       text("{"),
       text("{}"),
+      text('{"version":2,"dict":{"state":{},"paramGroups":[{}]},"keys":[""],"iterations":1}'),
+      text('{"version":1,"dict":{"state":{},"paramGroups":[{}]},"keys":[],"iterations":1}'),
       text('{"version":1,"dict":{"state":{},"paramGroups":[{}]},"keys":[""],"iterations":1}'),
     ];
     const refusals: string[] = [];
@@ -210,6 +218,8 @@ describe("state", () => {
         "StateDictError STATE_MISMATCH: Adam: optimizer of the state dict: got "SGD", expected "Adam".",
         "StateDictError STATE_MISMATCH: Adam: weights: got a text that is damaged, expected what getWeights() of such an optimizer returned.",
         "StateDictError STATE_MISMATCH: Adam: weights: got a text of version undefined, expected what getWeights() of such an optimizer returned.",
+        "StateDictError STATE_MISMATCH: Adam: weights: got a text of version 2, expected what getWeights() of such an optimizer returned.",
+        "StateDictError STATE_MISMATCH: Adam: weights: got a text that is damaged, expected what getWeights() of such an optimizer returned.",
         "StateDictError STATE_MISMATCH: Adam: version of the state dict: got undefined, expected 1.",
         "StateDictError STATE_MISMATCH: SGD: weights: got no momentum_buffer of w, expected what getWeights() of such an optimizer returned.",
         "StateDictError STATE_MISMATCH: Adam: optimizer of the state dict: got "SGD", expected "Adam".",
@@ -236,4 +246,32 @@ describe("state", () => {
     sgd.minimize(() => tf.sum(fits), false, [fits]);
     expect(fits.dataSync()[0]).toBeCloseTo(1 - 1.9, 6);
   });
+});
+
+test("configurations that are none", () => {
+  registerOptimizer(tf, Adam);
+  tfComposite(tf, { all: { optimizer: tfOptimizer(tf, Adam) } });
+  tfLBFGS(tf);
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const refusals = ["Adam", "Composite", "LBFGS"].flatMap((name) => {
+    const [type, fromConfig] = classNameMap[`Downhill${name}`]!;
+    const given = [null, {}, { downhill: "{" }, { downhill: '{"version":2}' }];
+    return given.map((config) => refusal(() => fromConfig(type, config as never)));
+  });
+  expect(refusals).toMatchInlineSnapshot(`
+    [
+      "OptionError BAD_OPTION: Adam: configuration: got null, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Adam: configuration: got an object {}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Adam: configuration: got an object {downhill}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Adam: configuration: got an object {downhill}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Composite: configuration: got null, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Composite: configuration: got an object {}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Composite: configuration: got an object {downhill}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: Composite: configuration: got an object {downhill}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: LBFGS: configuration: got null, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: LBFGS: configuration: got an object {}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: LBFGS: configuration: got an object {downhill}, expected what getConfig() returned.",
+      "OptionError BAD_OPTION: LBFGS: configuration: got an object {downhill}, expected what getConfig() returned.",
+    ]
+  `);
 });

@@ -294,13 +294,15 @@ test("numbers of tensors stay the same over 1,000 steps, saved now and then", as
     groups: [{ match: isVector, weightDecay: 0 }],
     clipGradNorm: 1,
   });
-  const step = () => void optimizer.minimize(() => tf.sum(tf.square(tf.add(w, b))));
+  const loss = (): tf.Scalar => tf.sum(tf.square(tf.add(w, b)));
+  const step = () => void optimizer.minimize(loss);
   step();
   await optimizer.getWeights();
   const { numTensors } = tf.memory();
   for (let i = 0; i < 1000; i++) {
     step();
     if (i % 100 === 0) await optimizer.getWeights();
+    if (i % 10 === 0) await optimizer.minimizeAsync(loss);
   }
   expect(tf.memory().numTensors).toBe(numTensors);
   optimizer.dispose();

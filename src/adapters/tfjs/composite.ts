@@ -11,13 +11,14 @@ import { TfOptimizerBase } from "./base.ts";
 import {
   classNameOf,
   loadSelector,
+  readConfig,
   registerClass,
   saveSelector,
   type Config,
   type SavedSelector,
 } from "./config.ts";
 import { isMatch, type VariableGroup, type VariableSelector } from "./groups.ts";
-import { fromText, toText } from "./json.ts";
+import { toText } from "./json.ts";
 import { readGradients, type NamedTensor, type VariableGradients } from "./moves.ts";
 import { TfOptimizer } from "./optimizer.ts";
 import { type Tf } from "./tf.ts";
@@ -125,7 +126,7 @@ export class TfComposite<M extends TfMembers = TfMembers> extends TfOptimizerBas
 /** Lets layers make composites of configurations; classes of members have to be registered, too. */
 export function registerComposite(tf: Tf): void {
   registerClass(tf, classNameOf(NAME), (config) => {
-    const { members } = fromText((config as Config).downhill) as { members: SavedMember[] };
+    const { members } = readConfig<{ members: readonly SavedMember[] }>(NAME, config);
     const { classNameMap } = tf.serialization.SerializationMap.getMap();
     const made = members.map(({ name, className, config: own, match }) => {
       const [type, fromConfig] = classNameMap[className] ?? refuseClass(name, className);

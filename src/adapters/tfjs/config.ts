@@ -50,15 +50,7 @@ export function toConfig(options: TfOptions): Config {
  * @throws {OptionError} `NEEDS_CODE` if something is in neither.
  */
 export function fromConfig(rule: Pick<Rule, "name">, config: unknown, code: TfOptions): TfOptions {
-  const text = (config as Partial<Config> | null)?.downhill;
-  const read = typeof text === "string" ? (fromText(text) as SavedConfig) : undefined;
-  if (read?.version !== 1) {
-    throw new OptionError("BAD_OPTION", {
-      subject: `${rule.name}: configuration`,
-      got: config,
-      expected: "what getConfig() returned",
-    });
-  }
+  const read = readConfig<SavedConfig>(rule.name, config);
   const groups = read.groups?.map(({ match, ...hyper }, index): VariableRule => {
     const missing = () => refuseMissing(rule, `groups[${index}].match`);
     return { ...hyper, match: loadSelector(match, code.groups?.[index]?.match, missing) };
@@ -71,8 +63,23 @@ export function fromConfig(rule: Pick<Rule, "name">, config: unknown, code: TfOp
   } as object as TfOptions;
 }
 
+/** What is in the text of a configuration. @throws {OptionError} `BAD_OPTION` unless `getConfig` made it. */
+export function readConfig<T>(name: string, config: unknown): T {
+  const text = (config as Partial<Config> | null)?.downhill;
+  try {
+    const read = typeof text === "string" ? fromText(text) : null;
+    if ((read as { version?: unknown } | null)?.version === 1) return read as T;
+  } catch {
+    // A text that is damaged is as good as none.
+  }
+  throw new OptionError("BAD_OPTION", {
+    subject: `${name}: configuration`,
+    got: config,
+    expected: "what getConfig() returned",
+  });
+}
+
 interface SavedConfig {
-  readonly version: unknown;
   readonly options: object;
   readonly groups?: readonly SavedRule[];
   readonly schedule: boolean;

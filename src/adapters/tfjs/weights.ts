@@ -29,6 +29,7 @@ export interface Saved {
 type Place = { readonly $tensor: number } | { readonly $float64: readonly number[] };
 
 const TEXT = "downhill";
+const damaged = new Prose("a text that is damaged");
 
 /** New tensors, which are the caller's. */
 export function toWeights(tf: Tf, saved: Saved): NamedTensor[] {
@@ -86,19 +87,19 @@ function parse(text: string, subject: string): Saved {
   try {
     read = fromText(text) as typeof read;
   } catch {
-    throw refusal(subject, new Prose("a text that is damaged"));
+    throw refusal(subject, damaged);
   }
   const { version, dict, keys, iterations, schedule } = Object(read) as Partial<Saved> & {
     version?: unknown;
   };
+  if (version !== 1) throw refusal(subject, new Prose(`a text of version ${String(version)}`));
   const fits =
-    version === 1 &&
     typeof dict?.state === "object" &&
     Array.isArray(dict.paramGroups) &&
     Array.isArray(keys) &&
     keys.length === dict.paramGroups.length &&
     Number.isSafeInteger(iterations);
-  if (!fits) throw refusal(subject, new Prose(`a text of version ${String(version)}`));
+  if (!fits) throw refusal(subject, damaged);
   return { dict, keys, iterations: iterations!, schedule: schedule ?? null };
 }
 
