@@ -5,7 +5,7 @@ import { defaultDevice, init, lax, nn, numpy as np } from "@jax-js/jax";
 import { trainable } from "../adapters/jax.ts";
 import type { Parameter } from "../index.ts";
 import { initialWeights, type Activation, type Experiment } from "./experiment.ts";
-import type { MnistPart } from "./mnist.ts";
+import { brightness, type MnistPart } from "./mnist.ts";
 import type { Network } from "./network.ts";
 
 const PIXELS = 784;
@@ -37,6 +37,7 @@ export async function createJaxNetwork(experiment: Experiment): Promise<Network>
   const forward = model.forward((tree, images) =>
     logits(tree, images.reshape([TEST_BATCH, PIXELS]), activation),
   );
+  const testImages = new Float32Array(TEST_BATCH * PIXELS);
   return {
     parameters: model.parameters,
     size: model.parameters.reduce((size, parameter) => size + parameter.size, 0),
@@ -45,8 +46,8 @@ export async function createJaxNetwork(experiment: Experiment): Promise<Network>
     accuracy(data) {
       let right = 0;
       for (let start = 0; start + TEST_BATCH <= data.count; start += TEST_BATCH) {
-        const images = data.images.subarray(start * PIXELS, (start + TEST_BATCH) * PIXELS);
-        const scores = forward(images).dataSync();
+        brighten(data, start, testImages, 0, TEST_BATCH);
+        const scores = forward(testImages).dataSync();
         for (let i = 0; i < TEST_BATCH; i++) {
           const row = scores.subarray(i * CLASSES, (i + 1) * CLASSES);
           if (indexOfLargest(row) === data.labels[start + i]) right++;
@@ -90,12 +91,23 @@ function crossEntropy(scores: np.Array, labels: np.Array, batchSize: number): np
     .mul(1 / batchSize);
 }
 
-function imagesOf({ images }: MnistPart, batch: Uint32Array): Float32Array {
+function imagesOf(data: MnistPart, batch: Uint32Array): Float32Array {
   const gathered = new Float32Array(batch.length * PIXELS);
-  batch.forEach((example, i) => {
-    gathered.set(images.subarray(example * PIXELS, (example + 1) * PIXELS), i * PIXELS);
-  });
+  batch.forEach((example, i) => brighten(data, example, gathered, i, 1));
   return gathered;
+}
+
+/** Writes the pixels of `count` examples, from number `first` on, into rows from `row` on. */
+function brighten(
+  { images }: MnistPart,
+  first: number,
+  into: Float32Array,
+  row: number,
+  count: number,
+): void {
+  const from = first * PIXELS;
+  const to = row * PIXELS;
+  for (let i = 0; i < count * PIXELS; i++) into[to + i] = brightness[images[from + i]!]!;
 }
 
 function oneHot({ labels }: MnistPart, batch: Uint32Array): Float32Array {

@@ -95,8 +95,8 @@ describe.skipIf(findTorch() === null && !required)("a live recording", () => {
 
 describe("what goes wrong", () => {
   const mnist = {
-    train: { images: new Float32Array(0), labels: new Uint8Array(0), count: trainingExamples },
-    test: { images: new Float32Array(0), labels: new Uint8Array(0), count: 0 },
+    train: { images: new Uint8Array(0), labels: new Uint8Array(0), count: trainingExamples },
+    test: { images: new Uint8Array(0), labels: new Uint8Array(0), count: 0 },
     directory: "/nowhere",
   } satisfies Mnist;
 
