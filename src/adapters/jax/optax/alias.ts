@@ -2,8 +2,10 @@
  * Whole optimizers under optax's names, with its options, defaults and formulas. Each is the chain that it is
  * in optax, and runs as one pass over memory.
  */
+import { checkNames } from "../../../optim/gradient-source.ts";
 import type { ScalarOrSchedule } from "./link.ts";
 import {
+  directionOptions,
   scaleByAdam,
   scaleByAdamax,
   scaleByLion,
@@ -24,6 +26,9 @@ import {
 } from "./links.ts";
 import { chain, type Transformation } from "./transformation.ts";
 
+const momentumOptions = ["momentum", "nesterov"];
+const decayOptions = ["weightDecay", "mask"];
+
 export interface SgdOptions {
   /** Decay of the momentum; `null` (default) for none. */
   readonly momentum?: number | null;
@@ -32,6 +37,7 @@ export interface SgdOptions {
 
 /** Gradient descent: u = -learningRate·g, with {@link trace} before if there is `momentum`. */
 export function sgd(learningRate: ScalarOrSchedule, options: SgdOptions = {}): Transformation {
+  checkNames("sgd", options, momentumOptions);
   const { momentum = null, ...rest } = options;
   const first = momentum === null ? identity() : trace({ decay: momentum, ...rest });
   return chain(first, scaleByLearningRate(learningRate)).named("sgd");
@@ -52,6 +58,7 @@ export type AdamWOptions = ScaleByAdamOptions & AddDecayedWeightsOptions;
  * the class `AdamW` has PyTorch's 1e-2. Options: those of {@link scaleByAdam} and {@link addDecayedWeights}.
  */
 export function adamw(learningRate: ScalarOrSchedule, options: AdamWOptions = {}): Transformation {
+  checkNames("adamw", options, [...directionOptions.adam, ...decayOptions]);
   const { weightDecay = 1e-4, mask = null, ...rest } = options;
   return chain(
     scaleByAdam(rest),
@@ -91,6 +98,7 @@ export function rmsprop(
   learningRate: ScalarOrSchedule,
   options: RmsPropOptions = {},
 ): Transformation {
+  checkNames("rmsprop", options, [...directionOptions.rms, ...momentumOptions]);
   const { momentum = null, nesterov = false, ...rest } = options;
   const last = momentum === null ? identity() : trace({ decay: momentum, nesterov });
   return chain(scaleByRms(rest), scaleByLearningRate(learningRate), last).named("rmsprop");
@@ -108,6 +116,7 @@ export type LionOptions = ScaleByLionOptions & AddDecayedWeightsOptions;
 
 /** Lion: u = -learningRate·(Lion's direction + weightDecay·mask·p); `weightDecay` 1e-3 by default. */
 export function lion(learningRate: ScalarOrSchedule, options: LionOptions = {}): Transformation {
+  checkNames("lion", options, [...directionOptions.lion, ...decayOptions]);
   const { weightDecay = 1e-3, mask = null, ...rest } = options;
   return chain(
     scaleByLion(rest),

@@ -19,6 +19,13 @@ import {
 import { checkNames } from "../../../optim/gradient-source.ts";
 import { transformationOf, type Transformation } from "./transformation.ts";
 
+/** @internal The options of directions that whole optimizers take besides their own. */
+export const directionOptions = {
+  adam: ["b1", "b2", "eps", "epsRoot", "nesterov"],
+  rms: ["decay", "eps", "initialScale", "epsInSqrt"],
+  lion: ["b1", "b2"],
+} as const;
+
 export interface ScaleByAdamOptions {
   readonly b1?: number;
   readonly b2?: number;
@@ -41,7 +48,7 @@ export interface ScaleByAdamOptions {
  */
 export function scaleByAdam(options: ScaleByAdamOptions = {}): Transformation {
   const owner = "scaleByAdam";
-  checkNames(owner, options, ["b1", "b2", "eps", "epsRoot", "nesterov"]);
+  checkNames(owner, options, directionOptions.adam);
   const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
   return transformationOf({
     owner,
@@ -105,7 +112,7 @@ export interface ScaleByRmsOptions {
  */
 export function scaleByRms(options: ScaleByRmsOptions = {}): Transformation {
   const owner = "scaleByRms";
-  checkNames(owner, options, ["decay", "eps", "initialScale", "epsInSqrt"]);
+  checkNames(owner, options, directionOptions.rms);
   const { decay = 0.9, eps = 1e-8, initialScale = 0, epsInSqrt = true } = options;
   return transformationOf({
     owner,
@@ -160,7 +167,7 @@ export interface ScaleByLionOptions {
  */
 export function scaleByLion(options: ScaleByLionOptions = {}): Transformation {
   const owner = "scaleByLion";
-  checkNames(owner, options, ["b1", "b2"]);
+  checkNames(owner, options, directionOptions.lion);
   const { b1 = 0.9, b2 = 0.99 } = options;
   return transformationOf({
     owner,
