@@ -13,7 +13,7 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { AdamW, WarmupCosineLR } from "downhill";
 import { isVector, registerOptimizer, tfOptimizer } from "downhill/tfjs";
 
-const [folder = "tfjs-model", epochs = "5"] = process.argv.slice(2);
+const [folder = "runs/tfjs", epochs = "5"] = process.argv.slice(2);
 await tf.setBackend("wasm");
 
 const options = {
