@@ -4,11 +4,8 @@
  * use what has state or hooks for a file, such as other frameworks. They are found by the words in them.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { findVulkan } from "./test/helpers/find-vulkan.ts";
-
-const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
 const needsItsOwn = [
   /vi\.(resetModules|stubGlobal|mock|doMock|hoisted)\(/,
@@ -38,13 +35,7 @@ const project = (
 
 export default defineConfig({
   // For the examples, which import the package by its name.
-  resolve: {
-    alias: {
-      "downhill/math": source("math/index.ts"),
-      "downhill/webgpu": source("webgpu/index.ts"),
-      downhill: source("index.ts"),
-    },
-  },
+  resolve: { tsconfigPaths: true },
   test: {
     // In this order: one after the other, by name.
     projects: [

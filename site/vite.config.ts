@@ -22,9 +22,8 @@ export default defineConfig({
   root: here("."),
   base: "./",
   plugins: [policy],
-  resolve: {
-    alias: { "downhill/webgpu": here("../src/webgpu/index.ts"), downhill: here("../src/index.ts") },
-  },
+  // The package by its own name, as pages of its users import it.
+  resolve: { tsconfigPaths: true },
   worker: { format: "es" },
   build: {
     outDir: here("../dist/lab"),

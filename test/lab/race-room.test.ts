@@ -1,68 +1,20 @@
 /**
- * The lab in a real browser, as `downhill lab` serves it: a race is run, set and looked at as people
- * do, and the page complains of nothing, asks nobody else for anything, and can be used by everyone.
+ * The Race room in a real browser: a race is run, set and looked at as people do, and the page complains of nothing,
+ * asks nobody else for anything, and can be used by everyone.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serveLab, type LabServer } from "../../src/cli/lab-server.ts";
-import { findChromium, launchChromium } from "../helpers/chromium.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { serveLab } from "../../src/cli/lab-server.ts";
+import { expectAccessible, labFolder, skipped, useLab } from "./browser.ts";
 
-const folder = fileURLToPath(new URL("../../dist/lab", import.meta.url));
-const axe = readFileSync(
-  new URL("../../node_modules/axe-core/axe.min.js", import.meta.url),
-  "utf8",
-);
 /** Gzipped, of all that is loaded until the first race is seen. */
 const CEILING = 150_000;
 
-interface Visit {
-  readonly page: Page;
-  /** What the console, the policy and the network say that they should not. */
-  readonly complaints: string[];
-  /** Paths of what was loaded. */
-  readonly loaded: Set<string>;
-}
-
-const required = process.env["DOWNHILL_REQUIRE_ALL"] === "1";
-describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () => {
-  let server: LabServer;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    if (!existsSync(join(folder, "index.html"))) throw new Error("npm run build makes the page");
-    server = await serveLab({ folder });
-    browser = await launchChromium();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.close();
-  });
-
-  async function visit(
-    hash: string,
-    { at = server, ...options }: BrowserContextOptions & { at?: LabServer } = {},
-  ): Promise<Visit> {
-    const context = await browser.newContext({ reducedMotion: "reduce", ...options });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    const loaded = new Set<string>();
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("console", (message) => complaints.push(message.text()));
-    page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
-    context.on("request", (request) => {
-      const url = new URL(request.url());
-      if (url.protocol === "blob:") return;
-      if (url.origin !== new URL(at.url).origin) complaints.push(`foreign: ${url.href}`);
-      loaded.add(url.pathname);
-    });
-    await page.goto(`${at.url}${hash}`);
-    await page.waitForSelector("[data-ready=true]");
-    return { page, complaints, loaded };
-  }
+describe.skipIf(skipped)("the Race room in Chromium", () => {
+  const { visit } = useLab();
 
   /** A cell of the standings: 0 is the loss, then how it goes, x, y, and gradients. */
   const cell = (page: Page, racer: string, column: number): Promise<string> =>
@@ -89,7 +41,7 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
 
     const bytes = [...loaded].map((path) => [
       path,
-      gzipSync(readFileSync(join(folder, path === "/" ? "index.html" : path))).length,
+      gzipSync(readFileSync(join(labFolder, path === "/" ? "index.html" : path))).length,
     ]);
     const total = bytes.reduce((sum, [, size]) => sum + (size as number), 0);
     const first = await page.evaluate(
@@ -100,7 +52,6 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     );
     expect(loaded.size).toBeGreaterThan(5);
     expect(total).toBeLessThan(CEILING);
-    await page.context().close();
   });
 
   test("it can be stopped, gone through step by step, and begun anew", async () => {
@@ -128,7 +79,6 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await page.getByRole("button", { name: "Reset" }).click();
     expect(await step()).toBe("200");
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 
   test("the start is dragged, moved with the keys, and typed", async () => {
@@ -160,7 +110,6 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await expect.poll(() => page.url()).toContain("start=4,-3");
     expect(await handle.getAttribute("aria-label")).toContain("Start at 4.000, −3.000");
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 
   test("hyperparameters are set; what the library refuses, it says; what diverges, shows", async () => {
@@ -186,7 +135,6 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await expect.poll(() => page.locator("tr[data-racer=nesterov]").count()).toBe(1);
     expect(await page.locator("tr[data-racer=adam]").count()).toBe(0);
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 
   test("a formula is typed, with a caret where it is wrong", async () => {
@@ -208,7 +156,6 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await expect.poll(() => cell(page, "sgd", 3)).toMatch(/^−?0\.000$/);
     await expect.poll(() => page.url()).toContain("formula=x%5E2");
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 
   test("an address leads to what was set, and links change it", async () => {
@@ -224,42 +171,21 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await page.goBack();
     await expect.poll(() => page.getByLabel("Start y").inputValue()).toBe("2");
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 
   test("without isolation it runs on one thread, and says so", async () => {
-    const plain = await serveLab({ folder, isolation: false });
+    const plain = await serveLab({ folder: labFolder, isolation: false });
     const { page, complaints } = await visit("#/race", { at: plain });
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     expect(await page.locator(".runs-on summary").innerText()).toContain("WebAssembly, one thread");
     await expect.poll(() => kind(page, "adam")).toBe("arrived");
     expect(complaints).toEqual([]);
-    await page.context().close();
     await plain.close();
   });
 
   test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
     const { page } = await visit("#/race", { colorScheme, bypassCSP: true });
-    // Everything that can be opened is.
-    await page.evaluate(() => {
-      for (const details of document.querySelectorAll("details")) details.open = true;
-    });
-    await page.evaluate(axe);
-    for (const width of [1280, 360]) {
-      await page.setViewportSize({ width, height: 800 });
-      const found = await page.evaluate(async () => {
-        const { axe: checker } = globalThis as unknown as { axe: typeof import("axe-core") };
-        const { violations, passes } = await checker.run();
-        if (passes.length < 20) throw new Error("axe has looked at nothing");
-        return violations.map(({ id, impact, nodes }) => [id, impact, nodes[0]!.html] as const);
-      });
-      expect(found.filter(([, impact]) => impact === "serious" || impact === "critical")).toEqual(
-        [],
-      );
-      // Nothing is wider than the screen.
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-    }
-    await page.context().close();
+    await expectAccessible(page);
   });
 
   test("the theme is switched, and remembered", async () => {
@@ -276,6 +202,5 @@ describe.skipIf(findChromium() === null && !required)("the lab in Chromium", () 
     await page.getByRole("button", { name: "Light theme" }).click();
     expect(await ground()).toBe(light);
     expect(complaints).toEqual([]);
-    await page.context().close();
   });
 });
