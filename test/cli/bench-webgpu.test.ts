@@ -340,6 +340,22 @@ describe("the command", () => {
     await expect(run({ rows: ["plain"] })).rejects.toThrow('--rows: got "plain", expected some of');
   });
 
+  test("what is under way is done before a device goes", async () => {
+    const gpu = await openGpu("null");
+    const over: string[] = [];
+    const begin = async (name: string): Promise<GPUDevice> => {
+      const device = await gpu.device();
+      device.queue.submit([device.createCommandEncoder().finish()]);
+      void device.queue.onSubmittedWorkDone().then(() => over.push(name));
+      return device;
+    };
+    await gpu.free(await begin("one"));
+    expect(over).toEqual(["one"]);
+    await begin("two");
+    await gpu.close();
+    expect(over).toEqual(["one", "two"]);
+  });
+
   test("says so where no driver is", async () => {
     const driver = process.env["VK_DRIVER_FILES"];
     process.env["VK_DRIVER_FILES"] = "/nowhere.json";

@@ -2,8 +2,8 @@
  * WebGPU for tests in Node: Dawn, from the npm package `webgpu`, on the Vulkan driver that
  * ./find-vulkan.ts finds.
  *
- * Two things crash Node in Dawn (test/webgpu/device.test.ts shows them): losing what `create()` returned
- * while a device lives, and `writeBuffer` with shared memory. What `create()` returned also keeps Node
+ * Three things crash Node in Dawn (test/webgpu/device.test.ts shows them): losing what `create()` returned
+ * while a device lives, or while work is under way on one that is destroyed, and `writeBuffer` with shared memory. What `create()` returned also keeps Node
  * from exiting. So it is held here from the first device on, and let go after the tests of the file.
  */
 import { afterAll, afterEach } from "vitest";
@@ -80,7 +80,8 @@ afterEach(async () => {
   if (found.length > 0) throw new Error(found.join("\n"));
 });
 
-afterAll(() => {
+afterAll(async () => {
+  await Promise.all([...devices].map((device) => device.queue.onSubmittedWorkDone()));
   for (const device of devices) device.destroy();
   devices.clear();
   Reflect.deleteProperty(globalThis, "navigator");

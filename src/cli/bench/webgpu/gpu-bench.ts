@@ -53,7 +53,7 @@ export async function gpuBench(
     return hostFindings({ setting: setting(), workload, ...found });
   } finally {
     torch?.close();
-    gpu.close();
+    await gpu.close();
   }
 }
 
@@ -81,7 +81,7 @@ async function compareAll(task: Task, torch: TorchRows): Promise<GpuComparison[]
     }
     const comparison = await compare(chosen, optimizer, workload, options.rounds, say);
     comparisons.push({ ...comparison, difference: Math.max(...differences.values()) });
-    device.destroy();
+    await gpu.free(device);
   }
   return comparisons;
 }
@@ -94,7 +94,7 @@ async function hostCosts({ gpu, optimizers, workload, options, say }: Task) {
     const found = await hostCost(device, optimizer, workload, options.rounds, say);
     comparisons.push(found.comparison);
     checks.push(found.check);
-    device.destroy();
+    await gpu.free(device);
   }
   return { comparisons, checks };
 }

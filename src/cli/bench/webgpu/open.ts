@@ -18,12 +18,17 @@ export interface OpenGpu {
   readonly adapter: string;
   /** Whether it is a processor that plays a GPU. */
   readonly isSoftware: boolean;
-  /** A new device. What is on it is freed when it is destroyed, or all is closed. */
+  /** A new device. What is on it is freed by {@link free}, or when all is closed. */
   device(): Promise<GPUDevice>;
-  close(): void;
+  /** Destroys a device, once it has done what it was given. */
+  free(device: GPUDevice): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** What `create()` returned: while a device lives this must be reachable, or Dawn crashes. */
+/**
+ * What `create()` returned. While a device lives, or anything that it was given is under way, this must be
+ * reachable, or Dawn crashes.
+ */
 const held = new Set<GPU>();
 
 /**
@@ -32,21 +37,26 @@ const held = new Set<GPU>();
 export async function openGpu(kind: GpuKind = "gpu"): Promise<OpenGpu> {
   const gpu = (await dawn()).create([...FLAGS[kind]]);
   held.add(gpu);
-  const devices: GPUDevice[] = [];
+  const devices = new Set<GPUDevice>();
   const device = async (): Promise<GPUDevice> => {
     const made = await requestDevice({ gpu, powerPreference: "high-performance" });
-    devices.push(made);
+    devices.add(made);
     return made;
   };
-  const close = (): void => {
-    for (const made of devices) made.destroy();
+  const free = async (made: GPUDevice): Promise<void> => {
+    await made.queue.onSubmittedWorkDone().catch(() => {}); // of a lost one nothing is under way
+    made.destroy();
+    devices.delete(made);
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([...devices].map(free));
     held.delete(gpu);
   };
   try {
     const { adapterInfo } = await device();
-    return { ...describeAdapter(adapterInfo), device, close };
+    return { ...describeAdapter(adapterInfo), device, free, close };
   } catch (error) {
-    close();
+    await close();
     throw error;
   }
 }
