@@ -2,9 +2,10 @@
  * The lab in a real browser, as `downhill lab` serves it, for the tests of its rooms. Every visit watches what the
  * page complains of, and whom it asks for what.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { serveLab, type LabServer } from "../../src/cli/lab-server.ts";
@@ -75,6 +76,20 @@ export function useLab(launch: () => Promise<Browser> = launchChromium): Lab {
       return { page, complaints, loaded };
     },
   };
+}
+
+/** Bytes of files of the page, each gzipped, as hosts send them. */
+export function gzipped(paths: Iterable<string>): number {
+  return [...paths]
+    .map((path) => readFileSync(join(labFolder, path === "/" ? "index.html" : path)))
+    .reduce((sum, file) => sum + gzipSync(file).length, 0);
+}
+
+/** Says something about the page in the summary of the gate, and in the output. */
+export function tell(line: string): void {
+  process.stdout.write(`${line}\n`);
+  const summary = process.env["DOWNHILL_SUMMARY"];
+  if (summary !== undefined) appendFileSync(summary, `${line}\n`);
 }
 
 const axe = readFileSync(

@@ -2,13 +2,10 @@
  * The Race room in a real browser: a race is run, set and looked at as people do, and the page complains of nothing,
  * asks nobody else for anything, and can be used by everyone.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { serveLab } from "../../src/cli/lab-server.ts";
-import { expectAccessible, labFolder, skipped, useLab } from "./browser.ts";
+import { expectAccessible, gzipped, labFolder, skipped, tell, useLab } from "./browser.ts";
 
 /** Gzipped, of all that is loaded until the first race is seen. */
 const CEILING = 150_000;
@@ -39,16 +36,12 @@ describe.skipIf(skipped)("the Race room in Chromium", () => {
     expect(await page.getByRole("status").innerText()).toMatch(/^The race is over\. .*Adam: loss/);
     expect(complaints).toEqual([]);
 
-    const bytes = [...loaded].map((path) => [
-      path,
-      gzipSync(readFileSync(join(labFolder, path === "/" ? "index.html" : path))).length,
-    ]);
-    const total = bytes.reduce((sum, [, size]) => sum + (size as number), 0);
+    const total = gzipped(loaded);
     const first = await page.evaluate(
       () => performance.getEntriesByName("first-race")[0]!.startTime,
     );
-    process.stdout.write(
-      `The lab's first view: ${(total / 1000).toFixed(1)} kB gzipped; first race after ${first.toFixed(0)} ms.\n`,
+    tell(
+      `The lab's first view: ${(total / 1000).toFixed(1)} kB gzipped; first race after ${first.toFixed(0)} ms.`,
     );
     expect(loaded.size).toBeGreaterThan(5);
     expect(total).toBeLessThan(CEILING);
