@@ -5,9 +5,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import { defaultExperiment } from "../src/cli/experiment.ts";
+import { defaultExperiment } from "../src/training/experiment.ts";
 import { loadMnist } from "../src/cli/mnist.ts";
-import { comparedOptimizers } from "../src/cli/optimizers.ts";
+import { comparedOptimizers } from "../src/training/optimizers.ts";
 import {
   findTorch,
   loadRecordedCurves,

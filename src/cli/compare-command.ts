@@ -5,10 +5,12 @@
 // rounding alone leads from it, and that is what ours is measured by.
 
 import type { PlanOptions, Rule } from "../index.ts";
-import { stepsOf, type Experiment } from "./experiment.ts";
+import { stepsOf, type Experiment } from "../training/experiment.ts";
 import { loadMnist, type Mnist } from "./mnist.ts";
-import { createNetwork, type Network } from "./network.ts";
-import { chooseOptimizers, typedOptimizer, type ComparedOptimizer } from "./optimizers.ts";
+import type { Network } from "../training/network.ts";
+import { createNetwork } from "./network.ts";
+import { typedOptimizer, type ComparedOptimizer } from "../training/optimizers.ts";
+import { chooseOptimizers } from "./choose-optimizers.ts";
 import {
   hasColor,
   isFancy,
@@ -18,13 +20,8 @@ import {
   terminalWidth,
   writeOutput,
 } from "./output.ts";
-import {
-  largestDistance,
-  movingAverage,
-  smoothingWindow,
-  type ComparisonRow,
-  type Curve,
-} from "./report/curves.ts";
+import { movingAverage, smoothingWindow } from "../training/losses.ts";
+import { largestDistance, type ComparisonRow, type Curve } from "./report/curves.ts";
 import { allFigure, comparisonFigure } from "./report/figure.ts";
 import { htmlReport } from "./report/html.ts";
 import { createProgress } from "./report/progress.ts";
@@ -150,29 +147,30 @@ async function compareOne(
   } finally {
     progress.stop();
   }
+  const { losses } = run.history;
   const truth = torch && curveOf(torch, optimizer, "float64");
   const single = torch && curveOf(torch, optimizer, "float32");
   const row: ComparisonRow = {
     key: optimizer.key,
     label: optimizer.label,
     options: showOptions(optimizer.options),
-    finalLoss: movingAverage(run.losses, smoothingWindow(run.steps)).at(-1)!,
+    finalLoss: movingAverage(losses, smoothingWindow(run.steps)).at(-1)!,
     testAccuracy: run.testAccuracy,
     torchAccuracy: truth?.accuracy ?? null,
-    distance: truth ? largestDistance(run.losses, truth.losses) : null,
+    distance: truth ? largestDistance(losses, truth.losses) : null,
     torchDistance: truth && single ? largestDistance(single.losses, truth.losses) : null,
     gradientMs: run.gradientMs,
     optimizerMs: run.optimizerMs,
     parameters: network.size,
     steps: run.steps,
   };
-  const curve = (label: string, losses?: ArrayLike<number>): Curve | undefined =>
-    losses && { label, losses };
+  const curve = (label: string, values?: ArrayLike<number>): Curve | undefined =>
+    values && { label, losses: values };
   return {
     optimizer,
     run,
     row,
-    ours: { label: optimizer.label, losses: run.losses },
+    ours: { label: optimizer.label, losses: losses },
     torch64: curve("PyTorch float64", truth?.losses),
     torch32: curve("PyTorch float32", single?.losses),
   };

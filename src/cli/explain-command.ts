@@ -3,7 +3,7 @@
 import type { Rule } from "../ir/rule.ts";
 import { explain, explanationText, ruleList } from "./explain.ts";
 import type { DType } from "../index.ts";
-import type { OptionValue } from "./experiment.ts";
+import type { OptionValue } from "../training/experiment.ts";
 import { print } from "./output.ts";
 import { UsageError } from "./errors.ts";
 import { showOptions } from "./usage.ts";

@@ -16,8 +16,8 @@ import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors }
 import { printRule, texOf } from "../math/index.ts";
 import { checkOptions } from "../optim/options.ts";
 import { withStorage, type StateOptions } from "../optim/state-storage.ts";
-import { catalog, findRule } from "./catalog.ts";
-import type { OptionValue } from "./experiment.ts";
+import { catalog, findRule } from "../training/catalog.ts";
+import type { OptionValue } from "../training/experiment.ts";
 import { shadersOf } from "./shaders.ts";
 import { checkHyper, showOptions } from "./usage.ts";
 

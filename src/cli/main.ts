@@ -7,7 +7,7 @@
 
 import { Command, Option } from "commander";
 
-import { catalog, trainable } from "./catalog.ts";
+import { catalog, trainable } from "../training/catalog.ts";
 import { UsageError } from "./errors.ts";
 import { report } from "./exit-code.ts";
 import {
@@ -21,7 +21,7 @@ import {
   wholeNumberFrom,
 } from "./usage.ts";
 import { addLab } from "./lab-usage.ts";
-import { comparedOptimizers, defaultOptimizers } from "./optimizers.ts";
+import { comparedOptimizers, defaultOptimizers } from "../training/optimizers.ts";
 import { addRuleOption, typedRule } from "./typed-rule.ts";
 import { addScheduleOptions, scheduleOptionsFrom } from "./schedule-options.ts";
 import type { CheckpointFlags } from "./train-checkpoints.ts";

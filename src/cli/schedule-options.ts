@@ -3,7 +3,7 @@
 
 import { Option, type Command } from "commander";
 
-import type { OptionValue } from "./experiment.ts";
+import type { OptionValue } from "../training/experiment.ts";
 import { UsageError } from "./errors.ts";
 import { schedules, type CataloguedSchedule, type ScheduleOptions } from "./schedules.ts";
 import { kebab } from "./usage.ts";

@@ -9,7 +9,7 @@ import type { Kind } from "../schedule/options.ts";
 import { swaKinds } from "../schedule/swa.ts";
 import * as warmup from "../schedule/warmup.ts";
 import { UsageError } from "./errors.ts";
-import type { OptionValue } from "./experiment.ts";
+import type { OptionValue } from "../training/experiment.ts";
 
 export type ScheduleOptions = Readonly<Record<string, OptionValue | string>>;
 

@@ -15,11 +15,11 @@ import { createInterface } from "node:readline";
 import { isDeepStrictEqual } from "node:util";
 
 import { CodedError } from "./errors.ts";
-import { batchOrder, initialWeights } from "./experiment.ts";
-import type { Experiment, OptionValue } from "./experiment.ts";
-import { trainingExamples } from "./mnist.ts";
+import { batchOrder, initialWeights } from "../training/experiment.ts";
+import type { Experiment, OptionValue } from "../training/experiment.ts";
+import { trainingExamples } from "../training/mnist.ts";
 import type { Mnist } from "./mnist.ts";
-import type { ComparedOptimizer } from "./optimizers.ts";
+import type { ComparedOptimizer } from "../training/optimizers.ts";
 import { packageRoot } from "./package.ts";
 
 /** Element types PyTorch trains in: what its users see, and the truth both sides are held to. */

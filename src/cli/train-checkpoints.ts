@@ -5,8 +5,9 @@ import { isDeepStrictEqual } from "node:util";
 
 import type { Checkpoint, PlainData } from "../checkpoint/index.ts";
 import { CheckpointDirectory } from "../checkpoint/node.ts";
-import type { Parameter } from "../index.ts";
-import type { Trainer } from "./create-optimizer.ts";
+import type { NetworkState } from "../training/learner.ts";
+import { checkpointOf } from "../training/run-files.ts";
+import type { History } from "../training/run.ts";
 import { Interrupted, UsageError } from "./errors.ts";
 import { note } from "./output.ts";
 
@@ -15,21 +16,6 @@ export interface CheckpointFlags {
   /** Steps from one to the next. */
   readonly every: number;
   readonly resume: boolean;
-}
-
-/** What a run has to tell of each step so far. */
-export interface History {
-  readonly losses: Float64Array;
-  readonly gradientMs: Float64Array;
-  readonly optimizerMs: Float64Array;
-}
-
-/** What is saved of a run. */
-export interface RunState {
-  readonly step: number;
-  readonly parameters: readonly Parameter[];
-  readonly optimizer: Trainer;
-  readonly history: History;
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -85,10 +71,10 @@ export class Keeper {
   }
 
   /** Brings a run to where it was saved; what it had to tell, if it was. */
-  restore({ parameters, optimizer }: Pick<RunState, "parameters" | "optimizer">): History | null {
+  restore(state: NetworkState): History | null {
     const { latest } = this;
     if (latest === null) return null;
-    latest.restore({ parameters, optimizer });
+    latest.restore(state);
     note(`going on from step ${latest.step}`);
     return latest.metadata["history"] as unknown as History;
   }
@@ -99,20 +85,14 @@ export class Keeper {
   }
 
   /** @throws {Interrupted} after a signal. */
-  async save({ step, parameters, optimizer, history }: RunState): Promise<void> {
+  async save(state: NetworkState, history: History): Promise<void> {
     const { identity, signal } = this;
-    const until = (values: Float64Array) => values.slice(0, step);
-    const [losses, gradientMs, optimizerMs] = [
-      until(history.losses),
-      until(history.gradientMs),
-      until(history.optimizerMs),
-    ];
-    const metadata = { run: identity, history: { losses, gradientMs, optimizerMs } };
-    const path = await this.directory.save({ parameters, optimizer, step, metadata });
+    const content = checkpointOf(state, history, identity);
+    const path = await this.directory.save(content);
     if (signal === null) return;
     throw new Interrupted(
       SIGNALS[signal],
-      `stopped after step ${step}, saved as ${path}; --resume goes on from there`,
+      `stopped after step ${content.step}, saved as ${path}; --resume goes on from there`,
     );
   }
 

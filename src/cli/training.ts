@@ -1,38 +1,21 @@
-// One training run: the loop of the article, with both halves of a step timed apart.
+// Drives a training run from its beginning, or from where it was saved, to its end.
 
-import { performance } from "node:perf_hooks";
 import { setImmediate } from "node:timers/promises";
 
 import type { PlanOptions } from "../index.ts";
-import { createOptimizer } from "./create-optimizer.ts";
-import { batchOrder, stepsOf, type Experiment } from "./experiment.ts";
-import type { Mnist } from "./mnist.ts";
-import type { Network } from "./network.ts";
-import type { OptimizerChoice } from "./optimizers.ts";
+import { stepsOf, type Experiment } from "../training/experiment.ts";
+import { NetworkLearner } from "../training/learner.ts";
+import type { Network } from "../training/network.ts";
+import type { OptimizerChoice } from "../training/optimizers.ts";
+import { meanOf, type RunSummary } from "../training/run-files.ts";
+import { Batches, TrainingRun, type History, type StepRecord } from "../training/run.ts";
 import { UsageError } from "./errors.ts";
-import type { History, Keeper } from "./train-checkpoints.ts";
-
-/** What a step tells: its loss, before the update, and the milliseconds of its two halves. */
-export interface StepRecord {
-  /** From 1. */
-  readonly step: number;
-  readonly loss: number;
-  readonly gradientMs: number;
-  readonly optimizerMs: number;
-}
+import type { Mnist } from "./mnist.ts";
+import type { Keeper } from "./train-checkpoints.ts";
 
 /** A finished run. */
-export interface TrainedRun {
-  readonly losses: Float64Array;
-  /** Share of the test digits recognized, from 0 to 1. */
-  readonly testAccuracy: number;
-  /** Means per step. */
-  readonly gradientMs: number;
-  readonly optimizerMs: number;
-  readonly steps: number;
-  readonly seconds: number;
-  /** `"wasm"` or `"interp"`. */
-  readonly backend: string;
+export interface TrainedRun extends RunSummary {
+  readonly history: History;
 }
 
 export interface TrainingTask {
@@ -52,84 +35,43 @@ const BREATH = 50;
 /** Trains from the experiment's initial weights, which the network is set back to. */
 export async function train(task: TrainingTask): Promise<TrainedRun> {
   const { experiment, mnist, network, onStep, keeper } = task;
-  const optimizer = createOptimizer(task.optimizer, network.parameters, task.plan);
-  network.reset();
+  const learner = new NetworkLearner(network, task.optimizer, mnist.train, task.plan);
   const steps = checkedSteps(experiment, mnist);
-  const order = batchOrder(experiment, mnist.train.count);
-  const { parameters } = network;
-  const history = newHistory(steps);
-  const done = replay(keeper?.restore({ parameters, optimizer }) ?? null, history, onStep);
-  const { batchSize } = experiment;
+  const run = new TrainingRun(learner, new Batches(experiment, mnist.train.count));
+  resume(run, keeper?.restore(learner.state()) ?? null, onStep);
   const started = performance.now();
   let breath = started;
-  let batch: Uint32Array;
-  let evaluating = 0;
-  const evaluate = (): number => {
-    const before = performance.now();
-    optimizer.zeroGrad();
-    const loss = network.backward(mnist.train, batch);
-    evaluating += performance.now() - before;
-    return loss;
-  };
-  for (let step = done + 1; step <= steps; step++) {
-    batch = order.subarray((step - 1) * batchSize, step * batchSize);
-    evaluating = 0;
-    const before = performance.now();
-    const loss = optimizer.step(evaluate);
-    const after = performance.now();
-    const updating = after - before - evaluating;
-    history.losses[step - 1] = loss;
-    history.gradientMs[step - 1] = evaluating;
-    history.optimizerMs[step - 1] = updating;
-    onStep({ step, loss, gradientMs: evaluating, optimizerMs: updating });
-    if (after - breath > BREATH) {
+  while (run.done < steps) {
+    onStep(await run.step());
+    const now = performance.now();
+    if (now - breath > BREATH) {
       await setImmediate();
-      breath = after;
+      breath = now;
     }
-    if (keeper?.isDue(step, steps)) await keeper.save({ step, parameters, optimizer, history });
+    if (keeper?.isDue(run.done, steps)) await keeper.save(learner.state(), run.history);
   }
+  const { history } = run;
   return {
-    losses: history.losses,
-    testAccuracy: network.accuracy(mnist.test),
-    gradientMs: mean(history.gradientMs),
-    optimizerMs: mean(history.optimizerMs),
+    testAccuracy: learner.accuracy(mnist.test),
+    gradientMs: meanOf(history.gradientMs),
+    optimizerMs: meanOf(history.optimizerMs),
     steps,
     seconds: (performance.now() - started) / 1000,
-    backend: optimizer.backend,
+    backend: learner.backend,
+    history,
   };
 }
 
-function newHistory(steps: number): History {
-  const create = () => new Float64Array(steps);
-  return { losses: create(), gradientMs: create(), optimizerMs: create() };
-}
-
-/** Tells again what was told before the run was saved; how many steps that is. */
-function replay(saved: History | null, history: History, onStep: TrainingTask["onStep"]): number {
-  if (saved === null) return 0;
-  const count = saved.losses.length;
-  const { losses, gradientMs, optimizerMs } = history;
-  if (count > losses.length) {
+/** Tells again what was told before the run was saved. */
+function resume(run: TrainingRun, saved: History | null, onStep: TrainingTask["onStep"]): void {
+  if (saved === null) return;
+  const [count, { steps }] = [saved.losses.length, run.batches];
+  if (count > steps) {
     throw new UsageError(
-      `--epochs: got ${losses.length} steps, expected at least ${count}, after which the run was saved.`,
+      `--epochs: got ${steps} steps, expected at least ${count}, after which the run was saved.`,
     );
   }
-  losses.set(saved.losses);
-  gradientMs.set(saved.gradientMs);
-  optimizerMs.set(saved.optimizerMs);
-  for (let i = 0; i < count; i++) {
-    onStep({
-      step: i + 1,
-      loss: losses[i]!,
-      gradientMs: gradientMs[i]!,
-      optimizerMs: optimizerMs[i]!,
-    });
-  }
-  return count;
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  for (const record of run.goOnFrom(saved)) onStep(record);
 }
 
 /** @throws {UsageError} if a batch is larger than the data. */

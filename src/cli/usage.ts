@@ -4,13 +4,13 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 
 import type { BackendName, HyperDefaults, PlanOptions } from "../index.ts";
-import { trainable, type Known } from "./catalog.ts";
+import { trainable, type Known } from "../training/catalog.ts";
 import {
   defaultExperiment,
   type Activation,
   type Experiment,
   type OptionValue,
-} from "./experiment.ts";
+} from "../training/experiment.ts";
 import { UsageError } from "./errors.ts";
 
 /** A name in camelCase as it is written in a flag: `t-max`. */

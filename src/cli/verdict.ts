@@ -1,7 +1,7 @@
 // What a comparison says, in sentences: how far our curves are from PyTorch's, which ones PyTorch has
 // not, and what to know of some optimizers.
 
-import type { ComparedOptimizer } from "./optimizers.ts";
+import type { ComparedOptimizer } from "../training/optimizers.ts";
 import type { ComparisonRow } from "./report/curves.ts";
 import { formatScientific } from "./report/format.ts";
 import { whyNotInTorch } from "./torch.ts";

@@ -22,7 +22,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
 import { explain, ruleList } from "../../src/cli/explain.ts";
 import { loadMnist } from "../../src/cli/mnist.ts";
-import { comparedOptimizers } from "../../src/cli/optimizers.ts";
+import { comparedOptimizers } from "../../src/training/optimizers.ts";
 import { scheduleFigure } from "../../src/cli/report/schedule-figure.ts";
 import { schedules } from "../../src/cli/schedules.ts";
 import { schedule } from "../../src/index.ts";

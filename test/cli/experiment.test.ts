@@ -9,16 +9,13 @@ import {
   defaultExperiment,
   initialWeights,
   stepsOf,
-} from "../../src/cli/experiment.ts";
-import { catalog } from "../../src/cli/catalog.ts";
-import { createOptimizer } from "../../src/cli/create-optimizer.ts";
-import type { Experiment } from "../../src/cli/experiment.ts";
+} from "../../src/training/experiment.ts";
+import { catalog } from "../../src/training/catalog.ts";
+import { createOptimizer } from "../../src/training/create-optimizer.ts";
+import type { Experiment } from "../../src/training/experiment.ts";
 import { parameter } from "../../src/index.ts";
-import {
-  chooseOptimizers,
-  comparedOptimizers,
-  defaultOptimizers,
-} from "../../src/cli/optimizers.ts";
+import { chooseOptimizers } from "../../src/cli/choose-optimizers.ts";
+import { comparedOptimizers, defaultOptimizers } from "../../src/training/optimizers.ts";
 
 const small: Experiment = {
   layers: [5, 4, 3],

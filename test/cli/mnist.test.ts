@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { brightness, DataError, loadMnist, trainingExamples } from "../../src/cli/mnist.ts";
+import { DataError, loadMnist } from "../../src/cli/mnist.ts";
+import { brightness, trainingExamples } from "../../src/training/mnist.ts";
 
 // Hides the installed packages from the code under test while `hidden` is set.
 const packages = vi.hoisted(() => ({ hidden: false }));

@@ -13,16 +13,14 @@ import {
   type ComparisonRow,
   type Curve,
   distances,
-  divergedAt,
   envelope,
   largestDistance,
   lossRange,
-  movingAverage,
-  smoothingWindow,
   thin,
 } from "../../src/cli/report/curves.ts";
 import { allFigure, comparisonFigure, trainFigure } from "../../src/cli/report/figure.ts";
 import { htmlReport } from "../../src/cli/report/html.ts";
+import { divergedAt, movingAverage, smoothingWindow } from "../../src/training/losses.ts";
 import { strokeOf } from "../../src/cli/report/svg.ts";
 import { createProgress, type ProgressStream } from "../../src/cli/report/progress.ts";
 import {

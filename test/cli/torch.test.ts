@@ -16,10 +16,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { batchOrder, defaultExperiment, initialWeights } from "../../src/cli/experiment.ts";
-import type { Experiment } from "../../src/cli/experiment.ts";
-import { comparedOptimizers, type ComparedOptimizer } from "../../src/cli/optimizers.ts";
-import { loadMnist, trainingExamples } from "../../src/cli/mnist.ts";
+import { batchOrder, defaultExperiment, initialWeights } from "../../src/training/experiment.ts";
+import type { Experiment } from "../../src/training/experiment.ts";
+import { comparedOptimizers, type ComparedOptimizer } from "../../src/training/optimizers.ts";
+import { loadMnist } from "../../src/cli/mnist.ts";
+import { trainingExamples } from "../../src/training/mnist.ts";
 import type { Mnist } from "../../src/cli/mnist.ts";
 import {
   curveOf,

@@ -1,6 +1,6 @@
 /** What a comparison says below its table. */
 import { expect, test } from "vitest";
-import { chooseOptimizers } from "../../src/cli/optimizers.ts";
+import { chooseOptimizers } from "../../src/cli/choose-optimizers.ts";
 import type { ComparisonRow } from "../../src/cli/report/curves.ts";
 import { verdict, type Result } from "../../src/cli/verdict.ts";
 

@@ -2,10 +2,10 @@
 // each rule's own plan.
 
 import type { HyperDefaults, Rule } from "../../index.ts";
-import { catalog, findRule } from "../catalog.ts";
+import { catalog, findRule } from "../../training/catalog.ts";
 import { UsageError } from "../errors.ts";
 import { explain } from "../explain.ts";
-import type { OptionValue } from "../experiment.ts";
+import type { OptionValue } from "../../training/experiment.ts";
 import { benchedOptimizers, hyperparameters, type BenchedOptimizer } from "./contender.ts";
 
 export interface Subject {

@@ -12,7 +12,7 @@ import { isDict } from "../../checkpoint/torch/rebuild.ts";
 import { SavedTensor as Tensor } from "../../checkpoint/torch/tensor.ts";
 import { BESIDES } from "../../optim/torch/import.ts";
 import { camelCase, FIXED } from "../../optim/torch/layout.ts";
-import { catalog } from "../catalog.ts";
+import { catalog } from "../../training/catalog.ts";
 import type { FileReport, GroupReport, OptimizerReport, TensorReport } from "./file-report.ts";
 import { rangeOf } from "./run-report.ts";
 import type { Depth } from "./safetensors-report.ts";

@@ -9,7 +9,8 @@
  * cross that says where.
  */
 
-import { type Curve, movingAverage, smoothingWindow } from "./curves.ts";
+import { movingAverage, smoothingWindow } from "../../training/losses.ts";
+import type { Curve } from "./curves.ts";
 import {
   distancePanel,
   drawEndLabels,

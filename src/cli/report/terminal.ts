@@ -10,15 +10,10 @@ import { Ansis } from "ansis";
 import Table from "cli-table3";
 import chart from "simple-ascii-chart";
 import { alignColumns } from "./align.ts";
+import { divergedAt, movingAverage, smoothingWindow } from "../../training/losses.ts";
 import { type Axis, lossAxis, niceTicks } from "./axis.ts";
 import { type Column, COLUMNS, explain, OPTIONS, PLAIN_ONLY } from "./columns.ts";
-import {
-  type ComparisonRow,
-  type Curve,
-  divergedAt,
-  movingAverage,
-  smoothingWindow,
-} from "./curves.ts";
+import type { ComparisonRow, Curve } from "./curves.ts";
 import { formatCount, formatLoss } from "./format.ts";
 
 export { formatCount, formatDuration, formatLoss, formatScientific, percent } from "./format.ts";

@@ -1,10 +1,9 @@
-// The optimizers that `downhill compare` can race, each with options that suit the experiment.
+// The optimizers that are raced where somebody compares them, each with options that suit the experiment.
 //
 // The learning rates are what did well, of a few tried, in three epochs of the default experiment.
 
 import type { Rule } from "../index.ts";
 import type { OptionValue } from "./experiment.ts";
-import { UsageError } from "./errors.ts";
 
 /** An optimizer's class and its options. */
 export interface OptimizerChoice {
@@ -96,21 +95,3 @@ export function typedOptimizer(rule: Rule): ComparedOptimizer {
 
 /** The four optimizers whose curves are compared where nothing else is asked for. */
 export const defaultOptimizers: readonly string[] = ["sgd", "momentum", "rmsprop", "adam"];
-
-/** The optimizers with these names; `all` means every one. @throws {UsageError} */
-export function chooseOptimizers(keys: readonly string[]): ComparedOptimizer[] {
-  const named = keys.map((key) => key.trim().toLowerCase());
-  if (named.length === 1 && named[0] === "all") return [...comparedOptimizers];
-  const twice = named.find((key, index) => named.indexOf(key) !== index);
-  if (twice !== undefined) {
-    throw new UsageError(`--optimizers: got ${JSON.stringify(twice)} twice, expected each once.`);
-  }
-  return named.map((key) => {
-    const optimizer = comparedOptimizers.find((known) => known.key === key);
-    if (optimizer) return optimizer;
-    const names = comparedOptimizers.map((known) => known.key).join(", ");
-    throw new UsageError(
-      `--optimizers: got ${JSON.stringify(key)}, expected all, or some of ${names}.`,
-    );
-  });
-}

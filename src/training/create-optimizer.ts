@@ -28,7 +28,7 @@ export interface Trainer {
 
 const byDefault: OptimizerChoice = { torchClass: "AdamW", options: { lr: 1e-3 } };
 
-/** @throws {UsageError} for an unknown class; {OptionError} for wrong options. */
+/** @throws {OptionError} for an unknown class or wrong options. */
 export function createOptimizer(
   { torchClass, options, others = byDefault, rule: own }: OptimizerChoice,
   parameters: readonly Parameter[],

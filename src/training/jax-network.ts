@@ -5,10 +5,9 @@ import { defaultDevice, init, lax, nn, numpy as np } from "@jax-js/jax";
 import { trainable } from "../adapters/jax.ts";
 import type { Parameter } from "../index.ts";
 import { initialWeights, type Activation, type Experiment } from "./experiment.ts";
-import { brightness, type MnistPart } from "./mnist.ts";
+import { brightness, pixels, type DigitSet } from "./mnist.ts";
 import type { Network } from "./network.ts";
 
-const PIXELS = 784;
 const CLASSES = 10;
 /** Examples that are classified at a time; it divides MNIST's 10,000. */
 const TEST_BATCH = 1000;
@@ -29,15 +28,15 @@ export async function createJaxNetwork(experiment: Experiment): Promise<Network>
   });
   const backward = model.backward((tree, images, labels) =>
     crossEntropy(
-      logits(tree, images.reshape([batchSize, PIXELS]), activation),
+      logits(tree, images.reshape([batchSize, pixels]), activation),
       labels.reshape([batchSize, CLASSES]),
       batchSize,
     ),
   );
   const forward = model.forward((tree, images) =>
-    logits(tree, images.reshape([TEST_BATCH, PIXELS]), activation),
+    logits(tree, images.reshape([TEST_BATCH, pixels]), activation),
   );
-  const testImages = new Float32Array(TEST_BATCH * PIXELS);
+  const testImages = new Float32Array(TEST_BATCH * pixels);
   return {
     parameters: model.parameters,
     size: model.parameters.reduce((size, parameter) => size + parameter.size, 0),
@@ -91,26 +90,26 @@ function crossEntropy(scores: np.Array, labels: np.Array, batchSize: number): np
     .mul(1 / batchSize);
 }
 
-function imagesOf(data: MnistPart, batch: Uint32Array): Float32Array {
-  const gathered = new Float32Array(batch.length * PIXELS);
+function imagesOf(data: DigitSet, batch: Uint32Array): Float32Array {
+  const gathered = new Float32Array(batch.length * pixels);
   batch.forEach((example, i) => brighten(data, example, gathered, i, 1));
   return gathered;
 }
 
 /** Writes the pixels of `count` examples, from number `first` on, into rows from `row` on. */
 function brighten(
-  { images }: MnistPart,
+  { images }: DigitSet,
   first: number,
   into: Float32Array,
   row: number,
   count: number,
 ): void {
-  const from = first * PIXELS;
-  const to = row * PIXELS;
-  for (let i = 0; i < count * PIXELS; i++) into[to + i] = brightness[images[from + i]!]!;
+  const from = first * pixels;
+  const to = row * pixels;
+  for (let i = 0; i < count * pixels; i++) into[to + i] = brightness[images[from + i]!]!;
 }
 
-function oneHot({ labels }: MnistPart, batch: Uint32Array): Float32Array {
+function oneHot({ labels }: DigitSet, batch: Uint32Array): Float32Array {
   const encoded = new Float32Array(batch.length * CLASSES);
   batch.forEach((example, i) => (encoded[i * CLASSES + labels[example]!] = 1));
   return encoded;

@@ -1,10 +1,10 @@
-// The rules that come with Downhill, by the names the command line knows them by.
+// The rules that come with Downhill, by the names that people type.
 
 import * as downhill from "../index.ts";
 import type { HyperDefaults, Rule } from "../index.ts";
-import { UsageError } from "./errors.ts";
+import { OptionError } from "../errors.ts";
 
-/** Rules by their command-line name. */
+/** Rules by their names in small letters. */
 export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
   [
     downhill.sgd,
@@ -23,7 +23,7 @@ export const catalog: Readonly<Record<string, Rule>> = Object.fromEntries(
   ].map((rule) => [rule.name.toLowerCase(), rule as unknown as Rule<HyperDefaults>]),
 );
 
-/** What the command line knows of an optimizer. */
+/** What one has to know of an optimizer to name it and to set it. */
 export type Known = Pick<Rule, "name" | "hyper">;
 
 /** L-BFGS, which is no rule: its group has the defaults. */
@@ -34,23 +34,22 @@ function lbfgs(): Known {
   return { name: "LBFGS", hyper };
 }
 
-/** All that can train a network, by command-line name. */
+/** All that can train a network, likewise. */
 export const trainable: Readonly<Record<string, Known>> = { ...catalog, lbfgs: lbfgs() };
 
-/** @throws {UsageError} for a name that is not among them. */
+/** @throws {OptionError} for a name that is not among them. */
 export function findTrainable(name: string): Known {
-  const known = trainable[name.toLowerCase()];
-  if (known) return known;
-  throw new UsageError(
-    `optimizer: got ${JSON.stringify(name)}, expected one of ${Object.keys(trainable).join(", ")}.`,
-  );
+  return find(trainable, name);
 }
 
-/** @throws {UsageError} for a name that is not in the catalog. */
+/** @throws {OptionError} for a name that is not in the catalog. */
 export function findRule(name: string): Rule {
-  const rule = catalog[name.toLowerCase()];
-  if (rule) return rule;
-  throw new UsageError(
-    `optimizer: got ${JSON.stringify(name)}, expected one of ${Object.keys(catalog).join(", ")}.`,
-  );
+  return find(catalog, name);
+}
+
+function find<T>(known: Readonly<Record<string, T>>, name: string): T {
+  const found = known[name.toLowerCase()];
+  if (found) return found;
+  const expected = `one of ${Object.keys(known).join(", ")}`;
+  throw new OptionError("UNKNOWN_OPTIMIZER", { subject: "optimizer", got: name, expected });
 }
