@@ -9,6 +9,8 @@ const FRESH = 40;
 /** Points nearer to the one before, in pixels, are left out. */
 const GRAIN = 0.6;
 const LABEL_HEIGHT = 16;
+/** What the buttons in the upper right corner take, in pixels. */
+const BUTTONS = { width: 84, height: 42 };
 
 interface Head {
   readonly entry: Shown;
@@ -138,6 +140,9 @@ function drawNames(
   context.textBaseline = "middle";
   context.lineJoin = "round";
   const placed: { left: number; right: number; y: number }[] = [];
+  for (let y = 0; y <= BUTTONS.height; y += LABEL_HEIGHT / 2) {
+    placed.push({ left: width - BUTTONS.width, right: width, y });
+  }
   for (const { entry, x, y, end } of heads.toSorted((a, b) => a.y - b.y)) {
     const { racer, fate } = entry;
     const gone = fate.left !== null && end >= fate.left;
@@ -148,7 +153,7 @@ function drawNames(
     let at = Math.min(Math.max(y, 10), height - 26);
     const covers = (other: (typeof placed)[number]): boolean =>
       Math.abs(other.y - at) < LABEL_HEIGHT && left < other.right + 6 && right > other.left - 6;
-    for (let turn = 0; turn < heads.length && placed.some(covers); turn++) {
+    for (let turn = 0; turn < placed.length && placed.some(covers); turn++) {
       at = Math.max(...placed.filter(covers).map((other) => other.y)) + LABEL_HEIGHT;
     }
     placed.push({ left, right, y: at });
