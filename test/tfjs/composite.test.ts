@@ -82,6 +82,61 @@ describe("nothing happens if a member cannot take its step", () => {
   });
 });
 
+describe.each(["cpu", "wasm"] as const)("gradients that are not finite, on %s", (backend) => {
+  const begin = async (nonFinite: "throw" | "skip") => {
+    await useBackend(backend);
+    const w = tf.variable(tf.tensor1d([1]), true, "w");
+    const b = tf.variable(tf.tensor1d([1]), true, "b");
+    const careful = tfOptimizer(tf, AdamW, { nonFinite });
+    const optimizer = tfComposite(tf, {
+      other: { match: /w$/, optimizer: tfOptimizer(tf, SGD, { lr: 0.5, momentum: 0.9 }) },
+      careful: { optimizer: careful },
+    });
+    const take = (gradientOfB: number) => ({ w: tf.tensor1d([1]), b: tf.tensor1d([gradientOfB]) });
+    const seen = () => [w.dataSync()[0], b.dataSync()[0], optimizer.iterations];
+    optimizer.applyGradients(take(1));
+    return { optimizer, careful, take, seen, before: seen() };
+  };
+
+  test("no member takes a step that one of them refuses", async () => {
+    const { optimizer, take, seen, before } = await begin("throw");
+    expect(() => optimizer.applyGradients(take(NaN))).toThrow("AdamW: step");
+    await expect(optimizer.applyGradientsAsync(take(Infinity))).rejects.toThrow("AdamW: step");
+    expect(seen()).toEqual(before);
+    optimizer.applyGradients(take(1)); // nothing is left of it
+    const after = seen();
+    tf.disposeVariables();
+    const other = await begin("throw");
+    await other.optimizer.applyGradientsAsync(other.take(1));
+    expect(other.seen()).toEqual(after);
+  });
+
+  test("nor one that one of them leaves out", async () => {
+    const { optimizer, careful, take, seen, before } = await begin("skip");
+    optimizer.applyGradients(take(NaN));
+    await optimizer.applyGradientsAsync(take(NaN));
+    expect(seen()).toEqual(before);
+    expect(careful.skippedSteps).toBe(2);
+    await optimizer.applyGradientsAsync(take(1));
+    expect(seen()[2]).toBe(2);
+  });
+});
+
+test("an asynchronous step of all keeps members from steps of their own until it is taken", async () => {
+  const w = tf.variable(tf.tensor1d([1]), true, "w");
+  const member = tfOptimizer(tf, SGD, { lr: 0.5 });
+  const [one, two] = [0, 1].map(() => tfComposite(tf, { member: { optimizer: member } }));
+  const g = { w: tf.tensor1d([1]) };
+  await Promise.all([
+    one!.applyGradientsAsync(g),
+    member.applyGradientsAsync(g),
+    two!.applyGradientsAsync(g),
+  ]);
+  expect([w.dataSync()[0], member.iterations]).toEqual([-0.5, 3]);
+  member.dispose();
+  await expect(two!.applyGradientsAsync(g)).rejects.toMatchObject({ code: "DISPOSED" });
+});
+
 test("members that are none are refused", () => {
   const sgd = tfOptimizer(tf, SGD);
   const cases: [unknown, string][] = [

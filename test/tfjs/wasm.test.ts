@@ -76,7 +76,10 @@ class Side {
     const moves = this.members.flatMap((member, i): Move[] =>
       gradients[i] ? [[member, gradients[i]]] : [],
     );
-    return this.path.step(moves);
+    const isTaken = this.path.prepare(moves);
+    if (isTaken) this.path.run(moves);
+    else this.path.skip();
+    return isTaken;
   }
 
   get variables(): tf.Variable[] {

@@ -6,6 +6,7 @@ import type { NamedTensorMap, Scalar, Tensor, Variable } from "@tensorflow/tfjs-
 import { BackendError, CallError, Prose } from "../../errors.ts";
 import type { NamedTensor, VariableGradients } from "./moves.ts";
 import { Queue } from "./queue.ts";
+import type { PreparedStep } from "./runner.ts";
 import type { Tf } from "./tf.ts";
 import { disposeWeights } from "./weights.ts";
 
@@ -23,10 +24,10 @@ export abstract class TfOptimizerBase {
 
   /** How many steps have been taken. */
   abstract get iterations(): number;
-  /** @internal All of a step that can fail in advance. @returns what takes it. */
-  abstract prepare(call: string, gradients: VariableGradients): () => void;
+  /** @internal All of a step that can fail. */
+  abstract prepare(call: string, gradients: VariableGradients): PreparedStep;
   /** @internal The same on every backend. */
-  abstract takeAsync(call: string, gradients: VariableGradients): Promise<void>;
+  abstract prepareAsync(call: string, gradients: VariableGradients): Promise<PreparedStep>;
   /** @internal New tensors. */
   abstract makeWeights(): Promise<NamedTensor[]>;
   /** @internal Checks what {@link makeWeights} made. @returns what goes on from there. */
@@ -48,7 +49,7 @@ export abstract class TfOptimizerBase {
     this.requireFree("minimize");
     const { value, grads } = this.computeGradients(f, varList);
     try {
-      this.prepare("minimize", grads)();
+      finish(this.prepare("minimize", grads));
     } catch (error) {
       value.dispose();
       throw error;
@@ -63,7 +64,7 @@ export abstract class TfOptimizerBase {
     return this.enqueue("minimizeAsync", async () => {
       const { value, grads } = this.computeGradients(f, varList);
       try {
-        await this.takeAsync("minimizeAsync", grads);
+        finish(await this.prepareAsync("minimizeAsync", grads));
       } catch (error) {
         value.dispose();
         throw error;
@@ -93,13 +94,13 @@ export abstract class TfOptimizerBase {
    */
   applyGradients(gradients: VariableGradients): void {
     this.requireFree("applyGradients");
-    this.prepare("applyGradients", gradients)();
+    finish(this.prepare("applyGradients", gradients));
   }
 
   /** As {@link applyGradients}, on every backend. The gradients must live until the promise resolves. */
   applyGradientsAsync(gradients: VariableGradients): Promise<void> {
     const call = "applyGradientsAsync";
-    return this.enqueue(call, () => this.takeAsync(call, gradients));
+    return this.enqueue(call, async () => finish(await this.prepareAsync(call, gradients)));
   }
 
   /**
@@ -144,6 +145,18 @@ export abstract class TfOptimizerBase {
     });
   }
 
+  /**
+   * @internal Lets no other asynchronous call begin once those before have ended, and until it is released.
+   *
+   * @returns a promise of what releases it; rejected if this is disposed by then.
+   */
+  hold(call: string): Promise<() => void> {
+    return new Promise((begin, fail) => {
+      const held = () => new Promise<void>((release) => begin(release));
+      this.enqueue(call, held).catch(fail);
+    });
+  }
+
   /** @internal @throws {BackendError} `DISPOSED`; {CallError} `BUSY`. */
   requireFree(call: string): void {
     this.requireAlive(call);
@@ -165,6 +178,8 @@ export abstract class TfOptimizerBase {
     });
   }
 }
+
+const finish = (step: PreparedStep): void => step.end(step.isTaken);
 
 function costOf(value: Scalar, returnCost: boolean): Scalar | null {
   if (returnCost) return value;

@@ -2,7 +2,7 @@
  * Several optimizers that TensorFlow.js takes for one: Muon for matrices, AdamW for the rest.
  *
  * Each variable goes to the first member that wants it. Members are asked for all that can fail before the
- * first of them takes its step.
+ * first of them takes its step, and if one of them wants to leave it out, all do.
  */
 import type { NamedTensorMap, Variable } from "@tensorflow/tfjs-core";
 import { OptionError, ParameterError, Prose } from "../../errors.ts";
@@ -21,6 +21,7 @@ import { isMatch, type VariableGroup, type VariableSelector } from "./groups.ts"
 import { toText } from "./json.ts";
 import { readGradients, type NamedTensor, type VariableGradients } from "./moves.ts";
 import { TfOptimizer } from "./optimizer.ts";
+import type { PreparedStep } from "./runner.ts";
 import { type Tf } from "./tf.ts";
 
 /** An optimizer and the variables that are its. */
@@ -59,16 +60,32 @@ export class TfComposite<M extends TfMembers = TfMembers> extends TfOptimizerBas
     return Object.entries(this.members) as never;
   }
 
-  /** @internal */ prepare(call: string, gradients: VariableGradients): () => void {
+  /** @internal */ prepare(call: string, gradients: VariableGradients): PreparedStep {
     const shares = this.share(call, gradients);
     for (const [{ optimizer }] of shares) optimizer.requireFree(call);
-    const steps = shares.map(([{ optimizer }, share]) => optimizer.prepare(call, share));
-    return () => steps.forEach((step) => step());
+    return joined(shares.map(([{ optimizer }, share]) => optimizer.prepare(call, share)));
   }
 
-  /** @internal */ async takeAsync(call: string, gradients: VariableGradients): Promise<void> {
+  /** @internal */ async prepareAsync(
+    call: string,
+    gradients: VariableGradients,
+  ): Promise<PreparedStep> {
     const shares = this.share(call, gradients);
-    await Promise.all(shares.map(([{ optimizer }, share]) => optimizer.applyGradientsAsync(share)));
+    // All at once: composites that share members then wait for one another, and not in a circle.
+    const holds = await Promise.allSettled(shares.map(([{ optimizer }]) => optimizer.hold(call)));
+    const release = (): void => {
+      for (const hold of holds) if (hold.status === "fulfilled") hold.value();
+    };
+    try {
+      valuesOf(holds);
+      const steps = await Promise.allSettled(
+        shares.map(([{ optimizer }, share]) => optimizer.prepareAsync(call, share)),
+      );
+      return joined(valuesOf(steps), release);
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   getClassName(): string {
@@ -121,6 +138,28 @@ export class TfComposite<M extends TfMembers = TfMembers> extends TfOptimizerBas
     }
     return shares.filter(([, share]) => Object.keys(share).length > 0);
   }
+}
+
+/** The steps of all members as one: if any is to be left out, all are. */
+function joined(steps: readonly PreparedStep[], release = (): void => {}): PreparedStep {
+  return {
+    isTaken: steps.every(({ isTaken }) => isTaken),
+    end: (taken) => {
+      try {
+        for (const step of steps) step.end(taken);
+      } finally {
+        release();
+      }
+    },
+  };
+}
+
+/** @throws the reason of the first that failed. */
+function valuesOf<T>(settled: readonly PromiseSettledResult<T>[]): T[] {
+  return settled.map((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return each.value;
+  });
 }
 
 /** Lets layers make composites of configurations; classes of members have to be registered, too. */

@@ -19,20 +19,25 @@ type Values = readonly (readonly [data: Float32Array, gradient: Float32Array])[]
 export class CopyPath extends LocalPath<Parameter> {
   readonly inPlace = "no";
 
-  step(moves: readonly Move[]): boolean {
+  prepare(moves: readonly Move[]): boolean {
     requireSyncRead(this.spec.tf, `${this.spec.rule.name}: step`);
-    return this.update(
+    return this.bring(
       moves,
       moves.map(([{ variable }, gradient]) => [read(variable), read(gradient)]),
     );
   }
 
-  async stepAsync(moves: readonly Move[]): Promise<boolean> {
+  async prepareAsync(moves: readonly Move[]): Promise<boolean> {
     const values = await Promise.all(
       moves.flatMap(([{ variable }, gradient]) => [variable.data(), gradient.data()]),
     );
     const pairs = moves.map((_, i) => [values[2 * i], values[2 * i + 1]]);
-    return this.update(moves, pairs as unknown as Values);
+    return this.bring(moves, pairs as unknown as Values);
+  }
+
+  override run(moves: readonly Move[]): void {
+    super.run(moves);
+    for (const [member] of moves) assign(this.spec.tf, member.variable, this.parameterOf(member));
   }
 
   protected makeParameters(all: readonly NamedShape[]): readonly Parameter[] {
@@ -43,14 +48,10 @@ export class CopyPath extends LocalPath<Parameter> {
     return new Optimizer(rule as never, groups as never, options) as unknown as Optimizer;
   }
 
-  /** Everything that can fail comes before the first variable is assigned. */
-  private update(moves: readonly Move[], values: Values): boolean {
-    const taken = this.take(moves, (own, i) => {
+  private bring(moves: readonly Move[], values: Values): boolean {
+    return this.prepareWith(moves, (own, i) => {
       [own.data, own.grad] = values[i]!;
     });
-    if (!taken) return false;
-    for (const [member] of moves) assign(this.spec.tf, member.variable, this.parameterOf(member));
-    return true;
   }
 }
 

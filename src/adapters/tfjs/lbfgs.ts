@@ -126,7 +126,7 @@ export class TfLBFGS extends TfOptimizerBase {
     return refusePoint(call);
   }
 
-  /** @internal */ async takeAsync(call: string): Promise<never> {
+  /** @internal */ async prepareAsync(call: string): Promise<never> {
     return refusePoint(call);
   }
 

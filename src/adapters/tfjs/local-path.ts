@@ -9,6 +9,7 @@ import type { Rule } from "../../ir/rule.ts";
 import type { Parameter } from "../../memory/parameter.ts";
 import { clipGradNorm, clipGradValue } from "../../optim/clip.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
+import type { StepOptions } from "../../optim/options.ts";
 import type { ParameterState } from "../../optim/state-dict.ts";
 import { HabitMap } from "./habit-map.ts";
 import { copyHyper } from "./path.ts";
@@ -27,6 +28,8 @@ export interface NamedShape {
   readonly name: string;
   readonly shape: readonly number[];
 }
+
+const noOptions: StepOptions = {};
 
 export abstract class LocalPath<P extends Parameter> implements Path {
   abstract readonly inPlace: InPlace;
@@ -47,7 +50,7 @@ export abstract class LocalPath<P extends Parameter> implements Path {
     return `tfjs has gone on to its backend ${tf.getBackend()}`;
   }
 
-  abstract step(moves: readonly Move[]): boolean;
+  abstract prepare(moves: readonly Move[]): boolean;
 
   /** Parameters in the order in which they are to lie in memory. */
   protected abstract makeParameters(all: readonly NamedShape[]): readonly P[];
@@ -80,13 +83,20 @@ export abstract class LocalPath<P extends Parameter> implements Path {
     this.inner = undefined;
   }
 
+  run(_moves: readonly Move[]): void {
+    this.inner!.optimizer.runStep(noOptions);
+  }
+
+  skip(): void {
+    this.inner!.optimizer.skipStep(noOptions);
+  }
+
   /**
-   * A step of these variables.
+   * See {@link prepare}.
    *
    * @param bring lets a parameter have the values and the gradient of a move, by its number.
-   * @returns whether it was taken.
    */
-  protected take(moves: readonly Move[], bring: (parameter: P, i: number) => void): boolean {
+  protected prepareWith(moves: readonly Move[], bring: (parameter: P, i: number) => void): boolean {
     const { optimizer, parameters, groups } = this.inner!;
     const { rule, clip } = this.spec;
     if (moves.length < parameters.size) optimizer.zeroGrad();
@@ -94,9 +104,7 @@ export abstract class LocalPath<P extends Parameter> implements Path {
     for (let i = 0; i < moves.length; i++) bring(parameters.at(i, moves[i]![0])!, i);
     optimizer.paramGroups.forEach((group, i) => copyHyper(rule, groups[i]!, group));
     clipAll(optimizer, clip);
-    const skipped = optimizer.skippedSteps;
-    optimizer.step();
-    return optimizer.skippedSteps === skipped;
+    return optimizer.prepareStep(noOptions);
   }
 
   protected parameterOf(member: Member): P {

@@ -9,7 +9,7 @@ import { classNameOf, toConfig, type Config } from "./config.ts";
 import { readGradients, type NamedTensor, type VariableGradients } from "./moves.ts";
 import { readOptions, type StepScheduler, type TfOptions } from "./options.ts";
 import type { InPlace } from "./path.ts";
-import { Runner, type Pairs } from "./runner.ts";
+import { Runner, type Pairs, type PreparedStep } from "./runner.ts";
 import type { Tf } from "./tf.ts";
 import { fromWeights, toWeights } from "./weights.ts";
 
@@ -59,16 +59,17 @@ export class TfOptimizer<H extends HyperDefaults = HyperDefaults> extends TfOpti
     return this.runner.why;
   }
 
-  /** @internal */ prepare(call: string, gradients: VariableGradients): () => void {
+  /** @internal */ prepare(call: string, gradients: VariableGradients): PreparedStep {
     const pairs = this.read(call, gradients);
-    if (pairs.length === 0) return () => {};
-    const step = this.runner.prepare(pairs);
-    return () => this.finish(step());
+    return pairs.length === 0 ? nothing : this.counted(this.runner.prepare(pairs));
   }
 
-  /** @internal */ async takeAsync(call: string, gradients: VariableGradients): Promise<void> {
+  /** @internal */ async prepareAsync(
+    call: string,
+    gradients: VariableGradients,
+  ): Promise<PreparedStep> {
     const pairs = this.read(call, gradients);
-    if (pairs.length > 0) this.finish(await this.runner.stepAsync(pairs));
+    return pairs.length === 0 ? nothing : this.counted(await this.runner.prepareAsync(pairs));
   }
 
   getClassName(): string {
@@ -136,12 +137,21 @@ export class TfOptimizer<H extends HyperDefaults = HyperDefaults> extends TfOpti
     return readGradients(this.tf, `${this.name}: ${call}`, gradients);
   }
 
-  private finish(taken: boolean): void {
-    if (!taken) {
-      this.skipped++;
-      return;
-    }
-    this.taken++;
-    this.scheduler?.step();
+  private counted({ isTaken, end }: PreparedStep): PreparedStep {
+    return {
+      isTaken,
+      end: (taken) => {
+        end(taken);
+        if (!taken) {
+          this.skipped++;
+          return;
+        }
+        this.taken++;
+        this.scheduler?.step();
+      },
+    };
   }
 }
+
+/** A step without gradients. */
+const nothing: PreparedStep = { isTaken: true, end: () => {} };

@@ -70,16 +70,23 @@ export interface Path {
   add(members: readonly Member[], states: readonly (ParameterState | undefined)[]): void;
 
   /**
-   * One step of these variables, all of which were added; all others are as without a gradient.
+   * All of a step of these variables that can fail. All of them were added; all others are as without a
+   * gradient. {@link run} or {@link skip} comes next, or another step if there was a failure elsewhere.
    *
-   * @returns whether it was taken: false where it was left out because of `nonFinite: "skip"`. A path that
+   * @returns whether to take it: false where it is to be left out because of `nonFinite: "skip"`. A path that
    *   cannot know says true.
    * @throws {DownhillError} before anything is written.
    */
-  step(moves: readonly Move[]): boolean;
+  prepare(moves: readonly Move[]): boolean;
 
-  /** The same where the step has to wait for the device; by default {@link step}. */
-  stepAsync?(moves: readonly Move[]): Promise<boolean>;
+  /** The same where it has to wait for the device; by default {@link prepare}. */
+  prepareAsync?(moves: readonly Move[]): Promise<boolean>;
+
+  /** Takes the step that was prepared, of the same variables. */
+  run(moves: readonly Move[]): void;
+
+  /** Leaves it out. */
+  skip(): void;
 
   /** Copies of the state of each, empty before its first step; a promise where it has to be read back. */
   states(

@@ -20,6 +20,19 @@ import type { Tf } from "./tf.ts";
 /** Variables with their gradients; each variable once. */
 export type Pairs = readonly (readonly [Variable, Tensor])[];
 
+/** A step of which nothing can fail any more. */
+export interface PreparedStep {
+  /** Whether it is to be taken: false because of `nonFinite: "skip"`. */
+  readonly isTaken: boolean;
+  /** Takes it, or leaves it out. */
+  end(isTaken: boolean): void;
+}
+
+const prepared = (path: Path, moves: readonly Move[], isTaken: boolean): PreparedStep => ({
+  isTaken,
+  end: (taken) => (taken ? path.run(moves) : path.skip()),
+});
+
 export class Runner {
   readonly groups: Groups;
   private readonly spec: PathSpec;
@@ -43,8 +56,8 @@ export class Runner {
     return this.reasons.length > 0 ? this.reasons.join("; ") : undefined;
   }
 
-  /** All of a step that can fail in advance. @returns what takes it, and says whether it was taken. */
-  prepare(pairs: Pairs): () => boolean {
+  /** All of a step that can fail. */
+  prepare(pairs: Pairs): PreparedStep {
     const moves = this.movesOf(pairs);
     const leaving = this.leavingStates(moves);
     if (leaving instanceof Promise) {
@@ -52,13 +65,14 @@ export class Runner {
       this.refuseSync();
     }
     const path = this.ready(moves, leaving);
-    return () => path.step(moves);
+    return prepared(path, moves, path.prepare(moves));
   }
 
-  async stepAsync(pairs: Pairs): Promise<boolean> {
+  /** The same on every backend. */
+  async prepareAsync(pairs: Pairs): Promise<PreparedStep> {
     const moves = this.movesOf(pairs);
     const path = this.ready(moves, await this.leavingStates(moves));
-    return path.stepAsync ? path.stepAsync(moves) : path.step(moves);
+    return prepared(path, moves, await (path.prepareAsync?.(moves) ?? path.prepare(moves)));
   }
 
   /** Copies; see {@link Path.states}. */

@@ -24,8 +24,8 @@ export class WasmPath extends LocalPath<ForeignParameter> {
     this.backend = backend;
   }
 
-  step(moves: readonly Move[]): boolean {
-    return this.take(moves, (own, i) => {
+  prepare(moves: readonly Move[]): boolean {
+    return this.prepareWith(moves, (own, i) => {
       const [{ variable }, gradient] = moves[i]!;
       const data = this.ownData(variable);
       own.place(data.memoryOffset >>> 0, this.addressOf(gradient));

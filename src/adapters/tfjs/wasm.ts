@@ -51,16 +51,20 @@ function trial(tf: Tf, found: WasmBackendOfTf): string {
   const sum = rule({ name: "Trial", hyper: {}, step: ({ p, g }) => ({ p: p.add(g) }) });
   const path = new WasmPath({ tf, rule: sum as never, options: {}, clip: {} }, found);
   const member: Member = { variable, key: "w", group: {} };
+  const takeStep = (): void => {
+    path.prepare([[member, ones]]);
+    path.run([[member, ones]]);
+  };
   try {
     if (!holds(found.view(variable), 1, 2, 3, 4))
       return "tensors are not where they should be in memory";
     if (!holds(product(), 4, 6, 4, 6)) return "a product of matrices is wrong";
     path.add([member], [undefined]);
-    path.step([[member, ones]]);
+    takeStep();
     if (!holds(variable, 2, 3, 4, 5)) return "a step does not reach a variable";
     if (!holds(product(), 6, 8, 6, 8)) return "products go on with the weights from before a step";
     const alias = run("Reshape", { x: variable }, { shape: [4] });
-    path.step([[member, ones]]);
+    takeStep();
     if (!holds(variable, 3, 4, 5, 6)) return "a step does not reach a variable";
     if (!holds(alias, 2, 3, 4, 5))
       return "a step changes tensors that share memory with a variable";

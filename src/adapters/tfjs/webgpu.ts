@@ -78,7 +78,7 @@ class WebgpuPath implements Path {
     for (const [member, own] of added) this.parameters.set(member, own);
   }
 
-  step(moves: readonly Move[]): boolean {
+  prepare(moves: readonly Move[]): boolean {
     const { memory, parameters } = this;
     const optimizer = this.optimizer!;
     const bound = moves.map(([{ variable }, gradient]) =>
@@ -93,10 +93,16 @@ class WebgpuPath implements Path {
     });
     optimizer.paramGroups.forEach((group, i) => copyHyper(this.spec.rule, this.groups[i]!, group));
     this.clip(optimizer);
-    optimizer.step();
-    moves.forEach(([{ variable }], i) => bound[i] && memory.wrote(variable));
     return true;
   }
+
+  run(moves: readonly Move[]): void {
+    this.optimizer!.step();
+    for (const [{ variable }] of moves) if (variable.size > 0) this.memory.wrote(variable);
+  }
+
+  /** Never asked for: what to leave out is decided on the GPU. */
+  skip(): void {}
 
   async states(members: readonly Member[]): Promise<readonly ParameterState[]> {
     const { optimizer } = this;
