@@ -6,8 +6,9 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { pagePolicy } from "../../src/cli/lab-policy.ts";
 import { serveLab, type LabServer } from "../../src/cli/lab-server.ts";
 import { findChromium, launchChromium } from "../helpers/chromium.ts";
 
@@ -24,7 +25,12 @@ export interface Visit {
 export interface VisitOptions extends BrowserContextOptions {
   /** Another server than the one of the tests, e.g. without isolation. */
   readonly at?: LabServer;
+  /** A content security policy of the host, in the place of the server's own. */
+  readonly policy?: string;
 }
+
+/** A policy under which no WebAssembly is compiled. */
+export const noWasm: string = pagePolicy.replace(" 'wasm-unsafe-eval'", "");
 
 export interface Lab {
   /**
@@ -57,8 +63,9 @@ export function useLab(launch: () => Promise<Browser> = launchChromium): Lab {
   });
 
   return {
-    async visit(hash, { at = server, ...options } = {}) {
+    async visit(hash, { at = server, policy, ...options } = {}) {
       const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+      if (policy !== undefined) await sendPolicy(context, policy);
       const page = await context.newPage();
       const complaints: string[] = [];
       const loaded = new Set<string>();
@@ -76,6 +83,14 @@ export function useLab(launch: () => Promise<Browser> = launchChromium): Lab {
       return { page, complaints, loaded };
     },
   };
+}
+
+async function sendPolicy(context: BrowserContext, policy: string): Promise<void> {
+  await context.route("**/*", async (route) => {
+    const response = await route.fetch();
+    const headers = { ...response.headers(), "content-security-policy": policy };
+    await route.fulfill({ response, headers });
+  });
 }
 
 /** Bytes of files of the page, each gzipped, as hosts send them. */

@@ -5,7 +5,7 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { serveLab } from "../../src/cli/lab-server.ts";
-import { expectAccessible, gzipped, labFolder, skipped, tell, useLab } from "./browser.ts";
+import { expectAccessible, gzipped, labFolder, noWasm, skipped, tell, useLab } from "./browser.ts";
 
 /** Gzipped, of all that is loaded until the first race is seen. */
 const CEILING = 150_000;
@@ -174,6 +174,13 @@ describe.skipIf(skipped)("the Race room in Chromium", () => {
     await expect.poll(() => kind(page, "adam")).toBe("arrived");
     expect(complaints).toEqual([]);
     await plain.close();
+  });
+
+  test("where a host forbids WebAssembly it runs on the interpreter, and says so", async () => {
+    const { page, complaints } = await visit("#/race", { policy: noWasm });
+    expect(await page.locator(".runs-on summary").innerText()).toContain("Interpreter");
+    await expect.poll(() => kind(page, "adam")).toBe("arrived");
+    expect(complaints).toEqual([]);
   });
 
   test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
