@@ -20,6 +20,10 @@ try {
   const tarball = join(folder, filename);
   say(`${filename}: ${files.length} files, ${(size / 1024).toFixed(0)} kB`);
 
+  const data = files.filter(({ path }) => path.startsWith("dist/lab/data"));
+  if (data.length > 0) throw new Error(`the package has data in it: ${data[0].path}`);
+  if (size > 2 ** 21) throw new Error(`the package has ${size} bytes`);
+
   const { dependencies, scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   if (dependencies) throw new Error(`the package has dependencies: ${Object.keys(dependencies)}`);
   for (const hook of ["preinstall", "install", "postinstall"]) {

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { pagePolicy } from "../src/cli/lab-policy.ts";
+import { digits } from "./digits.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -21,7 +22,7 @@ const policy: Plugin = {
 export default defineConfig({
   root: here("."),
   base: "./",
-  plugins: [policy],
+  plugins: [policy, digits()],
   // The package by its own name, as pages of its users import it.
   resolve: { tsconfigPaths: true },
   worker: { format: "es" },
@@ -31,6 +32,7 @@ export default defineConfig({
     target: "es2023",
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    reportCompressedSize: false,
     license: { fileName: "licenses.md" },
   },
 });

@@ -170,7 +170,7 @@ async function compareOne(
     optimizer,
     run,
     row,
-    ours: { label: optimizer.label, losses: losses },
+    ours: { label: optimizer.label, losses },
     torch64: curve("PyTorch float64", truth?.losses),
     torch32: curve("PyTorch float32", single?.losses),
   };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { openBrowser } from "./lab-browser.ts";
 import { serveLab } from "./lab-server.ts";
+import { DataError, findMnist } from "./mnist.ts";
 import { note, print } from "./output.ts";
 import { packageRoot } from "./package.ts";
 
@@ -19,6 +20,7 @@ export async function labCommand({ port, open, isolation }: LabFlags): Promise<v
     folder: join(packageRoot(), "dist", "lab"),
     port,
     isolation,
+    mnist: mnistFolder(),
   });
   const end = endOfRun();
   print(server.url);
@@ -28,6 +30,16 @@ export async function labCommand({ port, open, isolation }: LabFlags): Promise<v
   }
   await end;
   await server.close();
+}
+
+/** Where MNIST is installed, if it is: a page from the npm package comes without. */
+function mnistFolder(): string | undefined {
+  try {
+    return findMnist();
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
 }
 
 /** When someone asks the program to end; asking once more ends it at once. */

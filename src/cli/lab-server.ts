@@ -16,7 +16,9 @@ import {
 import type { AddressInfo } from "node:net";
 import { extname, join, relative, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
 
+import { mnistFiles, packedName } from "../training/mnist.ts";
 import { CodedError } from "./errors.ts";
 import { isolationHeaders, safetyHeaders } from "./lab-policy.ts";
 
@@ -34,6 +36,8 @@ export interface LabServerOptions {
   readonly port?: number;
   /** Whether the page may have shared memory and so threads (default true). */
   readonly isolation?: boolean;
+  /** A folder with the four files of MNIST, for a page that was built without them. */
+  readonly mnist?: string | undefined;
 }
 
 /** A page that is being served. */
@@ -64,7 +68,7 @@ const anyType = "application/octet-stream";
  * @throws {LabError} `NOT_BUILT` if there is no page, `PORT_TAKEN` and `PORT_REFUSED` for the port.
  */
 export async function serveLab(options: LabServerOptions): Promise<LabServer> {
-  const { folder, port = 0, isolation = true } = options;
+  const { folder, port = 0, isolation = true, mnist } = options;
   if (!(await listFiles(folder)).has("index.html")) {
     throw new LabError(
       "NOT_BUILT",
@@ -73,7 +77,7 @@ export async function serveLab(options: LabServerOptions): Promise<LabServer> {
   }
   const common = { ...safetyHeaders, ...(isolation && isolationHeaders) };
   const server = createServer((request, response) => {
-    answer(request, response, folder, common).catch(() => response.destroy());
+    answer(request, response, { folder, mnist }, common).catch(() => response.destroy());
   });
   await listen(server, port);
   const { port: chosen } = server.address() as AddressInfo;
@@ -121,7 +125,7 @@ async function listFiles(folder: string): Promise<Map<string, string>> {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  folder: string,
+  { folder, mnist }: Pick<LabServerOptions, "folder" | "mnist">,
   common: OutgoingHttpHeaders,
 ): Promise<void> {
   const refuse = (status: number, text: string, headers: OutgoingHttpHeaders = {}): void => {
@@ -138,7 +142,14 @@ async function answer(
   const name = nameOf(request.url ?? "");
   if (name === null) return refuse(400, "That is no path.");
   const path = (await listFiles(folder)).get(name);
-  if (path === undefined) return refuse(404, "There is no such file.");
+  if (path === undefined) {
+    const digits = Object.values(mnistFiles).find((file) => packedName(file) === name);
+    if (!digits || mnist === undefined) return refuse(404, "There is no such file.");
+    response.writeHead(200, { ...common, "Content-Type": anyType, "Cache-Control": "no-cache" });
+    if (method === "HEAD") return void response.end();
+    const file = createReadStream(join(mnist, digits.name));
+    return pipeline(file, createGzip({ level: 1 }), response);
+  }
   const { size } = await stat(path);
   response.writeHead(200, {
     ...common,

@@ -6,7 +6,7 @@ import { Option, type Command } from "commander";
 import type { OptionValue } from "../training/experiment.ts";
 import { UsageError } from "./errors.ts";
 import { schedules, type CataloguedSchedule, type ScheduleOptions } from "./schedules.ts";
-import { kebab } from "./usage.ts";
+import { kebab } from "../training/flags.ts";
 
 const GROUP = "Options of schedules (of which; by default they suit the number of steps):";
 

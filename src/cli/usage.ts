@@ -11,11 +11,8 @@ import {
   type Experiment,
   type OptionValue,
 } from "../training/experiment.ts";
+import { kebab } from "../training/flags.ts";
 import { UsageError } from "./errors.ts";
-
-/** A name in camelCase as it is written in a flag: `t-max`. */
-export const kebab = (name: string): string =>
-  name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 export function numberFrom(text: string): number {
   const value = Number(text);

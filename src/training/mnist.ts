@@ -58,6 +58,9 @@ export const mnistFiles = {
 /** What each byte of a pixel stands for: from 0 to 1, rounded to float32 once. */
 export const brightness: Float32Array = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
+/** Where the page of the lab finds a file, gzipped. */
+export const packedName = ({ name }: IdxFile): string => `data/${name}.gz`;
+
 /** Length of a file in bytes. */
 export function sizeOf({ dimensions }: IdxFile): number {
   return headerOf(dimensions) + dimensions.reduce((product, length) => product * length, 1);

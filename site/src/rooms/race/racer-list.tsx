@@ -1,9 +1,11 @@
 /** Who races, and each one's hyperparameters. */
 import { useId } from "preact/hooks";
 import { NumberField, tidy } from "../../ui/number-field.tsx";
+import { HyperField } from "../../ui/hyper-field.tsx";
+import type { Value } from "../../ui/hyper.ts";
 import { Swatch } from "../../ui/swatch.tsx";
 import "./racer-list.css";
-import { racers, type Field, type Racer, type Value } from "./racers.ts";
+import { racers, type Racer } from "./racers.ts";
 import { ratesOf } from "./state.ts";
 import { change, setHyper, state, tracks } from "./store.ts";
 
@@ -117,7 +119,7 @@ function Others({
       <p class="small muted">{note}</p>
       <div class="numbers">
         {fields.map((field) => (
-          <Hyper
+          <HyperField
             key={field.name}
             field={field}
             value={changes[field.name] ?? field.value}
@@ -128,62 +130,5 @@ function Others({
         ))}
       </div>
     </details>
-  );
-}
-
-interface HyperProps {
-  readonly field: Field;
-  readonly value: Value;
-  onChange(value: Value): void;
-}
-
-function Hyper({ field: { name, choices }, value, onChange }: HyperProps) {
-  const id = useId();
-  if (typeof value === "number") {
-    return <NumberField label={name} value={value} onChange={onChange} />;
-  }
-  if (typeof value === "boolean") {
-    return (
-      <div class="check">
-        <input
-          id={id}
-          type="checkbox"
-          checked={value}
-          onChange={(event) => onChange(event.currentTarget.checked)}
-        />
-        <label for={id}>{name}</label>
-      </div>
-    );
-  }
-  if (choices) {
-    return (
-      <div class="field">
-        <label for={id}>{name}</label>
-        <select
-          id={id}
-          value={String(value)}
-          onChange={(event) => onChange(event.currentTarget.value)}
-        >
-          {choices.map((choice) => (
-            <option key={choice}>{choice}</option>
-          ))}
-        </select>
-      </div>
-    );
-  }
-  const [first, second] = value as readonly [number, number];
-  return (
-    <>
-      <NumberField
-        label={`${name}, first`}
-        value={first}
-        onChange={(next) => onChange([next, second])}
-      />
-      <NumberField
-        label={`${name}, second`}
-        value={second}
-        onChange={(next) => onChange([first, next])}
-      />
-    </>
   );
 }

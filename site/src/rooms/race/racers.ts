@@ -1,18 +1,7 @@
 /** Who may race: each optimizer with its looks and what can be set, as the page needs to know it. */
-import type { Rates } from "./surfaces.ts";
-
-/** A hyperparameter's value; a pair is two numbers. */
-export type Value = number | boolean | string | null | readonly [number, number];
-
-/** A hyperparameter that can be set, by its name in the library. */
-export interface Field {
-  readonly name: string;
-  readonly value: Exclude<Value, null>;
-  /** What may be chosen, for a name. */
-  readonly choices?: readonly string[];
-}
-
+import type { Changes, Field, Value } from "../../ui/hyper.ts";
 import type { Marker } from "../../ui/marker.ts";
+import type { Rates } from "./surfaces.ts";
 
 export interface Racer {
   readonly key: string;
@@ -240,9 +229,6 @@ export const racerOf = (key: string): Racer | undefined => byKey.get(key);
 
 /** Who races where nothing else is asked for. */
 export const usual: readonly string[] = ["sgd", "momentum", "rmsprop", "adam", "lbfgs"];
-
-/** What a reader has set for one racer, by name; the rest is as in {@link racers}. */
-export type Changes = Readonly<Record<string, Value>>;
 
 /** All that a racer starts with. */
 export function hyperOf(racer: Racer, rates: Rates, changes: Changes = {}): Record<string, Value> {

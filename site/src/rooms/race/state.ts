@@ -2,7 +2,8 @@
  * What is set in the room, and how it stands in the address: only what differs from the usual, so that
  * addresses stay short. Whatever an address says that makes no sense here is left out.
  */
-import { racerOf, racers, usual, type Changes, type Racer, type Value } from "./racers.ts";
+import type { Changes, Value } from "../../ui/hyper.ts";
+import { racerOf, racers, usual, type Racer } from "./racers.ts";
 import { surfaces, typed, type Point, type Rates, type Surface, type View } from "./surfaces.ts";
 
 export interface RaceState {
