@@ -5,6 +5,7 @@ import { Failure } from "../../ui/error-boundary.tsx";
 import { LossChart } from "./loss-chart.tsx";
 import { Picture } from "./picture.tsx";
 import { startPlayer } from "./player.ts";
+import "../../ui/room.css";
 import "./race.css";
 import { RacerList } from "./racer-list.tsx";
 import { Results } from "./results.tsx";
@@ -18,7 +19,7 @@ export function RaceRoom({ params }: RoomProps) {
   useEffect(startPlayer, []);
   if (failure.value) return <Failure what="The race" error={failure.value} />;
   return (
-    <div class="race">
+    <div class="room race">
       <div class="lead">
         <h1>Which way is down?</h1>
         <p>

@@ -1,7 +1,7 @@
 /** How the racers stand at the shown step, as a table: the picture in words and numbers. */
 import { coordinate, short } from "../../ui/format.ts";
 import { Swatch } from "../../ui/swatch.tsx";
-import "./results.css";
+import "../../ui/table.css";
 import { playing, shownStep, standings, state } from "./store.ts";
 
 export function Results() {
