@@ -3,16 +3,12 @@
 // Everything is read off the rule itself: it is traced once with the given hyperparameters, as the
 // optimizer traces it in every step, and the program, the traffic and the generated code follow.
 
-import { planOf, type Plan } from "../ir/plan.ts";
 import { printProgram } from "../ir/print.ts";
-import { programOf } from "../ir/program.ts";
-import { Op } from "../ir/op.ts";
-import { flushesAt } from "../ir/rule.ts";
-import { Trace } from "../ir/trace.ts";
+import { loadMaskOf, planOfRule } from "../ir/rule-plan.ts";
 import { lowerLines } from "../backend/lines/lower.ts";
 import { lower } from "../backend/wasm/lower.ts";
 import { wasmText } from "../backend/wasm/text.ts";
-import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule, RuleTensors } from "../index.ts";
+import type { DType, Hyper, HyperDefaults, OptimizerOptions, Rule } from "../index.ts";
 import { printRule, texOf } from "../math/index.ts";
 import { checkOptions } from "../optim/options.ts";
 import { withStorage, type StateOptions } from "../optim/state-storage.ts";
@@ -69,11 +65,11 @@ export function explain(subject: string | Rule, options: ExplainOptions): Explan
   const rule = withStorage(given, { stateDtype, stateRounding });
   checkHyper(rule, options.hyper);
   const hyper = checkOptions(rule, options.hyper as OptimizerOptions<HyperDefaults>).defaults;
-  const { plan, uniforms } = tracePlan(rule, hyper, options);
+  const { plan, uniforms } = planOfRule(rule, hyper, options);
   const { program } = plan;
   const slotNames = ["p", "g", ...rule.stateNames];
   const named = (mask: number) => slotNames.filter((_, slot) => (mask >> slot) & 1);
-  const loads = loadMask(plan);
+  const loads = loadMaskOf(plan);
   const isNarrow = (slot: number) => rule.stateStorage?.slots[slot] === "bfloat16";
   const moved = (mask: number) =>
     slotNames.reduce((sum, _, slot) => sum + ((mask >> slot) & 1) * (isNarrow(slot) ? 0.5 : 1), 0);
@@ -102,36 +98,6 @@ export function explain(subject: string | Rule, options: ExplainOptions): Explan
 function formulaFor(rule: Rule, hyper: Hyper<HyperDefaults>): string {
   const hasText = !rule.matrices && rule.slotRanks.every((rank) => rank === "tensor");
   return hasText ? printRule(rule, { hyper, declarations: false }) : rule.formula;
-}
-
-function tracePlan(
-  rule: Rule,
-  hyper: Hyper<HyperDefaults>,
-  { t, dtype, vector = false }: ExplainOptions,
-): { plan: Plan; uniforms: number[] } {
-  const trace = new Trace(rule.name, rule.slots, rule.slotRanks, rule.stateStorage);
-  // What a rule remembers in numbers comes from the steps before.
-  let numbers = Object.fromEntries(rule.numberLetters.map((letter) => [letter, 0]));
-  for (let step = rule.numberLetters.length > 0 ? 1 : t; step <= t; step++) {
-    trace.begin(step === 1 ? -1 : 0, rule.matrices ? [1024, 1024] : null, !vector, dtype);
-    const tensors = Object.fromEntries(rule.slots.map((slot, index) => [slot, trace.slot(index)]));
-    const outputs: Record<string, unknown> = rule.step(tensors as unknown as RuleTensors<string>, {
-      ...hyper,
-      ...numbers,
-      t: step,
-    });
-    trace.finish(outputs, false, undefined, step);
-    numbers = Object.fromEntries(rule.numberLetters.map((key) => [key, outputs[key] as number]));
-  }
-  const plan = planOf(programOf(trace, { flush: flushesAt(rule, t) }), true);
-  return { plan, uniforms: [...trace.uniforms.subarray(0, trace.uniformCount)] };
-}
-
-function loadMask({ program }: Plan): number {
-  return program.nodes.reduce(
-    (mask, node) => (node.op === Op.load ? mask | (1 << node.index) : mask),
-    0,
-  );
 }
 
 /** The explanation as text. */

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
-import { patience } from "../../src/cli/bench/measure.ts";
+import { patience } from "../../src/bench/measure.ts";
 import { markdownTfjs, terminalTfjs, type TfjsBench } from "../../src/cli/bench/tfjs/report.ts";
 import { tfjsOptimizers, tfjsRows } from "../../src/cli/bench/tfjs/rows.ts";
 import { usualTasks } from "../../src/cli/bench/tfjs/tfjs-bench.ts";
-import { perceptron } from "../../src/cli/bench/workload.ts";
+import { perceptron } from "../../src/bench/workload.ts";
 import { tf, useBackend } from "../helpers/tfjs.ts";
 
 const usualPatience = { ...patience };

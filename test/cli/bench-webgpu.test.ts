@@ -6,22 +6,23 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
-import { benchedOptimizers } from "../../src/cli/bench/contender.ts";
-import { compare, type Measured } from "../../src/cli/bench/measure.ts";
-import { disagreement, samples, TOLERANCE } from "../../src/cli/bench/webgpu/agreement.ts";
-import { GpuClock } from "../../src/cli/bench/webgpu/clock.ts";
+import { benchedOptimizers } from "../../src/bench/contender.ts";
+import { compare, type Measured } from "../../src/bench/measure.ts";
+import { disagreement, samples, TOLERANCE } from "../../src/bench/webgpu/agreement.ts";
+import { GpuClock } from "../../src/bench/webgpu/clock.ts";
 import type { HostCost } from "../../src/cli/bench/webgpu/host-cost.ts";
-import { dawn, describeAdapter, openGpu } from "../../src/cli/bench/webgpu/open.ts";
+import { describeAdapter } from "../../src/bench/webgpu/adapter.ts";
+import { dawn, openGpu } from "../../src/cli/bench/webgpu/open.ts";
 import {
   gpuSayings,
   markdownGpu,
   type GpuBench,
   type GpuComparison,
 } from "../../src/cli/bench/webgpu/report.ts";
-import { byHand, gpuRows, ours, plans } from "../../src/cli/bench/webgpu/rows.ts";
-import { stream, streamedBytes } from "../../src/cli/bench/webgpu/stream.ts";
+import { byHand, gpuRows, ours, plans } from "../../src/bench/webgpu/rows.ts";
+import { stream, streamedBytes } from "../../src/bench/webgpu/stream.ts";
 import { TorchRows } from "../../src/cli/bench/webgpu/torch.ts";
-import { flat, perceptron } from "../../src/cli/bench/workload.ts";
+import { flat, perceptron } from "../../src/bench/workload.ts";
 import { findVulkan, noVulkan } from "../helpers/find-vulkan.ts";
 import { gpuDevice, readBuffer, uncapturedErrors } from "../helpers/webgpu.ts";
 

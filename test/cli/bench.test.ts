@@ -8,18 +8,19 @@ import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-comma
 import { sayings } from "../../src/cli/bench/bench-report.ts";
 import { isMet } from "../../src/cli/bench/check.ts";
 import { levelSizes, runChecks } from "../../src/cli/bench/checks.ts";
-import { benchedOptimizers, type Contender, type Workload } from "../../src/cli/bench/contender.ts";
-import { adamBeside, plans } from "../../src/cli/bench/downhill.ts";
-import { compare, patience, type Comparison, type Measured } from "../../src/cli/bench/measure.ts";
+import { benchedOptimizers, type Contender, type Workload } from "../../src/bench/contender.ts";
+import { adamBeside, plans } from "../../src/bench/downhill.ts";
+import { compare, patience, type Comparison, type Measured } from "../../src/bench/measure.ts";
 import { findNative } from "../../src/cli/bench/native/index.ts";
 import { findNodePeers } from "../../src/cli/bench/node-peers.ts";
 import { findPyTorch } from "../../src/cli/bench/pytorch.ts";
-import { agrees, summarize } from "../../src/cli/bench/statistics.ts";
-import { ruleCells } from "../../src/cli/bench/rules-report.ts";
-import { checkOptimizers, subjectOf } from "../../src/cli/bench/subject.ts";
-import { handWritten } from "../../src/cli/bench/typescript.ts";
-import { gradients, startValues, timed } from "../../src/cli/bench/values.ts";
-import { evenly, flat, matrices, perceptron } from "../../src/cli/bench/workload.ts";
+import { agrees, summarize } from "../../src/bench/statistics.ts";
+import { ruleCells } from "../../src/bench/rules-report.ts";
+import { checkOptimizers } from "../../src/cli/bench/check-optimizers.ts";
+import { subjectOf } from "../../src/bench/subject.ts";
+import { handWritten } from "../../src/bench/typescript.ts";
+import { gradients, startValues, timed } from "../../src/bench/values.ts";
+import { evenly, flat, matrices, perceptron } from "../../src/bench/workload.ts";
 
 const small = perceptron(3, 5);
 

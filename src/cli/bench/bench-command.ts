@@ -8,19 +8,20 @@ import { isFancy, note, prepareFolder, print, writeOutput } from "../output.ts";
 import { markdownReport, terminalReport, type Bench } from "./bench-report.ts";
 import { benchFigure, sweepFigure } from "./chart.ts";
 import { runChecks } from "./checks.ts";
-import { benchedOptimizers, isWritten } from "./contender.ts";
-import type { BenchedOptimizer, Contender, Workload } from "./contender.ts";
-import { adamBeside, plans } from "./downhill.ts";
+import { benchedOptimizers, isWritten } from "../../bench/contender.ts";
+import type { BenchedOptimizer, Contender, Workload } from "../../bench/contender.ts";
+import { adamBeside, plans } from "../../bench/downhill.ts";
 import { observe } from "./machine.ts";
-import { compare } from "./measure.ts";
+import { compare } from "../../bench/measure.ts";
 import { findNative, type Bandwidth } from "./native/index.ts";
 import { findNodePeers } from "./node-peers.ts";
 import { findPyTorch } from "./pytorch.ts";
 import { markdownChecks, markdownSweep, terminalChecks, terminalSweep } from "./sweep-report.ts";
 import { sweep, sweeps, sweptRows, withBandwidth, type Sweep, type SweepKind } from "./sweep.ts";
-import { checkOptimizers, subjectOf } from "./subject.ts";
-import { handWritten } from "./typescript.ts";
-import { flat, matrices, perceptron } from "./workload.ts";
+import { subjectOf } from "../../bench/subject.ts";
+import { checkOptimizers } from "./check-optimizers.ts";
+import { handWritten } from "../../bench/typescript.ts";
+import { flat, matrices, perceptron } from "../../bench/workload.ts";
 
 export interface BenchOptions {
   /** By default all, of a sweep SGD and Adam. */

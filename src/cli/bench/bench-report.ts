@@ -1,11 +1,12 @@
 // The benchmark's results for people: tables in the terminal and in Markdown, and what they say.
 
-import type { Comparison, Measured } from "./measure.ts";
-import type { Workload } from "./contender.ts";
-import { fastestOf } from "./fastest.ts";
+import type { Comparison, Measured } from "../../bench/measure.ts";
+import type { Workload } from "../../bench/contender.ts";
+import { fastestOf } from "../../bench/fastest.ts";
 import { describe, type Setting } from "./machine.ts";
-import { againstAdam, ruleCells } from "./rules-report.ts";
-import { figure, markdownTable, terminalTable, type Cells } from "./table.ts";
+import { againstAdam, ruleCells } from "../../bench/rules-report.ts";
+import { figure, markdownTable, type Cells } from "../../bench/table.ts";
+import { terminalTable } from "./terminal-table.ts";
 
 export interface Bench {
   readonly setting: Setting;

@@ -17,12 +17,12 @@ import {
   type Panel,
 } from "../report/svg.ts";
 import type { Bench } from "./bench-report.ts";
-import type { Family } from "./contender.ts";
-import type { Comparison, Measured } from "./measure.ts";
-import { subjectOf } from "./subject.ts";
+import type { Family } from "../../bench/contender.ts";
+import type { Comparison, Measured } from "../../bench/measure.ts";
+import { subjectOf } from "../../bench/subject.ts";
 import type { Sweep } from "./sweep.ts";
 import { describe, type Setting } from "./machine.ts";
-import { figure } from "./table.ts";
+import { figure } from "../../bench/table.ts";
 
 const COLORS: Readonly<Record<Family, string>> = {
   downhill: PALETTE[0],

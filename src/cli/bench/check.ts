@@ -1,8 +1,8 @@
 // What a check is, and how much is measured for it.
 
-import type { BenchedOptimizer, Contender } from "./contender.ts";
+import type { BenchedOptimizer, Contender } from "../../bench/contender.ts";
 import type { Bandwidth } from "./native/index.ts";
-import { elementwiseSubjects } from "./subject.ts";
+import { elementwiseSubjects } from "../../bench/subject.ts";
 
 /** One promise and what was measured. */
 export interface Check {

@@ -4,19 +4,19 @@
 import type { BoundPlan } from "../../backend/bound-plan.ts";
 import { parameter } from "../../index.ts";
 import { sharedPool } from "../../backend/threads/pool.ts";
-import { benchedOptimizers } from "./contender.ts";
-import type { BenchedOptimizer, Contender, Runner, Workload } from "./contender.ts";
-import { plans } from "./downhill.ts";
+import { benchedOptimizers } from "../../bench/contender.ts";
+import type { BenchedOptimizer, Contender, Runner, Workload } from "../../bench/contender.ts";
+import { plans } from "../../bench/downhill.ts";
 import { usualSizes, type Check, type CheckContext, type CheckSizes } from "./check.ts";
 import { cacheSizes } from "./machine.ts";
-import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";
-import { compare, type Measured } from "./measure.ts";
+import { giveGradients, makeOptimizer, parametersOf } from "../../bench/make.ts";
+import { compare, type Measured } from "../../bench/measure.ts";
 import type { Bandwidth } from "./native/index.ts";
-import { summarize } from "./statistics.ts";
+import { summarize } from "../../bench/statistics.ts";
 import { everyRule } from "./rule-check.ts";
-import { subjectOf } from "./subject.ts";
-import { timed } from "./values.ts";
-import { evenly, flat, perceptron } from "./workload.ts";
+import { subjectOf } from "../../bench/subject.ts";
+import { timed } from "../../bench/values.ts";
+import { evenly, flat, perceptron } from "../../bench/workload.ts";
 
 /** A row of the table as this file measures it: whatever its workload is called. */
 function on(row: Contender, workload: Workload, key: string): Contender {

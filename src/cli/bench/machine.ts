@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 
-import type { PeerVersion } from "./contender.ts";
+import type { PeerVersion } from "../../bench/contender.ts";
 
 export interface Setting {
   readonly command: string;

@@ -16,8 +16,8 @@ import {
   type Family,
   type PeerVersion,
   type Workload,
-} from "./contender.ts";
-import { gradients, startValues } from "./values.ts";
+} from "../../bench/contender.ts";
+import { gradients, startValues } from "../../bench/values.ts";
 
 interface Peer {
   readonly name: string;

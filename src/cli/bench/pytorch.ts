@@ -7,8 +7,13 @@ import { createInterface, type Interface } from "node:readline";
 
 import { packageRoot } from "../package.ts";
 import { findTorch, type TorchInstallation } from "../torch.ts";
-import { hyperparameters, isWritten, type Contender, type PeerVersion } from "./contender.ts";
-import { subjectOf } from "./subject.ts";
+import {
+  hyperparameters,
+  isWritten,
+  type Contender,
+  type PeerVersion,
+} from "../../bench/contender.ts";
+import { subjectOf } from "../../bench/subject.ts";
 
 /** What any answer may be instead. */
 export interface Refusal {

@@ -1,10 +1,10 @@
 // Whether rules keep up with Adam.
 
 import type { Check, CheckContext } from "./check.ts";
-import { adamBeside, plans } from "./downhill.ts";
-import { compare } from "./measure.ts";
-import { againstAdam } from "./rules-report.ts";
-import { flat } from "./workload.ts";
+import { adamBeside, plans } from "../../bench/downhill.ts";
+import { compare } from "../../bench/measure.ts";
+import { againstAdam } from "../../bench/rules-report.ts";
+import { flat } from "../../bench/workload.ts";
 
 /** Every rule that is one kernel moves as many bytes in a second as Adam, on all threads. */
 export async function everyRule({ threads, sizes, say }: CheckContext): Promise<Check[]> {

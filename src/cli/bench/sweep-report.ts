@@ -3,7 +3,8 @@
 import { isMet, type Check } from "./check.ts";
 import { describe, type Setting } from "./machine.ts";
 import type { Sweep } from "./sweep.ts";
-import { figure, markdownTable, terminalTable, type Cells } from "./table.ts";
+import { figure, markdownTable, type Cells } from "../../bench/table.ts";
+import { terminalTable } from "./terminal-table.ts";
 
 export interface SweepRecord {
   readonly setting: Setting;

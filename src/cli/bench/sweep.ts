@@ -1,10 +1,10 @@
 // How the cost of a parameter depends on how many there are, and on how many tensors they are in.
 
-import type { BenchedOptimizer, Contender, Workload } from "./contender.ts";
-import { compare, type Comparison } from "./measure.ts";
+import type { BenchedOptimizer, Contender, Workload } from "../../bench/contender.ts";
+import { compare, type Comparison } from "../../bench/measure.ts";
 import type { Bandwidth } from "./native/index.ts";
-import { subjectOf } from "./subject.ts";
-import { evenly, flat } from "./workload.ts";
+import { subjectOf } from "../../bench/subject.ts";
+import { evenly, flat } from "../../bench/workload.ts";
 
 export const sweeps = ["size", "tensors"] as const;
 export type SweepKind = (typeof sweeps)[number];

@@ -3,10 +3,10 @@
 
 import { availableParallelism } from "node:os";
 
-import { acquire } from "../arena-share.ts";
-import { isWritten, NOT_WRITTEN } from "../contender.ts";
-import type { Contender, PeerVersion, Runner } from "../contender.ts";
-import { timed } from "../values.ts";
+import { acquire } from "../../../bench/arena-share.ts";
+import { isWritten, NOT_WRITTEN } from "../../../bench/contender.ts";
+import type { Contender, PeerVersion, Runner } from "../../../bench/contender.ts";
+import { timed } from "../../../bench/values.ts";
 import { bandwidthOf, type Bandwidth } from "./bandwidth.ts";
 import { flags, loadLibrary, NARROW, type Library } from "./library.ts";
 import { loopOf, numbersOf } from "./numbers.ts";

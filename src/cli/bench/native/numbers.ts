@@ -1,6 +1,6 @@
 // The numbers of one step as native/limits.c reads them, computed like those of the rules: in float64.
 
-import { hyperparameters, type WrittenOptimizer } from "../contender.ts";
+import { hyperparameters, type WrittenOptimizer } from "../../../bench/contender.ts";
 
 const { sgd, momentum, rmsprop, adam, adamw } = hyperparameters;
 

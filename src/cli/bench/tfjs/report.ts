@@ -1,9 +1,10 @@
 // What was measured on TensorFlow.js's heap, for people.
 
-import type { Workload } from "../contender.ts";
+import type { Workload } from "../../../bench/contender.ts";
 import { describe, type Setting } from "../machine.ts";
-import type { Comparison, Measured } from "../measure.ts";
-import { figure, markdownTable, terminalTable, type Cells } from "../table.ts";
+import type { Comparison, Measured } from "../../../bench/measure.ts";
+import { figure, markdownTable, type Cells } from "../../../bench/table.ts";
+import { terminalTable } from "../terminal-table.ts";
 
 export interface TfjsComparison extends Comparison {
   readonly workload: Workload;

@@ -3,9 +3,13 @@
 
 import type { Optimizer, Tensor, Variable } from "@tensorflow/tfjs-core";
 import { tfOptimizer, type NamedTensor } from "../../../adapters/tfjs.ts";
-import { hyperparameters, type BenchedOptimizer, type Contender } from "../contender.ts";
-import { subjectOf } from "../subject.ts";
-import { gradients, startValues, timed } from "../values.ts";
+import {
+  hyperparameters,
+  type BenchedOptimizer,
+  type Contender,
+} from "../../../bench/contender.ts";
+import { subjectOf } from "../../../bench/subject.ts";
+import { gradients, startValues, timed } from "../../../bench/values.ts";
 import type { Tfjs } from "./open.ts";
 
 /** TensorFlow.js's optimizers, with the hyperparameters of all others. */

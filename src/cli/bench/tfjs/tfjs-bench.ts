@@ -3,10 +3,10 @@
 
 import { UsageError } from "../../errors.ts";
 import type { BenchOptions, Findings } from "../bench-command.ts";
-import type { BenchedOptimizer, Workload } from "../contender.ts";
+import type { BenchedOptimizer, Workload } from "../../../bench/contender.ts";
 import { observe } from "../machine.ts";
-import { compare } from "../measure.ts";
-import { flat, perceptron } from "../workload.ts";
+import { compare } from "../../../bench/measure.ts";
+import { flat, perceptron } from "../../../bench/workload.ts";
 import { openTfjs } from "./open.ts";
 import { markdownTfjs, terminalTfjs, type TfjsBench, type TfjsComparison } from "./report.ts";
 import { tfjsOptimizers, tfjsRows } from "./rows.ts";

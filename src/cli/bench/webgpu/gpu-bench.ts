@@ -3,14 +3,19 @@
 
 import { UsageError } from "../../errors.ts";
 import type { BenchOptions, Findings } from "../bench-command.ts";
-import type { BenchedOptimizer, Contender, PeerVersion, Workload } from "../contender.ts";
+import type {
+  BenchedOptimizer,
+  Contender,
+  PeerVersion,
+  Workload,
+} from "../../../bench/contender.ts";
 import { observe } from "../machine.ts";
-import { compare } from "../measure.ts";
-import { checkOptimizers } from "../subject.ts";
+import { compare } from "../../../bench/measure.ts";
+import { checkOptimizers } from "../check-optimizers.ts";
 import { hostCost, markdownHostCost, terminalHostCost, type HostCost } from "./host-cost.ts";
 import { openGpu, type OpenGpu } from "./open.ts";
 import { markdownGpu, terminalGpu, type GpuBench, type GpuComparison } from "./report.ts";
-import { gpuRows } from "./rows.ts";
+import { gpuRows } from "../../../bench/webgpu/rows.ts";
 import { TorchRows } from "./torch.ts";
 
 /** What is measured where nothing else is asked for. */

@@ -2,13 +2,14 @@
 // that no GPU's work disturbs. That many tensors cost what one does is held against a figure.
 
 import { isMet, type Check } from "../check.ts";
-import type { BenchedOptimizer, Contender, Runner, Workload } from "../contender.ts";
+import type { BenchedOptimizer, Contender, Runner, Workload } from "../../../bench/contender.ts";
 import { describe, type Setting } from "../machine.ts";
-import { compare, type Comparison } from "../measure.ts";
-import { figure, markdownTable, terminalTable, type Cells } from "../table.ts";
-import { flat } from "../workload.ts";
-import { GpuClock, type GpuSteps } from "./clock.ts";
-import { byHand, ours } from "./rows.ts";
+import { compare, type Comparison } from "../../../bench/measure.ts";
+import { figure, markdownTable, type Cells } from "../../../bench/table.ts";
+import { terminalTable } from "../terminal-table.ts";
+import { flat } from "../../../bench/workload.ts";
+import { GpuClock, type GpuSteps } from "../../../bench/webgpu/clock.ts";
+import { byHand, ours } from "../../../bench/webgpu/rows.ts";
 
 export interface HostCost {
   readonly setting: Setting;

@@ -1,6 +1,7 @@
 // WebGPU for the command line: in Node it comes from the npm package `webgpu`, which is Dawn.
 
 import { requestDevice } from "../../../backend/webgpu/device.ts";
+import { describeAdapter, type Adapter } from "../../../bench/webgpu/adapter.ts";
 import { BackendError, Prose } from "../../../errors.ts";
 
 /** What Dawn is told when it starts. */
@@ -13,11 +14,7 @@ const FLAGS = {
 
 export type GpuKind = keyof typeof FLAGS;
 
-export interface OpenGpu {
-  /** For people: who made the adapter, and what it is. */
-  readonly adapter: string;
-  /** Whether it is a processor that plays a GPU. */
-  readonly isSoftware: boolean;
+export interface OpenGpu extends Adapter {
   /** A new device. What is on it is freed by {@link free}, or when all is closed. */
   device(): Promise<GPUDevice>;
   /** Destroys a device, once it has done what it was given. */
@@ -81,13 +78,4 @@ export async function dawn(name = "webgpu"): Promise<Dawn> {
     failure.cause = error;
     throw failure;
   }
-}
-
-export function describeAdapter(
-  info: Pick<GPUAdapterInfo, "vendor" | "architecture" | "device" | "description">,
-): Pick<OpenGpu, "adapter" | "isSoftware"> {
-  const { vendor, architecture, device, description } = info;
-  const names = [device, vendor, architecture, description].filter((text) => text !== "");
-  const adapter = names.join(", ") || "an adapter that does not say what it is";
-  return { adapter, isSoftware: /swiftshader|llvmpipe|lavapipe|basic render/i.test(adapter) };
 }

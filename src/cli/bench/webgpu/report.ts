@@ -1,10 +1,11 @@
 // What was measured on a GPU, for people.
 
-import type { Workload } from "../contender.ts";
-import { fastestOf } from "../fastest.ts";
+import type { Workload } from "../../../bench/contender.ts";
+import { fastestOf } from "../../../bench/fastest.ts";
 import { describe, type Setting } from "../machine.ts";
-import type { Comparison, Measured } from "../measure.ts";
-import { figure, markdownTable, terminalTable, type Cells } from "../table.ts";
+import type { Comparison, Measured } from "../../../bench/measure.ts";
+import { figure, markdownTable, type Cells } from "../../../bench/table.ts";
+import { terminalTable } from "../terminal-table.ts";
 
 /** Rows for one optimizer. */
 export interface GpuComparison extends Comparison {

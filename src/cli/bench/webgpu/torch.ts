@@ -7,12 +7,18 @@ import { join } from "node:path";
 
 import { packageRoot } from "../../package.ts";
 import { findTorch } from "../../torch.ts";
-import { hyperparameters, isWritten } from "../contender.ts";
-import type { BenchedOptimizer, Contender, PeerVersion, Runner, Workload } from "../contender.ts";
+import { hyperparameters, isWritten } from "../../../bench/contender.ts";
+import type {
+  BenchedOptimizer,
+  Contender,
+  PeerVersion,
+  Runner,
+  Workload,
+} from "../../../bench/contender.ts";
 import { PythonPeer, type Refusal } from "../pytorch.ts";
-import { subjectOf } from "../subject.ts";
-import type { StepTimes } from "./clock.ts";
-import { streamBytes } from "./stream.ts";
+import { subjectOf } from "../../../bench/subject.ts";
+import type { StepTimes } from "../../../bench/webgpu/clock.ts";
+import { streamBytes } from "../../../bench/webgpu/stream.ts";
 
 interface Answer extends Refusal, Partial<StepTimes> {
   readonly ready?: true;

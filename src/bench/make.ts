@@ -1,7 +1,7 @@
 // Downhill's optimizers and parameters for a workload.
 
-import { Optimizer, parameter } from "../../index.ts";
-import type { Parameter, PlanOptions } from "../../index.ts";
+import { Optimizer, parameter } from "../index.ts";
+import type { Parameter, PlanOptions } from "../index.ts";
 import type { BenchedOptimizer, Workload } from "./contender.ts";
 import { subjectOf } from "./subject.ts";
 import { gradients, startValues } from "./values.ts";

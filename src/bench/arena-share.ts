@@ -1,7 +1,7 @@
 // One memory for rows that are to be compared on it: Downhill's fused step and the C limit update the
 // very same numbers, so that pages, caches and neighbours are the same for both.
 
-import type { Optimizer, Parameter } from "../../index.ts";
+import type { Optimizer, Parameter } from "../index.ts";
 import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";
 import type { BenchedOptimizer, Workload } from "./contender.ts";
 

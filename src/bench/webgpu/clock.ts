@@ -1,7 +1,7 @@
 // What a step on a GPU costs, three ways: until the GPU is done with it, as the GPU's own clock says, and
 // until the CPU is done with it.
 
-import { MAP_READ, Usage } from "../../../memory/webgpu/constants.ts";
+import { MAP_READ, Usage } from "../../memory/webgpu/constants.ts";
 
 /** Something that takes steps on a device. */
 export interface GpuSteps {

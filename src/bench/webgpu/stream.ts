@@ -1,6 +1,6 @@
 // What the memory of a GPU can do, in the same language: two streams in and one out, and a copy.
 
-import { SHARED_USAGE, Usage } from "../../../memory/webgpu/constants.ts";
+import { SHARED_USAGE, Usage } from "../../memory/webgpu/constants.ts";
 import { submitted, type GpuSteps } from "./clock.ts";
 import { grid, kernelOf } from "./written.ts";
 

@@ -1,7 +1,7 @@
 // Downhill's own rows: the four plans, and the article's best in two list operations.
 
-import { foreach } from "../../index.ts";
-import type { PlanOptions, TypedArray } from "../../index.ts";
+import { foreach } from "../index.ts";
+import type { PlanOptions, TypedArray } from "../index.ts";
 import { acquire } from "./arena-share.ts";
 import { hyperparameters, type Contender } from "./contender.ts";
 import { giveGradients, makeOptimizer, parametersOf } from "./make.ts";

@@ -1,7 +1,7 @@
 // Whether steps on a GPU are the CPU's: both take some, and parameters are compared.
 
-import { readParts } from "../../../memory/webgpu/read.ts";
-import { parameter } from "../../../index.ts";
+import { readParts } from "../../memory/webgpu/read.ts";
+import { parameter } from "../../index.ts";
 import type { BenchedOptimizer, Workload } from "../contender.ts";
 import { makeOptimizer } from "../make.ts";
 import { subjectOf } from "../subject.ts";

@@ -1,11 +1,11 @@
 // What is benched: the rules of the catalog, with their defaults. What a step must move is read off
 // each rule's own plan.
 
-import type { HyperDefaults, Rule } from "../../index.ts";
-import { catalog, findRule } from "../../training/catalog.ts";
-import { UsageError } from "../errors.ts";
-import { explain } from "../explain.ts";
-import type { OptionValue } from "../../training/experiment.ts";
+import type { HyperDefaults, OptimizerOptions, Rule } from "../index.ts";
+import { countSlots, loadMaskOf, planOfRule } from "../ir/rule-plan.ts";
+import { checkOptions } from "../optim/options.ts";
+import { catalog, findRule } from "../training/catalog.ts";
+import type { OptionValue } from "../training/experiment.ts";
 import { benchedOptimizers, hyperparameters, type BenchedOptimizer } from "./contender.ts";
 
 export interface Subject {
@@ -37,15 +37,18 @@ function lookUp(optimizer: BenchedOptimizer): Subject {
   const isMomentum = optimizer === "momentum";
   const name = isMomentum ? "sgd" : optimizer;
   const options = isMomentum ? hyperparameters.momentum : {};
-  const found = explain(name, { hyper: options, dtype: "float32", t: LATER_STEP });
-  const { bytes, state, reads, writes, wasm } = found;
+  const rule = findRule(name);
+  const { defaults } = checkOptions(rule, options as OptimizerOptions<HyperDefaults>);
+  const { plan } = planOfRule(rule, defaults, { dtype: "float32", t: LATER_STEP });
+  const [loads, stores] = [loadMaskOf(plan), plan.storeMask];
+  const accesses = plan.lines ? plan.accesses : countSlots(loads) + countSlots(stores);
   return {
-    rule: findRule(name),
+    rule,
     options,
-    bytes,
-    traffic: 4 * (new Set([...reads, ...writes]).size + writes.length),
-    workingSet: 4 * (2 + state.length),
-    isElementwise: wasm.length === 1,
+    bytes: 4 * accesses,
+    traffic: 4 * (countSlots(loads | stores) + countSlots(stores)),
+    workingSet: 4 * (2 + countSlots(plan.usedMask & ~3)),
+    isElementwise: plan.stages.length === 1,
   };
 }
 
@@ -57,14 +60,4 @@ export function subjects(): BenchedOptimizer[] {
 /** Those of which one kernel over each element is the whole step. */
 export function elementwiseSubjects(): BenchedOptimizer[] {
   return subjects().filter((name) => subjectOf(name).isElementwise);
-}
-
-/** @throws {UsageError} for what cannot be benched. */
-export function checkOptimizers(names: readonly string[]): BenchedOptimizer[] {
-  if (names.length === 1 && names[0] === "all") return elementwiseSubjects();
-  const stranger = names.find((name) => !subjects().includes(name));
-  if (stranger === undefined) return [...names];
-  throw new UsageError(
-    `--optimizers: got ${JSON.stringify(stranger)}, expected all, or some of ${subjects().join(", ")}.`,
-  );
 }

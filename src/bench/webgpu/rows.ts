@@ -2,12 +2,12 @@
 
 import { isWritten, NOT_WRITTEN } from "../contender.ts";
 import type { BenchedOptimizer, Contender, Family, Runner, Workload } from "../contender.ts";
-import { GpuOptimizer, parameter, type GpuPlanOptions } from "../../../webgpu/index.ts";
+import { GpuOptimizer, parameter, type GpuPlanOptions } from "../../webgpu/index.ts";
 import { subjectOf } from "../subject.ts";
 import { gradients, startValues } from "../values.ts";
+import type { Adapter } from "./adapter.ts";
 import { disagreement, TOLERANCE, type ShownSteps } from "./agreement.ts";
 import { GpuClock, type GpuSteps, type StepTimes } from "./clock.ts";
-import type { OpenGpu } from "./open.ts";
 import { stream, streamBytes, streamedBytes, type StreamKind } from "./stream.ts";
 import { writtenSteps } from "./written.ts";
 
@@ -28,7 +28,7 @@ export interface GpuRows {
 /** The rows on one device, for one optimizer. */
 export function gpuRows(
   device: GPUDevice,
-  { isSoftware }: Pick<OpenGpu, "isSoftware">,
+  { isSoftware }: Pick<Adapter, "isSoftware">,
   optimizer: BenchedOptimizer,
   workload: Workload,
 ): GpuRows {

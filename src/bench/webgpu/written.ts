@@ -1,7 +1,7 @@
 // Optimizers as a good programmer writes them by hand for WebGPU: one buffer for all parameters, one for
 // each kind of state, one vector of four per thread, one block of numbers, one dispatch.
 
-import { SHARED_USAGE, Usage } from "../../../memory/webgpu/constants.ts";
+import { SHARED_USAGE, Usage } from "../../memory/webgpu/constants.ts";
 import { hyperparameters, type Workload, type WrittenOptimizer } from "../contender.ts";
 import { gradients, startValues } from "../values.ts";
 import { submitted, type GpuSteps } from "./clock.ts";
