@@ -36,8 +36,8 @@ export interface Workload {
   readonly parameters: number;
 }
 
-/** Whose code runs. */
-export type Family = "typescript" | "downhill" | "pytorch" | "tfjs" | "jaxjs" | "native";
+/** Whose code runs; what the memory can do is a family of its own. */
+export type Family = "typescript" | "downhill" | "pytorch" | "tfjs" | "jaxjs" | "native" | "memory";
 
 /** One row of the table. */
 export interface Contender {

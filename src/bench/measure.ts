@@ -54,6 +54,28 @@ const LONG_MS = 1000;
 /** A row whose steps are longer than this is left out. */
 const STEP_MS = 15_000;
 
+/** Where a comparison stands: at the warm-up of a row, or at one of its turns. */
+export interface Stage {
+  readonly optimizer: BenchedOptimizer;
+  /** The row whose turn it is. */
+  readonly label: string;
+  /** From 1; 0 while rows are set up and warmed up. */
+  readonly round: number;
+  readonly rounds: number;
+}
+
+/**
+ * Is told before each row's warm-up and turns how it stands, and is waited for: so what it does falls into
+ * no measurement.
+ */
+export type Follow = (stage: Stage, soFar: () => Comparison) => void | Promise<void>;
+
+/** For those who want to read it. */
+export function inWords(say: (what: string) => void): Follow {
+  return ({ optimizer, label, round, rounds }) =>
+    say(`${optimizer}: ${round === 0 ? `${label}, warming up` : `round ${round} of ${rounds}`}`);
+}
+
 interface Ready {
   readonly contender: Contender;
   readonly runner: Runner;
@@ -71,39 +93,63 @@ export async function compare(
   optimizer: BenchedOptimizer,
   workload: Workload,
   rounds: number,
-  onProgress: (what: string) => void = () => {},
+  follow: Follow = () => {},
 ): Promise<Comparison> {
   const missing: Missing[] = [];
   let ready: Ready[] = [];
   const drop = ({ key, label }: Contender, reason: string) => missing.push({ key, label, reason });
+  const soFar = (): Comparison => {
+    const measured = ready.filter(({ turns }) => turns.length > 0);
+    const rows = measured.map((row) => resultOf(row, optimizer, workload));
+    return { optimizer, rows, missing: [...missing] };
+  };
+  const tell = ({ label }: Contender, round: number) =>
+    follow({ optimizer, label, round, rounds }, soFar);
+  const turn = async (row: Ready, act: (row: Ready) => Promise<void>): Promise<void> => {
+    try {
+      await act(row);
+    } catch (error) {
+      drop(row.contender, (error as Error).message);
+      ready = ready.filter((other) => other !== row);
+      await row.runner.close();
+    }
+  };
   try {
     for (const contender of contenders) {
-      onProgress(`${optimizer}: ${contender.label}, warming up`);
-      const runner = await contender.prepare(contender.instead ?? optimizer, workload);
+      await tell(contender, 0);
+      const runner = await prepared(contender, optimizer, workload);
       if (typeof runner === "string") drop(contender, runner);
       else ready.push({ contender, runner, steps: 1, every: 1, turns: [], others: [] });
     }
-    const turn = async (row: Ready, act: (row: Ready) => Promise<void>): Promise<void> => {
-      try {
-        await act(row);
-      } catch (error) {
-        drop(row.contender, (error as Error).message);
-        ready = ready.filter((other) => other !== row);
-        await row.runner.close();
-      }
-    };
-    for (const row of ready.slice()) await turn(row, (one) => warmUp(one, rounds));
+    for (const row of ready.slice()) {
+      await tell(row.contender, 0);
+      await turn(row, (one) => warmUp(one, rounds));
+    }
     for (let round = 0; round < rounds; round++) {
-      onProgress(`${optimizer}: round ${round + 1} of ${rounds}`);
       const taking = ready.filter(({ every }) => round % every === 0);
       const order = taking.map((_, i) => taking[(i + round) % taking.length]!);
-      for (const row of order) await turn(row, takeTurn);
+      for (const row of order) {
+        await tell(row.contender, round + 1);
+        await turn(row, takeTurn);
+      }
     }
   } finally {
     for (const { runner } of ready) await runner.close();
   }
-  const rows = ready.map((row) => resultOf(row, optimizer, workload));
-  return { optimizer, rows, missing };
+  return soFar();
+}
+
+/** The runner, or why there is none; one that memory does not suffice for is no reason to stop. */
+async function prepared(
+  contender: Contender,
+  optimizer: BenchedOptimizer,
+  workload: Workload,
+): Promise<Runner | string> {
+  try {
+    return await contender.prepare(contender.instead ?? optimizer, workload);
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Until two turns in a row take the same time within 5 %, or long enough. */

@@ -1,5 +1,6 @@
 // What all contenders start from, and how those that run in this process are timed.
 
+import { clockResolution } from "./clock.ts";
 import type { Workload } from "./contender.ts";
 
 /** From -0.5 to 0.5, spread evenly and the same everywhere; never 0. */
@@ -34,6 +35,8 @@ export function startOf(
 
 /** Steps shorter than this are timed several at once, for the clock's sake. */
 const BLOCK_MS = 0.02;
+/** What is timed takes so many times as long as the clock takes from one reading to the next. */
+const TICKS = 100;
 
 /**
  * Milliseconds of each of so many steps; of short ones the mean of a few in a row.
@@ -42,16 +45,30 @@ const BLOCK_MS = 0.02;
  */
 export function timed(step: () => void, steps: number, before?: () => void): Float64Array {
   const times = new Float64Array(steps);
+  const least = Math.max(BLOCK_MS, TICKS * clockResolution());
   let block = 1;
   for (let i = 0; i < steps;) {
     const count = Math.min(block, steps - i);
-    before?.();
-    const start = performance.now();
-    for (let k = 0; k < count; k++) step();
-    const each = (performance.now() - start) / count;
+    const each = (before ? apart(step, count, before) : together(step, count)) / count;
     times.fill(each, i, i + count);
     i += count;
-    if (!before) block = Math.max(1, Math.ceil(BLOCK_MS / Math.max(each, 1e-5)));
+    block = Math.max(1, Math.ceil(least / Math.max(each, 1e-5)));
   }
   return times;
+}
+
+function together(step: () => void, count: number): number {
+  const start = performance.now();
+  for (let k = 0; k < count; k++) step();
+  return performance.now() - start;
+}
+
+/** Ticks of the clock that are missed and counted too much make up for one another over many steps. */
+function apart(step: () => void, count: number, before: () => void): number {
+  let sum = 0;
+  for (let k = 0; k < count; k++) {
+    before();
+    sum += together(step, 1);
+  }
+  return sum;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DOMParser } from "linkedom";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
-import { sayings } from "../../src/cli/bench/bench-report.ts";
+import { sayings } from "../../src/bench/report.ts";
 import { isMet } from "../../src/cli/bench/check.ts";
 import { levelSizes, runChecks } from "../../src/cli/bench/checks.ts";
 import { benchedOptimizers, type Contender, type Workload } from "../../src/bench/contender.ts";

@@ -58,8 +58,10 @@ export class GpuClock {
    */
   async time(steps: GpuSteps, count: number): Promise<StepTimes> {
     const times = await this.timeCalls(() => steps.step(), count);
-    const device = await this.timePass(steps, Math.min(count, MOST_IN_PASS));
-    return device === undefined ? times : { ...times, device };
+    if (!this.stamps) return times;
+    const some = Math.min(count, MOST_IN_PASS);
+    this.submit(steps, some);
+    return { ...times, device: (await this.elapsed(this.stamps)) / some };
   }
 
   /** The CPU's share of `count` calls, and the time until the GPU is done with all that they submitted. */
@@ -70,30 +72,64 @@ export class GpuClock {
     const host = (performance.now() - start) / count;
     await queue.onSubmittedWorkDone();
     const wall = (performance.now() - start) / count;
-    if (this.failure !== "") throw new Error(`the device says: ${this.failure.split("\n")[0]}`);
+    this.check();
     return { host, wall };
   }
 
-  private async timePass(steps: GpuSteps, count: number): Promise<number | undefined> {
-    if (!this.stamps) return undefined;
-    const { query, resolved, here } = this.stamps;
-    const encoder = this.device.createCommandEncoder();
-    const timestampWrites = {
-      querySet: query,
-      beginningOfPassWriteIndex: 0,
-      endOfPassWriteIndex: 1,
-    };
-    const pass = encoder.beginComputePass({ timestampWrites });
-    for (let i = 0; i < count; i++) steps.encode(pass);
-    pass.end();
-    encoder.resolveQuerySet(query, 0, 2, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, here, 0, STAMP_BYTES);
-    this.device.queue.submit([encoder.finish()]);
+  /** Whether the device has a clock of its own. */
+  get isPrecise(): boolean {
+    return this.stamps !== undefined;
+  }
+
+  /**
+   * Takes `count` steps, many of them in each submission; milliseconds of a step by the device's clock, or
+   * without one until the device is done with all.
+   *
+   * @throws {Error} if the device has reported an error.
+   */
+  async timeTogether(steps: GpuSteps, count: number): Promise<number> {
+    const start = performance.now();
+    this.submit(steps, count);
+    if (this.stamps) return (await this.elapsed(this.stamps)) / count;
+    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+    return (performance.now() - start) / count;
+  }
+
+  /** Submits steps in passes of many; the first one's beginning is stamped, and the last one's end. */
+  private submit(steps: GpuSteps, count: number): void {
+    const { stamps, device } = this;
+    for (let done = 0; done < count; done += MOST_IN_PASS) {
+      const encoder = device.createCommandEncoder();
+      const [isFirst, isLast] = [done === 0, done + MOST_IN_PASS >= count];
+      const timestampWrites = stamps && {
+        querySet: stamps.query,
+        ...(isFirst && { beginningOfPassWriteIndex: 0 }),
+        ...(isLast && { endOfPassWriteIndex: 1 }),
+      };
+      const isStamped = timestampWrites && (isFirst || isLast);
+      const pass = encoder.beginComputePass(isStamped ? { timestampWrites } : {});
+      for (let i = done; i < Math.min(done + MOST_IN_PASS, count); i++) steps.encode(pass);
+      pass.end();
+      if (stamps && isLast) {
+        encoder.resolveQuerySet(stamps.query, 0, 2, stamps.resolved, 0);
+        encoder.copyBufferToBuffer(stamps.resolved, 0, stamps.here, 0, STAMP_BYTES);
+      }
+      device.queue.submit([encoder.finish()]);
+    }
+  }
+
+  /** Milliseconds between the two stamps. */
+  private async elapsed({ here }: NonNullable<GpuClock["stamps"]>): Promise<number> {
     await here.mapAsync(MAP_READ);
     const [begin, end] = new BigUint64Array(here.getMappedRange());
-    const nanoseconds = Number(end! - begin!);
     here.unmap();
-    return nanoseconds / (1e6 * count);
+    this.check();
+    return Number(end! - begin!) / 1e6;
+  }
+
+  private check(): void {
+    if (this.failure !== "") throw new Error(`the device says: ${this.failure.split("\n")[0]}`);
   }
 }
 

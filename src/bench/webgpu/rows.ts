@@ -6,7 +6,8 @@ import { GpuOptimizer, parameter, type GpuPlanOptions } from "../../webgpu/index
 import { subjectOf } from "../subject.ts";
 import { gradients, startValues } from "../values.ts";
 import type { Adapter } from "./adapter.ts";
-import { disagreement, TOLERANCE, type ShownSteps } from "./agreement.ts";
+import { objection } from "../agreement.ts";
+import { disagreement, type ShownSteps } from "./agreement.ts";
 import { GpuClock, type GpuSteps, type StepTimes } from "./clock.ts";
 import { stream, streamBytes, streamedBytes, type StreamKind } from "./stream.ts";
 import { writtenSteps } from "./written.ts";
@@ -25,7 +26,7 @@ export interface GpuRows {
   readonly differences: ReadonlyMap<string, number>;
 }
 
-/** The rows on one device, for one optimizer. */
+/** The rows on one device, for one optimizer; each step is submitted by itself. */
 export function gpuRows(
   device: GPUDevice,
   { isSoftware }: Pick<Adapter, "isSoftware">,
@@ -33,39 +34,92 @@ export function gpuRows(
   workload: Workload,
 ): GpuRows {
   const clock = new GpuClock(device);
-  const differences = new Map<string, number>();
-  const stepped = (key: string, label: string, family: Family, make: () => ShownSteps | string) => {
-    const prepare = async (): Promise<Runner | string> => {
-      const steps = attempt(make);
-      if (typeof steps === "string") return steps;
-      const difference = await disagreement(device, optimizer, workload, steps);
-      differences.set(key, difference);
-      if (!(difference <= TOLERANCE)) {
-        return `not measured: its parameters differ from the CPU's by ${difference.toPrecision(2)}`;
-      }
-      return runnerOf(clock, steps);
-    };
-    return { key, label, family, threads: 0, prepare };
-  };
-  const streamed = (key: string, label: string, kind: StreamKind, size: number): Contender => {
-    const bytes = streamedBytes(device, kind, size);
-    const prepare = () => Promise.resolve(runnerOf(clock, stream(device, kind, size)));
-    return { key, label, family: "native", threads: 0, bytes, prepare };
-  };
+  const make = new RowMaker(device, optimizer, workload, (steps) => runnerOf(clock, steps));
   const working = subjectOf(optimizer).workingSet * workload.parameters;
   const large = streamBytes(isSoftware);
   const rows = [
-    ...Object.entries(plans).map(([key, plan]) =>
-      stepped(key, `Downhill, ${key}`, "downhill", () => ours(device, optimizer, workload, plan)),
-    ),
-    stepped("written", "WGSL by hand, one dispatch", "native", () =>
-      byHand(device, optimizer, workload),
-    ),
-    streamed("triad", "WGSL triad, as much memory", "triad", working),
-    streamed("triad-large", "WGSL triad, beyond caches", "triad", large),
-    streamed("copy-large", "WGSL copy, beyond caches", "copy", large),
+    ...Object.keys(plans).map((plan) => make.ours(plan, plan, `Downhill, ${plan}`)),
+    make.byHand("written", "WGSL by hand, one dispatch"),
+    make.stream("triad", "WGSL triad, as much memory", "triad", working),
+    make.stream("triad-large", "WGSL triad, beyond caches", "triad", large),
+    make.stream("copy-large", "WGSL copy, beyond caches", "copy", large),
   ];
-  return { rows, differences };
+  return { rows, differences: make.differences };
+}
+
+/**
+ * Rows to stand beside those of the CPU, with many steps in each submission, and what a copy of as much
+ * memory can do. Times are the device's own where it has a clock.
+ */
+export function gpuRowsTogether(
+  device: GPUDevice,
+  optimizer: BenchedOptimizer,
+  workload: Workload,
+): GpuRows {
+  const clock = new GpuClock(device);
+  const make = new RowMaker(device, optimizer, workload, (steps) => togetherOf(clock, steps));
+  const working = subjectOf(optimizer).workingSet * workload.parameters;
+  const rows = [
+    ...Object.keys(plans).map((plan) => make.ours(`gpu-${plan}`, plan, `WebGPU, ${plan}`)),
+    make.byHand("gpu-written", "WebGPU, WGSL by hand"),
+    { ...make.stream("gpu-copy", "The GPU's memory", "copy", working), family: "memory" as const },
+  ];
+  return { rows, differences: make.differences };
+}
+
+class RowMaker {
+  readonly differences = new Map<string, number>();
+  private readonly device: GPUDevice;
+  private readonly optimizer: BenchedOptimizer;
+  private readonly workload: Workload;
+  private readonly runner: (steps: GpuSteps) => Runner;
+
+  constructor(
+    device: GPUDevice,
+    optimizer: BenchedOptimizer,
+    workload: Workload,
+    runner: (steps: GpuSteps) => Runner,
+  ) {
+    this.device = device;
+    this.optimizer = optimizer;
+    this.workload = workload;
+    this.runner = runner;
+  }
+
+  ours(key: string, plan: string, label: string): Contender {
+    return this.stepped(key, label, "downhill", () =>
+      ours(this.device, this.optimizer, this.workload, plans[plan]!),
+    );
+  }
+
+  byHand(key: string, label: string): Contender {
+    return this.stepped(key, label, "native", () =>
+      byHand(this.device, this.optimizer, this.workload),
+    );
+  }
+
+  stream(key: string, label: string, kind: StreamKind, size: number): Contender {
+    const { device } = this;
+    const bytes = streamedBytes(device, kind, size);
+    const prepare = () => Promise.resolve(this.runner(stream(device, kind, size)));
+    return { key, label, family: "native", threads: 0, bytes, prepare };
+  }
+
+  private stepped(
+    key: string,
+    label: string,
+    family: Family,
+    make: () => ShownSteps | string,
+  ): Contender {
+    const prepare = async (): Promise<Runner | string> => {
+      const steps = attempt(make);
+      if (typeof steps === "string") return steps;
+      const difference = await disagreement(this.device, this.optimizer, this.workload, steps);
+      this.differences.set(key, difference);
+      return objection(difference) ?? this.runner(steps);
+    };
+    return { key, label, family, threads: 0, prepare };
+  }
 }
 
 /** Downhill's step. */
@@ -125,6 +179,20 @@ function runnerOf(clock: GpuClock, steps: GpuSteps): Runner {
     others: () => {
       const { wall: _, ...others } = last;
       return others;
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** More steps than one where a blurred clock shows none. */
+const ENOUGH = 64;
+
+function togetherOf(clock: GpuClock, steps: GpuSteps): Runner {
+  return {
+    run: async (count) => {
+      const ms = await clock.timeTogether(steps, count);
+      const each = ms > 0 ? ms : await clock.timeTogether(steps, ENOUGH);
+      return new Float64Array(count).fill(each);
     },
     close: () => Promise.resolve(),
   };

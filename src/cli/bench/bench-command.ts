@@ -12,7 +12,7 @@ import { benchedOptimizers, isWritten } from "../../bench/contender.ts";
 import type { BenchedOptimizer, Contender, Workload } from "../../bench/contender.ts";
 import { adamBeside, plans } from "../../bench/downhill.ts";
 import { observe } from "./machine.ts";
-import { compare } from "../../bench/measure.ts";
+import { compare, inWords } from "../../bench/measure.ts";
 import { findNative, type Bandwidth } from "./native/index.ts";
 import { findNodePeers } from "./node-peers.ts";
 import { findPyTorch } from "./pytorch.ts";
@@ -149,7 +149,13 @@ async function findTable(
   const comparisons = [];
   for (const optimizer of optimizers) {
     const beside = areRules && optimizer !== "adam" ? adamBeside(rows) : [];
-    const comparison = await compare([...rows, ...beside], optimizer, workload, rounds, say);
+    const comparison = await compare(
+      [...rows, ...beside],
+      optimizer,
+      workload,
+      rounds,
+      inWords(say),
+    );
     comparisons.push(await withBandwidth(comparison, workload, rows, bandwidth));
   }
   const record: Bench = { setting: look(), workload, comparisons };
@@ -230,8 +236,13 @@ function choose(
 
 /** One line that changes on a terminal; elsewhere a line for each optimizer's first round. */
 function progress(): (what: string) => void {
-  if (isFancy()) return (what) => void process.stderr.write(`\r\x1b[K${what}`);
   let said = "";
+  if (isFancy()) {
+    return (what) => {
+      if (what !== said) process.stderr.write(`\r\x1b[K${what}`);
+      said = what;
+    };
+  }
   return (what) => {
     const [head] = what.split(/:|,/);
     if (what === "" || head === said) return;

@@ -31,6 +31,7 @@ const COLORS: Readonly<Record<Family, string>> = {
   tfjs: PALETTE[4],
   jaxjs: PALETTE[3],
   typescript: MUTED,
+  memory: INK,
 };
 const NAMES: Readonly<Record<Family, string>> = {
   downhill: "Downhill",
@@ -39,6 +40,7 @@ const NAMES: Readonly<Record<Family, string>> = {
   tfjs: "TensorFlow.js",
   jaxjs: "jax-js",
   typescript: "TypeScript by hand",
+  memory: "the memory",
 };
 const ROW = 19;
 const LIMIT = { color: INK, width: 1.5, dash: "5 3" };

@@ -1,7 +1,7 @@
 // How the cost of a parameter depends on how many there are, and on how many tensors they are in.
 
 import type { BenchedOptimizer, Contender, Workload } from "../../bench/contender.ts";
-import { compare, type Comparison } from "../../bench/measure.ts";
+import { compare, inWords, type Comparison } from "../../bench/measure.ts";
 import type { Bandwidth } from "./native/index.ts";
 import { subjectOf } from "../../bench/subject.ts";
 import { evenly, flat } from "../../bench/workload.ts";
@@ -63,7 +63,7 @@ export async function sweep(
   const points: SweepPoint[] = [];
   for (const { x, workload } of workloadsOf(kind, most)) {
     const say = (what: string) => onProgress(`${workload.title}; ${what}`);
-    const comparison = await compare(contenders, optimizer, workload, rounds, say);
+    const comparison = await compare(contenders, optimizer, workload, rounds, inWords(say));
     points.push({
       x,
       comparison: await withBandwidth(comparison, workload, contenders, bandwidth),

@@ -3,6 +3,7 @@
 import type { Workload } from "../../../bench/contender.ts";
 import { describe, type Setting } from "../machine.ts";
 import type { Comparison, Measured } from "../../../bench/measure.ts";
+import { starNote } from "../../../bench/report.ts";
 import { figure, markdownTable, type Cells } from "../../../bench/table.ts";
 import { terminalTable } from "../terminal-table.ts";
 
@@ -63,12 +64,10 @@ function show(row: Measured | undefined): string {
 
 function remarks({ setting, comparisons }: TfjsBench, quote = ""): string[] {
   const missing = comparisons.flatMap((comparison) => comparison.missing);
-  const rows = comparisons.flatMap((comparison) => comparison.rows);
-  const star = "A star marks rows whose two halves of the run do not agree within their quartiles.";
   return [
     ...missing.map(({ label, reason }) => `Without ${label}: ${quote}${reason}${quote}`),
     HOW,
-    ...(rows.every(({ steady }) => steady) ? [] : [star]),
+    ...starNote(comparisons),
     describe(setting),
   ];
 }

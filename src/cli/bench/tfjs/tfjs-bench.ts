@@ -5,7 +5,7 @@ import { UsageError } from "../../errors.ts";
 import type { BenchOptions, Findings } from "../bench-command.ts";
 import type { BenchedOptimizer, Workload } from "../../../bench/contender.ts";
 import { observe } from "../machine.ts";
-import { compare } from "../../../bench/measure.ts";
+import { compare, inWords } from "../../../bench/measure.ts";
 import { flat, perceptron } from "../../../bench/workload.ts";
 import { openTfjs } from "./open.ts";
 import { markdownTfjs, terminalTfjs, type TfjsBench, type TfjsComparison } from "./report.ts";
@@ -42,8 +42,12 @@ export async function tfjsBench(
   const comparisons: TfjsComparison[] = [];
   for (const optimizer of optimizers) {
     for (const { workload, promise } of tasks) {
-      const comparison = await compare(tfjsRows(tf), optimizer, workload, rounds, (what) =>
-        say(`${workload.title}: ${what}`),
+      const comparison = await compare(
+        tfjsRows(tf),
+        optimizer,
+        workload,
+        rounds,
+        inWords((what) => say(`${workload.title}: ${what}`)),
       );
       comparisons.push({ ...comparison, workload, promise: optimizer === "adam" ? promise : null });
     }

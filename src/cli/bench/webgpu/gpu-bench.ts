@@ -10,7 +10,7 @@ import type {
   Workload,
 } from "../../../bench/contender.ts";
 import { observe } from "../machine.ts";
-import { compare } from "../../../bench/measure.ts";
+import { compare, inWords } from "../../../bench/measure.ts";
 import { checkOptimizers } from "../check-optimizers.ts";
 import { hostCost, markdownHostCost, terminalHostCost, type HostCost } from "./host-cost.ts";
 import { openGpu, type OpenGpu } from "./open.ts";
@@ -84,7 +84,7 @@ async function compareAll(task: Task, torch: TorchRows): Promise<GpuComparison[]
       say("PyTorch: starting and compiling");
       await torch.begin(chosen, optimizers, workload);
     }
-    const comparison = await compare(chosen, optimizer, workload, options.rounds, say);
+    const comparison = await compare(chosen, optimizer, workload, options.rounds, inWords(say));
     comparisons.push({ ...comparison, difference: Math.max(...differences.values()) });
     await gpu.free(device);
   }

@@ -4,7 +4,7 @@
 import { isMet, type Check } from "../check.ts";
 import type { BenchedOptimizer, Contender, Runner, Workload } from "../../../bench/contender.ts";
 import { describe, type Setting } from "../machine.ts";
-import { compare, type Comparison } from "../../../bench/measure.ts";
+import { compare, inWords, type Comparison } from "../../../bench/measure.ts";
 import { figure, markdownTable, type Cells } from "../../../bench/table.ts";
 import { terminalTable } from "../terminal-table.ts";
 import { flat } from "../../../bench/workload.ts";
@@ -35,7 +35,13 @@ export async function hostCost(
   const rows = hostRows(device, optimizer, workload);
   const found: { readonly comparison: Comparison; readonly ratio: number }[] = [];
   for (let time = 0; time < TIMES; time++) {
-    const comparison = await compare(rows, optimizer, workload, Math.ceil(rounds / 2), say);
+    const comparison = await compare(
+      rows,
+      optimizer,
+      workload,
+      Math.ceil(rounds / 2),
+      inWords(say),
+    );
     const [one, many] = comparison.rows.map(({ ms }) => ms.median);
     found.push({ comparison, ratio: many! / one! });
   }

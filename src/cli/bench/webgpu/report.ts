@@ -4,6 +4,7 @@ import type { Workload } from "../../../bench/contender.ts";
 import { fastestOf } from "../../../bench/fastest.ts";
 import { describe, type Setting } from "../machine.ts";
 import type { Comparison, Measured } from "../../../bench/measure.ts";
+import { sizesOf, starNote } from "../../../bench/report.ts";
 import { figure, markdownTable, type Cells } from "../../../bench/table.ts";
 import { terminalTable } from "../terminal-table.ts";
 
@@ -114,13 +115,11 @@ export function markdownGpu(bench: GpuBench): string {
       ...gpuSayings(comparison).map((text) => `- ${text}`),
     ].join("\n"),
   );
-  const where = `${workload.title}: ${workload.sizes.length} tensors, ${workload.parameters} parameters.`;
   const how = `\`${setting.command}\`, ${setting.date}.`;
-  return `${[where, how, ...parts, ...remarks(bench)].join("\n\n")}\n`;
+  return `${[sizesOf(workload), how, ...parts, ...remarks(bench)].join("\n\n")}\n`;
 }
 
 function remarks({ setting, comparisons, isSoftware }: GpuBench): string[] {
-  const rows = comparisons.flatMap((comparison) => comparison.rows);
   const texts = [
     "Device: the GPU's own clock, over steps in one pass. Wall: many steps that are submitted one by one, until " +
       "the GPU is done with the last. Host: what of that the CPU takes. Bytes per second are those that a fused " +
@@ -132,10 +131,6 @@ function remarks({ setting, comparisons, isSoftware }: GpuBench): string[] {
       "NO GPU: a processor plays one here. Its times mean nothing for a GPU; that the rows agree does.",
     );
   }
-  if (rows.some(({ steady }) => !steady)) {
-    texts.push(
-      "A star marks rows whose two halves of the run do not agree within their quartiles.",
-    );
-  }
+  texts.push(...starNote(comparisons));
   return texts;
 }
