@@ -9,7 +9,8 @@ import { chromium } from "playwright-core";
 
 const root = dirname(import.meta.dirname);
 const out = join(root, "runs", "lab");
-/** Addresses, and what of the page has to be there before it is worth a picture. */
+const train = (page) => page.getByRole("button", { name: "Train", exact: true }).click();
+/** Addresses, what of the page has to be there before it is worth a picture, and what is done before. */
 const scenes = {
   race: ["#/race", "[data-ready=true]"],
   "race-ravine": ["#/race?surface=ravine&racing=sgd,momentum&at=60", "[data-ready=true]"],
@@ -24,6 +25,24 @@ const scenes = {
   "race-noisy": ["#/race?surface=noisy", "[data-ready=true]"],
   "race-beale": ["#/race?surface=beale", "[data-ready=true]"],
   "race-rastrigin": ["#/race?surface=rastrigin", "[data-ready=true]"],
+  train: ["#/train", "[data-ready=true]"],
+  "train-running": ["#/train?epochs=2", "tr[data-optimizer=sgd] abbr", train],
+  "train-done": ["#/train", "[data-phase=done]", train],
+  "train-own": [
+    "#/train?optimizers=adam,muon,yours&batch=512&rule=rule%20Lion%3B%20p%20%3D%20p%20-%20lr%20*%20sign(ema(m%2C%20g%2C%200.9))%3B%20m%20%3D%20ema(m%2C%20g%2C%200.99)&yours.lr=0.0003",
+    "[data-phase=done]",
+    train,
+  ],
+  "train-gpu": [
+    "#/train?optimizers=adam,lbfgs&batch=512&device=webgpu",
+    "[data-phase=done]",
+    train,
+  ],
+  "train-wrong": [
+    "#/train?optimizers=sgd,adam,yours&sgd.lr=-1&rule=p%20%3D%20p%20-%20lr%20*%20h",
+    "[data-ready=true]",
+    train,
+  ],
 };
 const sizes = { desk: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
 
@@ -37,10 +56,16 @@ const url = await new Promise((found) => {
 });
 const browser = await chromium.launch({
   executablePath: process.env["DOWNHILL_CHROMIUM"] ?? "/usr/bin/chromium",
-  args: ["--headless", "--no-sandbox", "--disable-gpu"],
+  args: [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+  ],
 });
 try {
-  for (const [name, [hash, ready]] of Object.entries(scenes)) {
+  for (const [name, [hash, ready, act]] of Object.entries(scenes)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     for (const colorScheme of ["light", "dark"]) {
       for (const [size, viewport] of Object.entries(sizes)) {
@@ -52,6 +77,8 @@ try {
         });
         const page = await context.newPage();
         await page.goto(`${url}${hash}`);
+        await page.waitForSelector("[data-ready=true], [role=alert]", { state: "attached" });
+        await act?.(page);
         await page.waitForSelector(ready, { state: "attached" });
         await page.waitForTimeout(200);
         await page.screenshot({

@@ -21,4 +21,9 @@ export const rooms: readonly [Room, ...Room[]] = [
     label: "Race",
     load: async () => (await import("./rooms/race/race-room.tsx")).RaceRoom,
   },
+  {
+    key: "train",
+    label: "Train",
+    load: async () => (await import("./rooms/train/train-room.tsx")).TrainRoom,
+  },
 ];

@@ -13,15 +13,22 @@ export interface Ended {
   readonly stderr: string;
 }
 
+export interface ApartOptions {
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  /** Options of Node itself. */
+  readonly node?: readonly string[];
+}
+
 /** A process of its own, with all that comes with one. */
 export function runApart(
   bundle: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+  options: ApartOptions = {},
 ): Ended {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(bundle, "main.js"), ...args],
+    [...(options.node ?? []), join(bundle, "main.js"), ...args],
     { cwd: options.cwd, encoding: "utf8", env: { ...process.env, ...options.env } },
   );
   return { status, stdout, stderr };

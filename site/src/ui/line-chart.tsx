@@ -10,23 +10,29 @@ export interface Curve {
   /** A colour of theme.css. */
   readonly color: string;
   readonly dash: readonly number[];
-  /** A value for each step from 0 on; `null` where there is none. */
+  /** A value for each step from 0 on, or for each of the chart's places; `null` where there is none. */
   readonly values: readonly (number | null)[];
+  /** In pixels; 1.8 by default. */
+  readonly width?: number;
+  /** From 0 to 1, which is the default. */
+  readonly alpha?: number;
 }
 
 interface Props {
   readonly curves: readonly Curve[];
   readonly steps: number;
+  /** The steps that have values, where not all of them have. */
+  readonly places?: readonly number[];
   readonly log: boolean;
   /** Lowest and highest value that is shown. */
   readonly range: readonly [number, number];
-  /** The step up to which curves are shown in full. */
-  readonly at: number;
+  /** The step up to which curves are shown in full; by default all of them are. */
+  readonly at?: number;
   readonly height: number;
   /** What it shows, in a sentence. */
   readonly description: string;
   /** Someone points at a step. */
-  onSeek(step: number): void;
+  onSeek?(step: number): void;
 }
 
 export function LineChart(props: Props) {
@@ -37,9 +43,10 @@ export function LineChart(props: Props) {
   latest.current = props;
   // A chart is made for its curves' looks; new values of the same curves are only set.
   const looks = JSON.stringify([
-    curves.map(({ label, color: name, dash }) => [label, name, dash]),
+    curves.map(({ values: _, ...look }) => look),
     log,
     height,
+    props.onSeek !== undefined,
     theme.value,
   ]);
 
@@ -50,9 +57,9 @@ export function LineChart(props: Props) {
       plot.setSize({ width: box.current!.clientWidth, height });
     });
     observer.observe(box.current!);
-    const end = followPointer(plot, latest);
+    const end = latest.current.onSeek ? followPointer(plot, latest) : undefined;
     return () => {
-      end();
+      end?.();
       observer.disconnect();
       plot.destroy();
     };
@@ -63,14 +70,15 @@ export function LineChart(props: Props) {
   useEffect(() => {
     chart.current?.redraw(false);
   }, [at]);
-  return <div class="line-chart" ref={box} role="img" aria-label={description} />;
+  const kind = props.onSeek ? "line-chart seeks" : "line-chart";
+  return <div class={kind} ref={box} role="img" aria-label={description} />;
 }
 
 type Latest = { readonly current: Props };
 
-function dataOf({ curves, steps }: Props): uPlot.AlignedData {
-  const xs = Array.from({ length: steps + 1 }, (_, i) => i);
-  const values = curves.map((curve) => xs.map((i) => curve.values[i] ?? null));
+function dataOf({ curves, steps, places }: Props): uPlot.AlignedData {
+  const xs = places ?? Array.from({ length: steps + 1 }, (_, i) => i);
+  const values = curves.map((curve) => xs.map((_, i) => curve.values[i] ?? null));
   return [xs, ...values] as uPlot.AlignedData;
 }
 
@@ -106,10 +114,11 @@ function optionsFor(latest: Latest, box: HTMLElement): uPlot.Options {
     ],
     series: [
       {},
-      ...curves.map(({ label, color: name, dash }) => ({
+      ...curves.map(({ label, color: name, dash, width = 1.8, alpha = 1 }) => ({
         label,
         stroke: color(name),
-        width: 1.8,
+        width,
+        alpha,
         dash: [...dash],
         points: { show: false },
       })),
@@ -155,6 +164,7 @@ function superscripts(_: uPlot, splits: readonly number[]): string[] {
 
 /** Covers what has not been shown yet, and draws the line where that begins. */
 function veil(plot: uPlot, { current: { at, steps } }: Latest): void {
+  if (at === undefined) return;
   const { ctx, bbox } = plot;
   const x = plot.valToPos(Math.min(at, steps), "x", true);
   ctx.save();
@@ -179,7 +189,7 @@ function followPointer(plot: uPlot, latest: Latest): () => void {
   const ended = new AbortController();
   const seek = ({ clientX }: PointerEvent): void => {
     const step = plot.posToVal(clientX - over.getBoundingClientRect().left, "x");
-    latest.current.onSeek(Math.min(Math.max(Math.round(step), 0), latest.current.steps));
+    latest.current.onSeek?.(Math.min(Math.max(Math.round(step), 0), latest.current.steps));
   };
   const { signal } = ended;
   over.addEventListener(

@@ -1,0 +1,61 @@
+/** Sessions worth a look, as links: each sets the room so that one thing can be seen. */
+import { writeHash } from "../../router.ts";
+
+interface Scene {
+  readonly title: string;
+  readonly text: string;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+const scenes: readonly Scene[] = [
+  {
+    title: "Too fast, too slow",
+    text: "Ten times the usual rate: SGD rattles, Adam falls apart. A hundredth of it, and nothing happens.",
+    params: {
+      optimizers: "sgd,adam,adamw",
+      "sgd.lr": "1",
+      "adam.lr": "0.03",
+      "adamw.lr": "0.00001",
+    },
+  },
+  {
+    title: "Matrices are not lists",
+    text: "Muon looks at each weight matrix as a whole. Its steps cost more, and there are fewer of them to take.",
+    params: { optimizers: "momentum,adamw,muon" },
+  },
+  {
+    title: "Large batches",
+    text: "With 512 digits a step there are only 117 steps in an epoch. Who makes the most of each?",
+    params: { optimizers: "sgd,adam,muon,lbfgs", batch: "512" },
+  },
+  {
+    title: "Made for whole data sets",
+    text: "Rprop trusts signs, L-BFGS the difference of gradients. Batches change both from step to step.",
+    params: { optimizers: "adam,rprop,lbfgs" },
+  },
+  {
+    title: "A rule in two lines",
+    text: "Lion, typed: only the sign of an average counts. It is compiled like any other.",
+    params: {
+      optimizers: "adam,yours",
+      rule: "rule Lion; p = p - lr * sign(ema(m, g, 0.9)); m = ema(m, g, 0.99)",
+      "yours.lr": "0.0003",
+    },
+  },
+];
+
+export function Scenes() {
+  return (
+    <section class="card scenes">
+      <h2>Try this</h2>
+      <ul>
+        {scenes.map(({ title, text, params }) => (
+          <li key={title}>
+            <a href={writeHash("train", new URLSearchParams(params))}>{title}</a>
+            <p class="small muted">{text}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,47 @@
+/** Where networks are trained: on the GPU if that is wanted and there is one, else in WebAssembly. */
+import { createJaxNetwork } from "../../../../src/training/jax-network.ts";
+import { GpuLearner, gpuDevice, whyNotOnGpu } from "../../../../src/training/gpu-learner.ts";
+import { NetworkLearner } from "../../../../src/training/learner.ts";
+import type { Device } from "./protocol.ts";
+import type { Teach } from "./session.ts";
+
+/** @param onLost is told why, if the GPU goes away or has no memory left. */
+export async function teacherOn(wanted: Device, onLost: (message: string) => void): Promise<Teach> {
+  const gpu = wanted === "webgpu" ? await watchedDevice(onLost) : null;
+  return async (choice, experiment, examples) => {
+    const reason = wanted === "webgpu" ? reasonAgainst(gpu, whyNotOnGpu(choice)) : null;
+    if (gpu && reason === null) {
+      const learner = new GpuLearner(gpu, experiment, choice, examples);
+      return { learner, place: { device: "webgpu", backend: learner.backend } };
+    }
+    const network = await createJaxNetwork(experiment);
+    const learner = new NetworkLearner(network, choice, examples);
+    const place = { device: "wasm", backend: learner.backend } as const;
+    return { learner, place: reason === null ? place : { ...place, reason } };
+  };
+}
+
+function reasonAgainst(gpu: GPUDevice | null, ofChoice: string | null): string | null {
+  return gpu ? ofChoice : "This browser gives no WebGPU device.";
+}
+
+let watched: GPUDevice | null = null;
+let listener: (message: string) => void = () => {};
+
+/** The device, of which one hears if it goes away. */
+async function watchedDevice(onLost: (message: string) => void): Promise<GPUDevice | null> {
+  listener = onLost;
+  const device = await gpuDevice();
+  if (!device || device === watched) return device;
+  watched = device;
+  const lost = async (): Promise<void> => {
+    const { message, reason } = await device.lost;
+    listener(`The GPU is gone (${message || reason}).`);
+  };
+  void lost();
+  device.addEventListener("uncapturederror", ({ error }) => {
+    const isMemory = error instanceof GPUOutOfMemoryError;
+    listener(isMemory ? `The GPU has no memory left (${error.message}).` : error.message);
+  });
+  return device;
+}

