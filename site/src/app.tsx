@@ -116,7 +116,7 @@ function Footer() {
     <footer class="footer">
       <p>
         Downhill: every optimizer written once, as its equations, and run at memory speed. What you
-        see is the library itself, in float64, in this page. Nothing leaves it.
+        see is the library itself, at work in this page. Nothing leaves it.
       </p>
     </footer>
   );
