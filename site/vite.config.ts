@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { pagePolicy } from "../src/cli/lab-policy.ts";
 import { digits } from "./digits.ts";
+import { docs } from "./docs/plugin.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -22,10 +23,10 @@ const policy: Plugin = {
 export default defineConfig({
   root: here("."),
   base: "./",
-  plugins: [policy, digits()],
+  plugins: [policy, digits(), docs()],
   // The package by its own name, as pages of its users import it.
   resolve: { tsconfigPaths: true },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [docs()] },
   build: {
     outDir: here("../dist/lab"),
     emptyOutDir: true,

@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { programsIn } from "../site/docs/blocks.ts";
+import { readGuides } from "../site/docs/guides.ts";
 import { summaryTable, type Bench } from "../src/cli/bench/bench-report.ts";
 import { explain } from "../src/cli/explain.ts";
 import { bundle } from "./helpers/bundle.ts";
@@ -12,18 +14,9 @@ import { findVulkan } from "./helpers/find-vulkan.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const guides = [
-  "coming-from-pytorch.md",
-  "webgpu.md",
-  "checkpoints.md",
-  "tfjs.md",
-  "jax.md",
-  "math.md",
-];
-const documents = [readme, ...guides.map((name) => readFileSync(join(root, "docs", name), "utf8"))];
-const blocks = documents.flatMap((text) =>
-  [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1]!),
-);
+const blocks = readGuides(root)
+  .filter(({ hasPrograms }) => hasPrograms)
+  .flatMap(({ text }) => programsIn(text).map(({ code }) => code));
 /**
  * Runs a program with a `navigator.gpu`, as browsers have it. What the program leaves on the GPU is done and
  * let go before Node exits: Dawn crashes otherwise now and then.

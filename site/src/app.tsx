@@ -28,7 +28,7 @@ async function enter(key: string): Promise<void> {
 }
 
 export function App() {
-  const { room, params } = route.value;
+  const { room, path, params } = route.value;
   useEffect(() => {
     followAddress();
     findGpu();
@@ -43,7 +43,7 @@ export function App() {
         {now && "error" in now && <Failure what="Loading" error={now.error} />}
         {now && "room" in now && (
           <ErrorBoundary what={now.room.label} key={now.room.key}>
-            <now.Component params={params} />
+            <now.Component path={path} params={params} />
           </ErrorBoundary>
         )}
       </main>

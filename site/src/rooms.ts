@@ -2,6 +2,8 @@
 import type { ComponentType } from "preact";
 
 export interface RoomProps {
+  /** The place in the room that the address names; empty where it names none. */
+  readonly path: string;
   /** What the address sets, see router.ts. */
   readonly params: URLSearchParams;
 }
@@ -25,5 +27,10 @@ export const rooms: readonly [Room, ...Room[]] = [
     key: "train",
     label: "Train",
     load: async () => (await import("./rooms/train/train-room.tsx")).TrainRoom,
+  },
+  {
+    key: "docs",
+    label: "Docs",
+    load: async () => (await import("./rooms/docs/docs-room.tsx")).DocsRoom,
   },
 ];

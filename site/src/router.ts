@@ -7,13 +7,16 @@ import { signal } from "@preact/signals";
 export interface Route {
   /** Empty where the address names none. */
   readonly room: string;
+  /** A place in the room, as `math` in `#/docs/math`; mostly empty. */
+  readonly path: string;
   readonly params: URLSearchParams;
 }
 
 /** `#/race?surface=beale` as a route. */
 export function readHash(hash: string): Route {
-  const [room = "", query = ""] = hash.replace(/^#?\/?/, "").split(/\?(.*)/s);
-  return { room, params: new URLSearchParams(query) };
+  const [place = "", query = ""] = hash.replace(/^#?\/?/, "").split(/\?(.*)/s);
+  const [room = "", path = ""] = place.split(/\/(.*)/s);
+  return { room, path, params: new URLSearchParams(query) };
 }
 
 /** A route as `#/race?surface=beale`; what an address can hold unescaped stays readable. */
