@@ -29,6 +29,11 @@ export const rooms: readonly [Room, ...Room[]] = [
     load: async () => (await import("./rooms/train/train-room.tsx")).TrainRoom,
   },
   {
+    key: "measure",
+    label: "Measure",
+    load: async () => (await import("./rooms/measure/measure-room.tsx")).MeasureRoom,
+  },
+  {
     key: "docs",
     label: "Docs",
     load: async () => (await import("./rooms/docs/docs-room.tsx")).DocsRoom,

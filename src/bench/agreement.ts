@@ -127,3 +127,14 @@ async function disagreement(
   await runner.run(STEPS);
   return distance(await look(), reference(optimizer, workload, parts, before));
 }
+
+/** What was found of all rows, in a sentence. */
+export function agreementNote(differences: readonly number[]): string {
+  const near = differences.filter((difference) => objection(difference) === null);
+  const others = differences.length - near.length;
+  const agree =
+    near.length === 0
+      ? "No row agrees with the CPU's steps"
+      : `After ${STEPS} steps ${near.length === 1 ? "the row agrees" : `all ${near.length} rows agree`} with the CPU's: no parameter is off by more than ${Math.max(...near).toPrecision(2)} of the largest`;
+  return others === 0 ? `${agree}.` : `${agree}; ${others} did not and were left out.`;
+}

@@ -9,6 +9,7 @@ import type { Adapter } from "./adapter.ts";
 import { objection } from "../agreement.ts";
 import { disagreement, type ShownSteps } from "./agreement.ts";
 import { GpuClock, type GpuSteps, type StepTimes } from "./clock.ts";
+import { gpuLabels } from "./labels.ts";
 import { stream, streamBytes, streamedBytes, type StreamKind } from "./stream.ts";
 import { writtenSteps } from "./written.ts";
 
@@ -48,27 +49,32 @@ export function gpuRows(
 }
 
 /**
- * Rows to stand beside those of the CPU, with many steps in each submission, and what a copy of as much
+ * Rows to stand beside those of the CPU, with many steps in each submission, and last what a copy of as much
  * memory can do. Times are the device's own where it has a clock.
+ *
+ * @param differences is told how far each row was from the CPU's steps.
  */
 export function gpuRowsTogether(
   device: GPUDevice,
   optimizer: BenchedOptimizer,
   workload: Workload,
-): GpuRows {
+  differences: Map<string, number>,
+): readonly Contender[] {
   const clock = new GpuClock(device);
-  const make = new RowMaker(device, optimizer, workload, (steps) => togetherOf(clock, steps));
+  const runner = (steps: GpuSteps) => togetherOf(clock, steps);
+  const make = new RowMaker(device, optimizer, workload, runner, differences);
   const working = subjectOf(optimizer).workingSet * workload.parameters;
-  const rows = [
-    ...Object.keys(plans).map((plan) => make.ours(`gpu-${plan}`, plan, `WebGPU, ${plan}`)),
-    make.byHand("gpu-written", "WebGPU, WGSL by hand"),
-    { ...make.stream("gpu-copy", "The GPU's memory", "copy", working), family: "memory" as const },
+  return [
+    ...(["loop", "compile", "foreach", "fused"] as const).map((plan) =>
+      make.ours(`gpu-${plan}`, plan, gpuLabels[`gpu-${plan}`]),
+    ),
+    make.byHand("gpu-written", gpuLabels["gpu-written"]),
+    { ...make.stream("gpu-copy", "The GPU's memory", "copy", working), family: "memory" },
   ];
-  return { rows, differences: make.differences };
 }
 
 class RowMaker {
-  readonly differences = new Map<string, number>();
+  readonly differences: Map<string, number>;
   private readonly device: GPUDevice;
   private readonly optimizer: BenchedOptimizer;
   private readonly workload: Workload;
@@ -79,7 +85,9 @@ class RowMaker {
     optimizer: BenchedOptimizer,
     workload: Workload,
     runner: (steps: GpuSteps) => Runner,
+    differences = new Map<string, number>(),
   ) {
+    this.differences = differences;
     this.device = device;
     this.optimizer = optimizer;
     this.workload = workload;

@@ -1,0 +1,39 @@
+/** The room where steps are timed: the bench of the command line, for this browser. */
+import { useEffect } from "preact/hooks";
+import type { RoomProps } from "../../rooms.ts";
+import { Failure } from "../../ui/error-boundary.tsx";
+import "../../ui/room.css";
+import { Chart } from "./chart.tsx";
+import "./measure.css";
+import { Examples } from "./examples.tsx";
+import { Progress } from "./progress.tsx";
+import { Results } from "./results.tsx";
+import { Setup } from "./setup.tsx";
+import { enter, failure, leave } from "./store.ts";
+
+export function MeasureRoom({ params }: RoomProps) {
+  useEffect(() => enter(params), [params]);
+  useEffect(() => leave, []);
+  if (failure.value) return <Failure what="The measurement" error={failure.value} />;
+  return (
+    <div class="room measure" data-ready="true">
+      <div class="lead">
+        <h1>How fast is a step?</h1>
+        <p>
+          A step reads and writes every number once, so memory sets the limit. How near your browser
+          comes to it, with a plain loop, with Downhill’s kernels, on threads and on WebGPU, is
+          measured here, now.
+        </p>
+      </div>
+      <div class="stage">
+        <Progress />
+        <Chart />
+        <Results />
+      </div>
+      <div class="side">
+        <Setup />
+        <Examples />
+      </div>
+    </div>
+  );
+}
