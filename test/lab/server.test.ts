@@ -5,8 +5,11 @@ import { createServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveLab, type LabServer } from "../../src/cli/lab-server.ts";
+import { findMnist, readMnistFile } from "../../src/cli/mnist.ts";
+import { mnistFiles, packedName } from "../../src/training/mnist.ts";
 import { request, type Asking } from "./helpers.ts";
 
 let base: string;
@@ -43,6 +46,22 @@ afterAll(async () => {
 
 const ask = (path: string, options: Partial<Asking> = {}) =>
   request(path, { to: port, ...options });
+
+describe("digits", () => {
+  test("come from where MNIST is installed, if the page has none", async () => {
+    const path = `/${packedName(mnistFiles.testLabels)}`;
+    expect((await ask(path)).status).toBe(404);
+    const mnist = findMnist();
+    const other = await serveLab({ folder, mnist });
+    const answer = await fetch(new URL(path, other.url));
+    expect(answer.headers.get("content-type")).toBe("application/octet-stream");
+    const bytes = gunzipSync(await answer.arrayBuffer());
+    expect(bytes.equals(readMnistFile(mnist, mnistFiles.testLabels))).toBe(true);
+    expect((await fetch(new URL(path, other.url), { method: "HEAD" })).status).toBe(200);
+    expect((await fetch(new URL("/data/secret.gz", other.url))).status).toBe(404);
+    await other.close();
+  });
+});
 
 describe("files", () => {
   test.each([

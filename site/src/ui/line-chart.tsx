@@ -54,7 +54,9 @@ export function LineChart(props: Props) {
     const plot = new uPlot(optionsFor(latest, box.current!), dataOf(latest.current), box.current!);
     chart.current = plot;
     const observer = new ResizeObserver(() => {
-      plot.setSize({ width: box.current!.clientWidth, height });
+      // It may be on its way out of the page.
+      const width = box.current?.clientWidth ?? 0;
+      if (width > 0) plot.setSize({ width, height });
     });
     observer.observe(box.current!);
     const end = latest.current.onSeek ? followPointer(plot, latest) : undefined;

@@ -63,7 +63,8 @@ function Progress() {
     stopped: "Stopped at step",
   };
   const before = now in words ? words[now as keyof typeof words] : "Step";
-  const text = done < steps ? `${before} ${done} of ${steps}` : lastWords(now);
+  const text =
+    done < steps ? `${before} ${done} of ${steps}${timeLeft(now, done)}` : lastWords(now);
   return <Bar value={steps === 0 ? undefined : done / steps} text={text} />;
 }
 
@@ -75,9 +76,24 @@ function lastWords(now: string): string {
     : "Stopped at the end";
 }
 
-/** Steps that all have taken that still can. */
+/** Networks that still can take steps. */
+const ableOf = () => shown.value?.lanes.filter(({ refusal }) => refusal === null) ?? [];
+
+/** By what the steps so far have taken. */
+function timeLeft(now: string, done: number): string {
+  const perStep = ableOf().reduce((sum, { gradientMs, optimizerMs }) => {
+    return sum + gradientMs + optimizerMs;
+  }, 0);
+  const seconds = Math.ceil((perStep * (shown.value!.steps - done)) / 1000);
+  if (now !== "running" || done < 10) return "";
+  return seconds < 90
+    ? `, about ${seconds} s left`
+    : `, about ${Math.round(seconds / 60)} min left`;
+}
+
+/** Steps that all of these have taken. */
 function doneOf(): number {
-  const lanes = shown.value?.lanes.filter(({ refusal }) => refusal === null) ?? [];
+  const lanes = ableOf();
   return lanes.reduce((least, { done }) => Math.min(least, done), lanes[0]?.done ?? 0);
 }
 

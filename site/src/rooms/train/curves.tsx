@@ -29,7 +29,7 @@ const scene = computed((): Scene => {
       ...look,
     }));
   const curves = [
-    ...curvesOf("losses", { alpha: 0.22, width: 1 }),
+    ...curvesOf("losses", { alpha: 0.18, width: 1 }),
     ...curvesOf("smooth", { alpha: 1, width: 2.2 }),
   ];
   return { steps: run.steps, places, range: rangeOf(lanes), curves };
@@ -66,7 +66,7 @@ export function Curves() {
         places={places}
         log
         range={range}
-        height={320}
+        height={300}
         description="Loss of each network by step. The table below has the numbers."
       />
       {lanes.length > 0 && (

@@ -42,10 +42,10 @@ export function Lanes() {
                     Test accuracy
                   </th>
                   <th scope="col" class="number">
-                    Gradient
+                    Gradient, ms
                   </th>
                   <th scope="col" class="number">
-                    Optimizer
+                    Optimizer, ms
                   </th>
                   <th scope="col">Runs on</th>
                 </tr>

@@ -44,6 +44,11 @@ const scenes: readonly Scene[] = [
   },
 ];
 
+/** What a link has set, the button there begins. */
+function toControls(): void {
+  document.querySelector<HTMLElement>(".controls .primary")?.focus();
+}
+
 export function Scenes() {
   return (
     <section class="card scenes">
@@ -51,7 +56,9 @@ export function Scenes() {
       <ul>
         {scenes.map(({ title, text, params }) => (
           <li key={title}>
-            <a href={writeHash("train", new URLSearchParams(params))}>{title}</a>
+            <a href={writeHash("train", new URLSearchParams(params))} onClick={toControls}>
+              {title}
+            </a>
             <p class="small muted">{text}</p>
           </li>
         ))}

@@ -6,7 +6,7 @@ import { encodeCheckpoint } from "downhill/checkpoint";
 import { parseRule } from "downhill/math";
 import type { Experiment } from "../../../../src/training/experiment.ts";
 import type { Digits, DigitSet } from "../../../../src/training/mnist.ts";
-import { pixels } from "../../../../src/training/mnist.ts";
+import { firstOf } from "../../../../src/training/mnist.ts";
 import type { OptimizerChoice } from "../../../../src/training/optimizers.ts";
 import {
   checkpointOf,
@@ -250,10 +250,6 @@ function choiceOf({ choice, rule }: Entry): OptimizerChoice {
   if (rule === undefined) return choice;
   const own = parseRule(rule);
   return { ...choice, torchClass: own.name, rule: own };
-}
-
-function firstOf({ images, labels }: DigitSet, count: number): DigitSet {
-  return { images: images.subarray(0, count * pixels), labels: labels.subarray(0, count), count };
 }
 
 /** Lets messages in. */

@@ -1,7 +1,9 @@
 /** Where networks are trained: on the GPU if that is wanted and there is one, else in WebAssembly. */
+import { wasmAllowed } from "../../../../src/backend/wasm/backend.ts";
 import { createJaxNetwork } from "../../../../src/training/jax-network.ts";
 import { GpuLearner, gpuDevice, whyNotOnGpu } from "../../../../src/training/gpu-learner.ts";
 import { NetworkLearner } from "../../../../src/training/learner.ts";
+import type { Learner } from "../../../../src/training/run.ts";
 import type { Device } from "./protocol.ts";
 import type { Teach } from "./session.ts";
 
@@ -14,11 +16,25 @@ export async function teacherOn(wanted: Device, onLost: (message: string) => voi
       const learner = new GpuLearner(gpu, experiment, choice, examples);
       return { learner, place: { device: "webgpu", backend: learner.backend } };
     }
-    const network = await createJaxNetwork(experiment);
-    const learner = new NetworkLearner(network, choice, examples);
+    const learner = await inWasm(choice, experiment, examples);
     const place = { device: "wasm", backend: learner.backend } as const;
     return { learner, place: reason === null ? place : { ...place, reason } };
   };
+}
+
+async function inWasm(...[choice, experiment, examples]: Parameters<Teach>): Promise<Learner> {
+  if (!wasmAllowed()) {
+    throw new Error(
+      "A policy of this page’s host forbids WebAssembly, where jax-js computes gradients. WebGPU can do it.",
+    );
+  }
+  const network = await createJaxNetwork(experiment);
+  try {
+    return new NetworkLearner(network, choice, examples);
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
 }
 
 function reasonAgainst(gpu: GPUDevice | null, ofChoice: string | null): string | null {

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import type { RoomProps } from "../../rooms.ts";
 import "../../ui/room.css";
+import { Accuracies } from "./accuracies.tsx";
 import { Contestants } from "./contestant-list.tsx";
 import { Controls } from "./controls.tsx";
 import { Curves } from "./curves.tsx";
@@ -27,13 +28,14 @@ export function TrainRoom({ params }: RoomProps) {
       <div class="stage">
         <Controls />
         <Curves />
+        <Accuracies />
         <Lanes />
         <Files />
+        <Scenes />
       </div>
       <div class="side">
         <Setup />
         <Contestants />
-        <Scenes />
       </div>
     </div>
   );
