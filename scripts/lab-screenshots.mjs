@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 const root = dirname(import.meta.dirname);
 const out = join(root, "runs", "lab");
 const train = (page) => page.getByRole("button", { name: "Train", exact: true }).click();
+const write = (rule) => `#/write?${new URLSearchParams({ rule })}`;
 /** Addresses, what of the page has to be there before it is worth a picture, and what is done before. */
 const scenes = {
   race: ["#/race", "[data-ready=true]"],
@@ -43,6 +44,14 @@ const scenes = {
     "[data-ready=true]",
     train,
   ],
+  write: ["#/write", "[data-typeset]"],
+  "write-adamw": [
+    write(
+      "rule AdamW\nweightDecay = 0.01\nm = ema(m, g, b1)\nv = emaSq(v, g, b2)\nif weightDecay != 0: p = (1 - lr * weightDecay) * p\np = p - lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)\n",
+    ) + "&tab=wgsl",
+    "[data-typeset]",
+  ],
+  "write-wrong": [write("m = ema(m, g, b1)\np = p - lr * mm"), "[aria-invalid]"],
   docs: ["#/docs", "[data-ready=true]"],
   "docs-math": ["#/docs/math", "[data-ready=true]"],
   "docs-performance": ["#/docs/performance", "[data-ready=true]"],

@@ -29,6 +29,11 @@ export const rooms: readonly [Room, ...Room[]] = [
     load: async () => (await import("./rooms/train/train-room.tsx")).TrainRoom,
   },
   {
+    key: "write",
+    label: "Write",
+    load: async () => (await import("./rooms/write/write-room.tsx")).WriteRoom,
+  },
+  {
     key: "measure",
     label: "Measure",
     load: async () => (await import("./rooms/measure/measure-room.tsx")).MeasureRoom,

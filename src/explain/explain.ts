@@ -39,6 +39,8 @@ export interface Explanation {
   readonly writes: readonly string[];
   /** Bytes per parameter and step; what rows and columns have counts for nothing. */
   readonly bytes: number;
+  /** The same where a tensor is too large for a cache, so that each pass over it reads it anew. */
+  readonly bytesUncached: number;
   /** How often kernels run over the parameters. */
   readonly passes: number;
   readonly ir: string;
@@ -57,6 +59,7 @@ export function explainRule(given: Rule, options: ExplainRuleOptions): Explanati
   const hyper = checkOptions(rule, options.hyper ?? {}).defaults;
   const { plan, uniforms } = planOfRule(rule, hyper, options);
   const loads = loadMaskOf(plan);
+  const bytesEach = dtype === "float32" ? 4 : 8;
   const slotNames = ["p", "g", ...rule.stateNames];
   const named = (mask: number) => slotNames.filter((_, slot) => (mask >> slot) & 1);
   return {
@@ -67,7 +70,8 @@ export function explainRule(given: Rule, options: ExplainRuleOptions): Explanati
     state: named(plan.usedMask & ~3),
     reads: named(loads),
     writes: named(plan.storeMask),
-    bytes: accessesOf(rule, plan, loads) * (dtype === "float32" ? 4 : 8),
+    bytes: accessesOf(rule, plan, loads) * bytesEach,
+    bytesUncached: plan.accesses * bytesEach,
     passes: plan.lines ? plan.stages.filter(({ domain }) => domain === "tensor").length : 1,
     ir: printProgram(plan.program),
     uniforms,

@@ -55,7 +55,12 @@ export function useLab(launch: () => Promise<Browser> = launchChromium): Lab {
     browser = await launch();
   });
   afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
+    const leave = async (context: BrowserContext): Promise<void> => {
+      // Some file may be on its way still.
+      await context.unrouteAll({ behavior: "ignoreErrors" });
+      await context.close();
+    };
+    await Promise.all(browser.contexts().map(leave));
   });
   afterAll(async () => {
     await browser?.close();

@@ -1,5 +1,6 @@
 /** The shapes that tell racers apart beside their colours, as paths for a canvas and for SVG. */
-export type Marker = "circle" | "square" | "diamond" | "up" | "down" | "cross" | "plus" | "star";
+export type Marker =
+  "circle" | "square" | "diamond" | "up" | "down" | "cross" | "plus" | "star" | "hourglass";
 
 /** Corners in units of the radius; a circle has none. */
 const corners: Readonly<Record<Exclude<Marker, "circle">, readonly (readonly [number, number])[]>> =
@@ -10,6 +11,14 @@ const corners: Readonly<Record<Exclude<Marker, "circle">, readonly (readonly [nu
     down: regular(3, 90, 1.3),
     cross: arms(45),
     plus: arms(0),
+    hourglass: [
+      [-1.15, -1.15],
+      [1.15, -1.15],
+      [0.35, 0],
+      [1.15, 1.15],
+      [-1.15, 1.15],
+      [-0.35, 0],
+    ],
     star: Array.from({ length: 10 }, (_, i) => polar(-90 + 36 * i, i % 2 === 0 ? 1.45 : 0.65)),
   };
 

@@ -4,6 +4,7 @@ import { HyperField } from "./hyper-field.tsx";
 import type { Changes, Field, Value } from "./hyper.ts";
 import type { Marker } from "./marker.ts";
 import { NumberField, tidy } from "./number-field.tsx";
+import "./chips.css";
 import "./optimizer-list.css";
 import { Swatch } from "./swatch.tsx";
 
@@ -127,7 +128,8 @@ interface RateProps {
   onSet(value: number | undefined): void;
 }
 
-function Rate({ label, usual, value, onSet }: RateProps) {
+/** A learning rate: by a slider around the usual one, and as a number. */
+export function Rate({ label, usual, value, onSet }: RateProps) {
   const id = useId();
   const set = (next: number): void => onSet(next === usual ? undefined : next);
   const place = value > 0 ? Math.log10(value / usual) : -REACH;

@@ -2,8 +2,9 @@
  * What is set in the room, and how it stands in the address: only what differs from the usual, so that
  * addresses stay short. Whatever an address says that makes no sense here is left out.
  */
+import { numberIn, numbersIn, valueIn } from "../../ui/address-values.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
-import { racerOf, racers, usual, type Racer } from "./racers.ts";
+import { racerOf, racers, usual } from "./racers.ts";
 import { surfaces, typed, type Point, type Rates, type Surface, type View } from "./surfaces.ts";
 
 export interface RaceState {
@@ -110,17 +111,6 @@ export function readState(params: URLSearchParams): RaceState {
   };
 }
 
-function numberIn(text: string | null): number | null {
-  if (text === null || text.trim() === "") return null;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : null;
-}
-
-function numbersIn(text: string | null, count: number): number[] | null {
-  const values = text?.split(",").map(numberIn) ?? [];
-  return values.length === count && values.every((value) => value !== null) ? values : null;
-}
-
 function viewIn(text: string | null): View | null {
   const values = numbersIn(text, 4);
   if (values === null) return null;
@@ -139,20 +129,8 @@ function changesIn(params: URLSearchParams): Record<string, Changes> {
   for (const [param, text] of params) {
     const [key = "", name = ""] = param.split(".");
     const racer = racerOf(key);
-    const value = racer ? valueIn(racer, name, text) : null;
+    const value = racer ? valueIn(racer.fields, name, text) : null;
     if (value !== null) changes[key] = { ...changes[key], [name]: value };
   }
   return changes;
-}
-
-/** What an address gives for a hyperparameter, or `null` if it is none of the racer's. */
-function valueIn({ fields }: Racer, name: string, text: string): Value {
-  if (name === "lr") return numberIn(text);
-  const field = fields.find((known) => known.name === name);
-  if (!field) return null;
-  const { value, choices } = field;
-  if (choices) return choices.includes(text) ? text : null;
-  if (typeof value === "boolean") return text === "true" ? true : text === "false" ? false : null;
-  if (typeof value === "number") return numberIn(text);
-  return numbersIn(text, 2) as [number, number] | null;
 }
