@@ -4,6 +4,8 @@
 export interface Setting {
   /** E.g. `Chromium 156 on Linux`. */
   readonly browser: string;
+  /** All that it says of itself. */
+  readonly userAgent: string;
   /** What the browser says the machine runs at once. */
   readonly cores: number;
   /** Whether the page has shared memory, and so threads. */
@@ -26,6 +28,7 @@ interface Agent {
 export function observe(): Setting {
   return {
     browser: browserName(navigator as Agent),
+    userAgent: navigator.userAgent,
     cores: navigator.hardwareConcurrency,
     isolated: crossOriginIsolated,
     date: new Date().toISOString().slice(0, 10),

@@ -1,12 +1,13 @@
 /**
- * The rows as bars: bytes per second, so that what is longer is faster, from zero. The dashed line is what the
- * memory can do, for each row on as many threads or on the same GPU.
+ * What came out at a glance: three figures, and the rows as bars. The bars are bytes per second, so that what is
+ * longer is faster, from zero on; the dashed line is what the memory can do for each row, on as many threads or
+ * on the same GPU.
  */
 import { limitOf } from "../../../../src/bench/report.ts";
 import type { Measured } from "../../../../src/bench/measure.ts";
 import { figure } from "../../../../src/bench/table.ts";
 import { lookOf } from "./looks.ts";
-import { shareOf, titleOf } from "./report.ts";
+import { headlineOf, shareOf, titleOf } from "./report.ts";
 import { result } from "./store.ts";
 
 export function Chart() {
@@ -15,23 +16,52 @@ export function Chart() {
   const rows = all.filter(({ family }) => family !== "memory");
   if (!found || rows.length === 0) return null;
   const limits = rows.map((row) => limitOf(row, all));
-  const most = Math.max(
-    ...rows.map(({ gigabytesPerSecond: rate }) => rate),
-    ...limits.map((limit) => limit ?? 0),
-  );
+  const rates = rows.map(({ gigabytesPerSecond }) => gigabytesPerSecond);
+  const most = Math.max(...rates, ...limits.map((limit) => limit ?? 0));
   const place = (rate: number): string => `${(100 * Math.min(rate / most, 1)).toFixed(2)}%`;
   return (
     <section class="card chart">
-      <h2>
-        Bytes per second <span class="muted small">GB/s; the dashed line is the memory’s</span>
-      </h2>
-      <Legend rows={rows} />
+      <h2>{titleOf(found.order)}</h2>
+      <Headline />
+      <Key rows={rows} />
       <div class="bars" role="img" aria-label={description(titleOf(found.order), rows, all)}>
+        <div class="line heads">
+          <span class="name" />
+          <span class="track" />
+          <span class="value">GB/s</span>
+          <span class="value">share</span>
+        </div>
         {rows.map((row, i) => (
           <Bar key={row.key} row={row} limit={limits[i]} place={place} all={all} />
         ))}
       </div>
     </section>
+  );
+}
+
+function Headline() {
+  const headline = headlineOf(result.value!);
+  if (!headline) return null;
+  const { row, speedUp, share } = headline;
+  return (
+    <dl class="headline">
+      <div>
+        <dt>{row.label}</dt>
+        <dd>{figure(row.ms.median)} ms</dd>
+      </div>
+      {speedUp !== undefined && (
+        <div>
+          <dt>as fast as the plain loop</dt>
+          <dd>{figure(speedUp)}×</dd>
+        </div>
+      )}
+      {share !== undefined && (
+        <div>
+          <dt>of what the memory can do</dt>
+          <dd>{figure(share)} %</dd>
+        </div>
+      )}
+    </dl>
   );
 }
 
@@ -46,14 +76,12 @@ function Bar({ row, limit, all, place }: BarProps) {
   const { label, ms, gigabytesPerSecond: rate } = row;
   const share = shareOf(row, all);
   const at = (time: number): string => place((rate * ms.median) / time);
+  const color = `var(--${lookOf(row).color})`;
   return (
-    <div class="bar">
+    <div class="line bar-line">
       <span class="name">{label}</span>
       <span class="track">
-        <span
-          class="fill"
-          style={{ width: place(rate), background: `var(--${lookOf(row).color})` }}
-        />
+        <span class="fill" style={{ width: place(rate), background: color }} />
         <span
           class="spread"
           style={{ left: at(ms.upper), right: `calc(100% - ${at(ms.lower)})` }}
@@ -66,16 +94,20 @@ function Bar({ row, limit, all, place }: BarProps) {
   );
 }
 
-function Legend({ rows }: { readonly rows: readonly Measured[] }) {
+function Key({ rows }: { readonly rows: readonly Measured[] }) {
   const looks = [...new Set(rows.map(lookOf))];
   return (
-    <ul class="legend small">
+    <ul class="key small">
       {looks.map(({ label, color }) => (
         <li key={label}>
           <span class="dot" style={{ background: `var(--${color})` }} aria-hidden="true" />
           {label}
         </li>
       ))}
+      <li>
+        <span class="dash" aria-hidden="true" />
+        what the memory can do
+      </li>
     </ul>
   );
 }

@@ -4,6 +4,7 @@
  * while a row has its turn.
  */
 import { requestDevice } from "downhill/webgpu";
+import { selectBackend } from "../../../../src/backend/select.ts";
 import { checked } from "../../../../src/bench/agreement.ts";
 import { clockResolution } from "../../../../src/bench/clock.ts";
 import type { Contender, Workload } from "../../../../src/bench/contender.ts";
@@ -46,6 +47,7 @@ async function serve(order: Order): Promise<void> {
   const gpu = await findGpu(order);
   const rows = contenders(order, workload, gpu, differences);
   const ground = {
+    backend: selectBackend("auto").name,
     resolution: clockResolution(),
     gpu: typeof gpu === "object" ? gpu.ground : null,
   };

@@ -1,5 +1,6 @@
 /** Starting and ending a run, and where it stands. */
-import { chosen, result, running, stage, start, stop } from "./store.ts";
+import { formatDuration } from "../../../../src/cli/report/format.ts";
+import { chosen, remaining, result, running, stage, start, stop } from "./store.ts";
 
 export function Progress() {
   const isRunning = running.value;
@@ -30,9 +31,10 @@ export function Progress() {
 function inWords(): string {
   const now = stage.value;
   if (now) {
-    return now.round === 0
-      ? `${now.label}: setting up and warming up`
-      : `Round ${now.round} of ${now.rounds}: ${now.label}`;
+    if (now.round === 0) return `${now.label}: setting up and warming up`;
+    const left =
+      remaining.value === null ? "" : `, ${formatDuration(roundUp(remaining.value))} left`;
+    return `Round ${now.round} of ${now.rounds}${left}: ${now.label}`;
   }
   if (running.value) return "Starting…";
   if (chosen.value.length === 0) return "Choose a row to measure.";
@@ -41,6 +43,9 @@ function inWords(): string {
     ? `Ready to measure ${count} again.`
     : `Ready to measure ${count}. Leave the machine to it: what else runs, slows the rows.`;
 }
+
+/** To whole seconds: nobody knows better. */
+const roundUp = (ms: number): number => 1000 * Math.ceil(ms / 1000);
 
 /** Without movement of its own: the page stands still while a row has its turn. */
 function Bar() {

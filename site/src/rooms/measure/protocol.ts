@@ -18,6 +18,8 @@ export interface GoOn {
 
 /** What the worker finds where it runs. */
 export interface Ground {
+  /** What runs Downhill's kernels on the CPU. */
+  readonly backend: "wasm" | "interp";
   /** Milliseconds from one reading of the clock to the next. */
   readonly resolution: number;
   /** The GPU, or `null` where none was asked for or there is none. */

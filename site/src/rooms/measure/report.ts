@@ -1,5 +1,6 @@
 /** What came out, in words, as Markdown and as JSON: the same figures as in the table of the page. */
 import { agreementNote } from "../../../../src/bench/agreement.ts";
+import { fastestOf } from "../../../../src/bench/fastest.ts";
 import {
   fusedOf,
   limitOf,
@@ -21,6 +22,8 @@ export interface Result extends Account {
   readonly setting: Setting;
   /** The rounds that were taken, where it was ended early. */
   readonly stoppedAt: number | null;
+  /** Whether the page was out of sight for a part of it. */
+  readonly hidden: boolean;
 }
 
 const options = { against: "plain", shares: true } as const;
@@ -54,33 +57,73 @@ export function shareOf(row: Measured, rows: readonly Measured[]): number | unde
   return limit === undefined ? undefined : (100 * row.gigabytesPerSecond) / limit;
 }
 
-/** How it was measured and what to make of it, a sentence each. */
-export function remarks(result: Result): string[] {
-  const { comparison, differences, ground, order, stoppedAt } = result;
-  const { resolution, gpu } = ground;
+export interface Headline {
+  readonly row: Measured;
+  /** Against the plain loop. */
+  readonly speedUp: number | undefined;
+  /** Of what the memory can do, in percent. */
+  readonly share: number | undefined;
+}
+
+/** Downhill's fastest row, unless a processor plays the GPU that it ran on. */
+export function headlineOf({ comparison, ground }: Result): Headline | undefined {
+  const { rows } = comparison;
+  const real = rows.filter(({ threads }) => threads > 0 || ground.gpu?.isSoftware === false);
+  const row = fastestOf("downhill", real);
+  if (!row) return undefined;
+  const plain = rows.find(({ key }) => key === options.against);
+  return { row, speedUp: plain && plain.ms.median / row.ms.median, share: shareOf(row, rows) };
+}
+
+/** What the rows have to say beside their figures, a sentence each. */
+export function findings({
+  comparison,
+  differences,
+  ground,
+  order,
+  stoppedAt,
+  hidden,
+}: Result): string[] {
   const said = [agreementNote(Object.values(differences))];
-  if (hasGpuRows(comparison) && gpu) {
-    if (gpu.isSoftware) {
-      said.push(
-        "NO GPU: a processor plays one here. Its times mean nothing for a GPU; that the rows agree does.",
-      );
-    }
+  if (stoppedAt !== null) said.push(`Stopped after ${stoppedAt} of ${order.rounds} rounds.`);
+  if (hidden)
+    said.push("The page was out of sight for a while; browsers may slow such pages down.");
+  if (ground.backend === "interp") {
     said.push(
-      gpu.hasClock
-        ? "WebGPU: by the GPU's own clock, up to 64 steps in each submission."
-        : "WebGPU: this GPU has no clock for pages, so by the wall, up to 64 steps in each submission, until it is done with all.",
+      "A policy of this page's host forbids WebAssembly: Downhill's rows ran on the interpreter.",
     );
   }
+  if (hasGpuRows(comparison) && ground.gpu?.isSoftware) {
+    said.push(
+      "NO GPU: a processor plays one here. Its times mean nothing for a GPU; that the rows agree does.",
+    );
+  }
+  return [...said, ...starNote([comparison])];
+}
+
+/** How it was measured, a sentence each. */
+export function method(result: Result): string[] {
+  const { comparison, ground, order } = result;
+  const { resolution, gpu } = ground;
+  const said: string[] = [];
+  if (hasGpuRows(comparison) && gpu) {
+    said.push(
+      gpu.hasClock
+        ? "WebGPU: by the GPU's own clock, which browsers may blur to 0.1 ms, over some 20 ms of steps, up to 64 in each submission."
+        : "WebGPU: this GPU has no clock for pages, so by the wall, over some 20 ms of steps, up to 64 in each submission, until it is done with all.",
+    );
+  }
+  const base = comparison.rows.find(({ key }) => key === options.against) ?? comparison.rows[0];
+  if (base) said.push(`Speed-up: against ${base.label}.`);
   said.push(
-    stoppedAt === null
-      ? `${order.rounds} rounds in which all rows take turns; medians of their turns, and quartiles.`
-      : `Stopped after ${stoppedAt} of ${order.rounds} rounds.`,
+    `${count(order.rounds, "round")} in which all rows take turns; medians of their turns, and quartiles.`,
     "GB/s: the bytes that a fused step must move, over the time. The memory: one array, as large as all tensors of the step, read and written in place. More is reading than writing in most steps, so some rows can be faster.",
     `The clock can be read every ${duration(resolution)}; what is timed takes a hundred times as long.`,
-    ...starNote([comparison]),
   );
   return said;
 }
+
+const count = (many: number, what: string): string => `${many} ${what}${many === 1 ? "" : "s"}`;
 
 const duration = (ms: number): string =>
   ms < 1e-3 ? `${figure(1e6 * ms)} ns` : `${figure(1000 * ms)} us`;
@@ -89,7 +132,7 @@ const duration = (ms: number): string =>
 export function settingLine({ setting, ground }: Result): string {
   const { browser, cores, isolated, date } = setting;
   const gpu = ground.gpu ? `; WebGPU on ${ground.gpu.adapter}` : "";
-  return `${browser}, ${cores} cores, ${isolated ? "cross-origin isolated" : "not cross-origin isolated"}${gpu}; ${date}.`;
+  return `${browser}, ${count(cores, "core")}, ${isolated ? "cross-origin isolated" : "not cross-origin isolated"}${gpu}; ${date}.`;
 }
 
 export function markdownOf(result: Result): string {
@@ -98,9 +141,7 @@ export function markdownOf(result: Result): string {
     `**${titleOf(order)}**`,
     sizesOf(workloadOf(order.task)),
     markdownPart(presented(result), options),
-    remarks(result)
-      .map((text) => `- ${text}`)
-      .join("\n"),
+    [...findings(result), ...method(result)].map((text) => `- ${text}`).join("\n"),
     `${settingLine(result)} Downhill lab, \`${setting.address}\``,
   ].join("\n\n")}\n`;
 }

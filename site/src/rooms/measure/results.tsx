@@ -2,16 +2,17 @@
 import { useSignal } from "@preact/signals";
 import type { Missing } from "../../../../src/bench/measure.ts";
 import { sayings } from "../../../../src/bench/report.ts";
+import { save } from "../../ui/save.ts";
 import "../../ui/table.css";
 import { colorOf } from "./looks.ts";
 import {
   cellsOf,
+  findings,
   jsonOf,
   markdownOf,
+  method,
   presented,
-  remarks,
   settingLine,
-  titleOf,
   type Result,
 } from "./report.ts";
 import { result, running } from "./store.ts";
@@ -21,22 +22,30 @@ export function Results() {
   const found = result.value;
   if (!found) return null;
   const isDone = !running.value;
-  const { comparison, order } = found;
+  const { comparison } = found;
   return (
     <section class="card results" data-done={isDone}>
-      <h2>{titleOf(order)}</h2>
+      <h2>All rows</h2>
       <div class="scroll" tabIndex={0} role="region" aria-label="Results">
         <Table found={found} />
       </div>
       {comparison.rows.length > 0 && (
         <>
           <ul class="said small">
-            {[...sayings(presented(found)), ...remarks(found)].map((text) => (
+            {[...sayings(presented(found)), ...findings(found)].map((text) => (
               <li key={text}>{text}</li>
             ))}
           </ul>
-          <p class="small muted">{settingLine(found)}</p>
           {isDone && <Exports found={found} />}
+          <p class="small muted">{settingLine(found)}</p>
+          <details>
+            <summary class="small">How this was measured</summary>
+            <ul class="said method small">
+              {method(found).map((text) => (
+                <li key={text}>{text}</li>
+              ))}
+            </ul>
+          </details>
         </>
       )}
     </section>
@@ -140,7 +149,10 @@ function Exports({ found }: { readonly found: Result }) {
       <button type="button" onClick={() => void copy()}>
         Copy as Markdown
       </button>
-      <button type="button" onClick={() => save("downhill-bench.json", jsonOf(found))}>
+      <button
+        type="button"
+        onClick={() => save("downhill-bench.json", new TextEncoder().encode(jsonOf(found)))}
+      >
         Download JSON
       </button>
       <p role="status" class="small">
@@ -159,13 +171,4 @@ function Exports({ found }: { readonly found: Result }) {
       )}
     </div>
   );
-}
-
-function save(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
 }

@@ -68,17 +68,32 @@ export function Setup() {
           onChange={(value) => change({ rounds: value })}
         />
       </div>
-      <fieldset class="rows">
-        <legend>Rows</legend>
-        {rows.value.map((row) => (
-          <Choice key={row.key} row={row} on={chosen.value.includes(row.key)} />
-        ))}
-      </fieldset>
+      <Choices legend="Rows on the CPU" rows={rows.value.filter(isOnCpu)} />
+      <Choices legend="Rows on WebGPU" rows={rows.value.filter((row) => !isOnCpu(row))} />
       <Need />
       {running.value && (
         <p class="small muted">What you change here holds for the next measurement.</p>
       )}
     </section>
+  );
+}
+
+const isOnCpu = ({ threads: count }: Row): boolean => count > 0;
+
+function Choices({
+  legend,
+  rows: all,
+}: {
+  readonly legend: string;
+  readonly rows: readonly Row[];
+}) {
+  return (
+    <fieldset>
+      <legend>{legend}</legend>
+      {all.map((row) => (
+        <Choice key={row.key} row={row} on={chosen.value.includes(row.key)} />
+      ))}
+    </fieldset>
   );
 }
 

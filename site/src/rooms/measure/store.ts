@@ -24,10 +24,18 @@ export const stage = signal<Stage | null>(null);
 export const running = signal(false);
 /** Of the run that is under way, or of the last one. */
 export const result = signal<Result | null>(null);
+/** Milliseconds until the run will be done, about; `null` as long as nobody can know. */
+export const remaining = signal<number | null>(null);
 /** What broke the worker. */
 export const failure = signal<Error | null>(null);
 
 let worker: Worker | null = null;
+/** When the first round began. */
+let began = 0;
+
+document.addEventListener("visibilitychange", () => {
+  if (running.peek() && document.hidden) result.value = { ...result.value!, hidden: true };
+});
 
 /** Takes over what an address sets. */
 export function enter(params: URLSearchParams): void {
@@ -63,10 +71,11 @@ export function start(): void {
     result.value = {
       order,
       setting: observe(),
-      ground: { resolution: 0, gpu: null },
+      ground: { backend: "wasm", resolution: 0, gpu: null },
       comparison: empty,
       differences: {},
       stoppedAt: null,
+      hidden: document.hidden,
     };
   });
   worker = startWorker();
@@ -90,6 +99,7 @@ function end(): void {
   worker = null;
   running.value = false;
   stage.value = null;
+  remaining.value = null;
 }
 
 function startWorker(): Worker {
@@ -119,13 +129,21 @@ function receive(report: Report, from: Worker): void {
   const { ground, comparison, differences } = report;
   batch(() => {
     result.value = { ...result.value!, ground, comparison, differences };
-    if (report.kind === "stage") stage.value = report.stage;
+    if (report.kind === "stage") arriveAt(report.stage);
     else end();
   });
   if (report.kind !== "stage") return;
   const goOn: GoOn = { kind: "go on" };
   // oxlint-disable-next-line require-post-message-target-origin -- workers have no origin
   afterPaint(() => from.postMessage(goOn));
+}
+
+function arriveAt(next: Stage): void {
+  const { round, rounds } = next;
+  if (round <= 1 && stage.value?.round !== round) began = performance.now();
+  const each = (performance.now() - began) / (round - 1);
+  remaining.value = round > 1 ? each * (rounds - round + 1) : null;
+  stage.value = next;
 }
 
 /** Pages that nobody sees are not painted. */

@@ -21,7 +21,7 @@ export type Task = "mlp" | number;
 
 /** What is offered; an address may name any size. */
 export const tasks: readonly { readonly task: Task; readonly label: string }[] = [
-  { task: "mlp", label: "2000 layers of width 32: 4,000 tensors" },
+  { task: "mlp", label: "2000 layers of width 32" },
   { task: 2_112_000, label: "one tensor of 2.1 million" },
   { task: 16_777_216, label: "one tensor of 16.8 million" },
   { task: 33_554_432, label: "one tensor of 33.6 million" },
@@ -81,25 +81,33 @@ export interface Need {
   readonly gpu: number;
 }
 
+/**
+ * How many tensors as large as all parameters a row keeps, for so many of state, as Chromium's memory grows by.
+ * By hand there are two of state whatever the optimizer, and temporaries come and go.
+ */
+const kept: Readonly<Record<string, (state: number) => number>> = {
+  temporaries: () => 9,
+  plain: () => 4,
+  loop: (state) => state + 4,
+  compile: (state) => state + 2,
+  foreach: (state) => state + 5,
+  best: () => 3,
+  "fused-1": (state) => state,
+  fused: (state) => state,
+};
+
 export function needOf(optimizer: OptimizerKey, task: Task, keys: readonly string[]): Need {
   const { parameters } = workloadOf(task);
-  const { workingSet } = subjectOf(optimizer);
-  const one = 4 * parameters;
-  const has = (...wanted: string[]): boolean => wanted.some((key) => keys.includes(key));
-  const fused = keys.filter((key) => key === "fused-1" || key === "fused").length;
-  let cpu = 0;
-  // By hand there are two tensors of state whatever the optimizer; temporaries come and go.
-  if (has("plain")) cpu += 4 * one;
-  if (has("temporaries")) cpu += 8 * one;
-  for (const key of ["loop", "foreach"]) if (has(key)) cpu += workingSet * parameters + one;
-  if (has("compile")) cpu += workingSet * parameters;
-  if (has("best")) cpu += 3 * one;
-  // Both fused rows share parameters and gradients.
-  if (fused > 0) cpu += 2 * one + fused * (workingSet * parameters - 2 * one);
-  const isOnCpu = keys.some((key) => !key.startsWith("gpu-"));
-  if (isOnCpu) cpu += workingSet * parameters;
-  const onGpu = keys.filter((key) => key.startsWith("gpu-")).length;
-  // Values and gradients pass through the page's memory once.
-  if (onGpu > 0) cpu += 2 * one;
-  return { cpu, gpu: onGpu === 0 ? 0 : (onGpu + 1) * workingSet * parameters };
+  const all = subjectOf(optimizer).workingSet / 4;
+  const onCpu = keys.filter((key) => !key.startsWith("gpu-"));
+  const onGpu = keys.length - onCpu.length;
+  let tensors = onCpu.reduce((sum, key) => sum + (kept[key]?.(all - 2) ?? 0), 0);
+  // The fused rows share parameters and gradients.
+  if (onCpu.some((key) => key.startsWith("fused"))) tensors += 2;
+  // What the memory can do is measured over as much as a step uses.
+  if (onCpu.length > 0) tensors += all;
+  // To the GPU values and gradients go through the page's memory.
+  if (onGpu > 0) tensors += 2;
+  const bytes = Float32Array.BYTES_PER_ELEMENT * parameters;
+  return { cpu: tensors * bytes, gpu: onGpu === 0 ? 0 : (onGpu + 1) * all * bytes };
 }
