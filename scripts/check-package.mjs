@@ -23,7 +23,7 @@ try {
 
   const data = files.filter(({ path }) => path.startsWith("dist/lab/data"));
   if (data.length > 0) throw new Error(`the package has data in it: ${data[0].path}`);
-  if (size > 2 ** 21) throw new Error(`the package has ${size} bytes`);
+  if (size > 2 ** 22) throw new Error(`the package has ${size} bytes`);
 
   const { dependencies, scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   if (dependencies) throw new Error(`the package has dependencies: ${Object.keys(dependencies)}`);

@@ -35,7 +35,7 @@ const scenes = {
     train,
   ],
   "train-gpu": [
-    "#/train?optimizers=adam,lbfgs&batch=512&device=webgpu",
+    "#/train?optimizers=adam,lbfgs&batch=512&hidden=16&device=webgpu",
     "[data-phase=done]",
     train,
   ],
