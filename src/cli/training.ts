@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { PlanOptions } from "../index.ts";
 import { stepsOf, type Experiment } from "../training/experiment.ts";
 import { NetworkLearner } from "../training/learner.ts";
+import { shareRight } from "../training/mnist.ts";
 import type { Network } from "../training/network.ts";
 import type { OptimizerChoice } from "../training/optimizers.ts";
 import { meanOf, type RunSummary } from "../training/run-files.ts";
@@ -52,7 +53,7 @@ export async function train(task: TrainingTask): Promise<TrainedRun> {
   }
   const { history } = run;
   return {
-    testAccuracy: learner.accuracy(mnist.test),
+    testAccuracy: shareRight(learner.read(mnist.test), mnist.test),
     gradientMs: meanOf(history.gradientMs),
     optimizerMs: meanOf(history.optimizerMs),
     steps,

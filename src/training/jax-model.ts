@@ -91,26 +91,27 @@ export function oneHot({ labels }: DigitSet, batch: Uint32Array): Float32Array {
   return encoded;
 }
 
-/** The examples in parts of one size, each in the same array; a rest that is smaller is left out. */
-export function* testBatches(
-  data: DigitSet,
-): Generator<{ readonly images: Float32Array; readonly labels: Uint8Array }> {
+/** The images in parts of one size, each in the same array; a rest that is smaller is left out. */
+export function* testBatches(data: DigitSet): Generator<Float32Array> {
   const images = new Float32Array(TEST_BATCH * pixels);
   for (let start = 0; start + TEST_BATCH <= data.count; start += TEST_BATCH) {
     brighten(data, start, images, 0, TEST_BATCH);
-    yield { images, labels: data.labels.subarray(start, start + TEST_BATCH) };
+    yield images;
   }
 }
 
-/** How many of the examples with these scores are recognized. */
-export function countRight(scores: ArrayLike<number>, labels: Uint8Array): number {
-  let right = 0;
-  for (let i = 0; i < labels.length; i++) {
+/** The class with the highest score of each example. */
+export function likeliest(scores: ArrayLike<number>): Uint8Array {
+  return Uint8Array.from({ length: scores.length / CLASSES }, (_, i) => {
     let best = 0;
     for (let k = 1; k < CLASSES; k++) {
       if (scores[i * CLASSES + k]! > scores[i * CLASSES + best]!) best = k;
     }
-    if (best === labels[i]) right++;
-  }
-  return right;
+    return best;
+  });
+}
+
+/** Lists as one. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }

@@ -3,8 +3,9 @@ import { defaultDevice, init } from "@jax-js/jax";
 import { trainable } from "../adapters/jax.ts";
 import { initialWeights, type Experiment } from "./experiment.ts";
 import {
-  countRight,
   imagesOf,
+  joined,
+  likeliest,
   lossOf,
   oneHot,
   scoresOf,
@@ -31,13 +32,12 @@ export async function createJaxNetwork(experiment: Experiment): Promise<Network>
       useWasm();
       return backward(imagesOf(data, batch), oneHot(data, batch));
     },
-    accuracy(data) {
+    read(data) {
       useWasm();
-      let right = 0;
-      for (const { images, labels } of testBatches(data)) {
-        right += countRight(forward(images).dataSync(), labels);
-      }
-      return right / data.count;
+      const parts = Array.from(testBatches(data), (images) =>
+        likeliest(forward(images).dataSync()),
+      );
+      return joined(parts);
     },
     dispose() {
       backward.dispose();

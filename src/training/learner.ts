@@ -51,8 +51,8 @@ export class NetworkLearner implements Learner {
     return { loss, gradientMs, optimizerMs };
   }
 
-  accuracy(examples: DigitSet): number {
-    return this.network.accuracy(examples);
+  read(examples: DigitSet): Uint8Array {
+    return this.network.read(examples);
   }
 
   state(): NetworkState {

@@ -102,4 +102,9 @@ export function firstOf({ images, labels }: DigitSet, count: number): DigitSet {
   return { images: images.subarray(0, count * pixels), labels: labels.subarray(0, count), count };
 }
 
+/** Share of a part's examples that are taken for what they are, from 0 to 1. */
+export function shareRight(taken: Uint8Array, { labels, count }: DigitSet): number {
+  return taken.filter((digit, i) => digit === labels[i]).length / count;
+}
+
 const headerOf = (dimensions: readonly number[]): number => 4 + 4 * dimensions.length;

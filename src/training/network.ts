@@ -10,7 +10,7 @@ export interface Network {
   reset(): void;
   /** Fills the gradients for the examples with these indices; returns their mean loss. */
   backward(data: DigitSet, batch: Uint32Array): number;
-  /** Share of the examples whose digit is recognized, from 0 to 1. */
-  accuracy(data: DigitSet): number;
+  /** What it takes each example for. */
+  read(data: DigitSet): Uint8Array;
   dispose(): void;
 }

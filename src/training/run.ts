@@ -25,8 +25,8 @@ export interface Learner {
   readonly backend: string;
   /** Takes a step on the training examples with these indices. */
   update(batch: Uint32Array): Update | Promise<Update>;
-  /** Share of the examples whose digit is recognized, from 0 to 1. */
-  accuracy(examples: DigitSet): number | Promise<number>;
+  /** What the network takes each example for. */
+  read(examples: DigitSet): Uint8Array | Promise<Uint8Array>;
   /** What there is to save now. */
   state(): LearnerState | Promise<LearnerState>;
   dispose(): void;

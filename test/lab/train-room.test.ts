@@ -102,6 +102,10 @@ describe.skipIf(skipped)("the Train room in Chromium", () => {
       expect(Number(await cell(page, optimizer, 4))).toBeGreaterThan(0);
       expect(await cell(page, optimizer, 5)).toBe("WebAssembly");
     }
+    const reading = page.locator(".reading");
+    expect(await reading.getByRole("img", { name: "A 7" }).count()).toBe(1);
+    expect(await reading.locator("tbody tr").nth(1).innerText()).toMatch(/^Adam\s+0\s+1\s/);
+    expect(await reading.locator(".misread").count()).toBeLessThan(16);
     expect(await page.getByRole("status").innerText()).toMatch(
       /^Training is over\. Test accuracy: Momentum: 9\d\.\d percent; Adam: 9\d\.\d percent\.$/,
     );

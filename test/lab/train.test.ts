@@ -18,7 +18,7 @@ import {
 import { teacherOn } from "../../site/src/rooms/train/teach.ts";
 import { loadMnist, readMnistFile } from "../../src/cli/mnist.ts";
 import { movingAverage, smoothingWindow } from "../../src/training/losses.ts";
-import { firstOf, mnistFiles, packedName } from "../../src/training/mnist.ts";
+import { firstOf, mnistFiles, packedName, shareRight } from "../../src/training/mnist.ts";
 import { createJaxNetwork } from "../../src/training/jax-network.ts";
 import { NetworkLearner } from "../../src/training/learner.ts";
 import { Batches, TrainingRun } from "../../src/training/run.ts";
@@ -209,6 +209,15 @@ describe("sessions", () => {
       const told = reports.flatMap((report) =>
         report.kind === "steps" ? report.steps.filter((each) => each.key === key) : [],
       );
+      const scores = reports.flatMap((report) => {
+        return report.kind === "score" && report.score.key === key ? [report.score] : [];
+      });
+      expect(scores.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      const { accuracy, digits: count, taken } = scores.at(-1)!;
+      expect(count).toBe(1000);
+      const read = await alone.learner.read(few.test);
+      expect(accuracy).toBe(shareRight(read, few.test));
+      expect(taken[0]).toBe(read[3]);
       const losses = told.flatMap((each) => [...each.losses]);
       expect(losses).toEqual([...alone.history.losses]);
     }

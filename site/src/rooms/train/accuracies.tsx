@@ -28,12 +28,10 @@ export function Accuracies() {
   const now = scene.value;
   if (now === null) return null;
   return (
-    <section class="card loss">
+    <section class="card loss accuracy">
       <h2>
         Test accuracy{" "}
-        <span class="muted small">
-          in percent of 1,000 digits that no network trains on; at the end of 10,000
-        </span>
+        <span class="muted small">in percent, of 1,000 digits; at the end of 10,000 </span>
       </h2>
       <LineChart
         {...now}

@@ -54,6 +54,15 @@ export interface Score {
   readonly accuracy: number;
   /** Of how many digits. */
   readonly digits: number;
+  /** What it takes each of the samples for. */
+  readonly taken: Uint8Array;
+}
+
+/** Some of the test digits, to be looked at. */
+export interface Samples {
+  /** 784 bytes each. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  readonly labels: Uint8Array;
 }
 
 export type Report =
@@ -64,6 +73,7 @@ export type Report =
       readonly steps: number;
       readonly parameters: number;
       readonly places: readonly Place[];
+      readonly samples: Samples;
       /** Entries that cannot train, with the library's words. */
       readonly refusals: readonly Refusal[];
     }

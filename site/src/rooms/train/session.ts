@@ -6,7 +6,7 @@ import { encodeCheckpoint } from "downhill/checkpoint";
 import { parseRule } from "downhill/math";
 import type { Experiment } from "../../../../src/training/experiment.ts";
 import type { Digits, DigitSet } from "../../../../src/training/mnist.ts";
-import { firstOf } from "../../../../src/training/mnist.ts";
+import { firstOf, pixels, shareRight } from "../../../../src/training/mnist.ts";
 import type { OptimizerChoice } from "../../../../src/training/optimizers.ts";
 import {
   checkpointOf,
@@ -17,7 +17,7 @@ import {
   type RunSummary,
 } from "../../../../src/training/run-files.ts";
 import { Batches, TrainingRun, type Learner } from "../../../../src/training/run.ts";
-import type { Entry, FileKind, Place, Plan, Refusal, Report } from "./protocol.ts";
+import type { Entry, FileKind, Place, Plan, Refusal, Report, Samples } from "./protocol.ts";
 
 /** Makes the network of an entry and its optimizer; says where it is. */
 export type Teach = (
@@ -34,6 +34,8 @@ const BREATH = 80;
 /** How often the networks are tried on a part of the test digits on the way, and on how many. */
 const TRIALS = 10;
 const TRIAL_DIGITS = 1000;
+/** Test digits that the page shows: one of each kind that takes a while to be read, then four that stay hard. */
+const SAMPLES = [3, 2, 38, 195, 902, 187, 66, 124, 344, 20, 247, 340, 259, 691] as const;
 
 interface Lane {
   readonly key: string;
@@ -102,7 +104,8 @@ export class Session {
     const places = lanes.map(({ place }) => place);
     const { layers } = experiment;
     const parameters = layers.slice(1).reduce((sum, width, i) => sum + width * (layers[i]! + 1), 0);
-    tell({ kind: "begun", steps: batches.steps, parameters, places, refusals });
+    const samples = samplesOf(digits.test);
+    tell({ kind: "begun", steps: batches.steps, parameters, places, samples, refusals });
     return new Session(lanes, digits, tell);
   }
 
@@ -201,29 +204,33 @@ export class Session {
   }
 
   private async try(digits: DigitSet): Promise<void> {
-    for (const { key, run } of this.running) {
-      const accuracy = await run.learner.accuracy(digits);
-      this.tell({ kind: "score", score: { key, step: run.done, accuracy, digits: digits.count } });
-    }
+    for (const lane of this.running) this.score(lane, digits, await lane.run.learner.read(digits));
   }
 
   private async finish(lane: Lane): Promise<void> {
     const { test } = this.digits;
-    const { key, run } = lane;
+    const { run } = lane;
     const before = performance.now();
-    const testAccuracy = await run.learner.accuracy(test);
+    const taken = await run.learner.read(test);
     lane.busyMs += performance.now() - before;
     const { history } = run;
     lane.summary = {
-      testAccuracy,
+      testAccuracy: this.score(lane, test, taken),
       gradientMs: meanOf(history.gradientMs),
       optimizerMs: meanOf(history.optimizerMs),
       steps: run.done,
       seconds: lane.busyMs / 1000,
       backend: run.learner.backend,
     };
-    const score = { key, step: run.done, accuracy: testAccuracy, digits: test.count };
+  }
+
+  /** Tells how well a network reads; returns the share that is right. */
+  private score({ key, run }: Lane, digits: DigitSet, taken: Uint8Array): number {
+    const accuracy = shareRight(taken, digits);
+    const samples = Uint8Array.from(SAMPLES, (i) => taken[i]!);
+    const score = { key, step: run.done, accuracy, digits: digits.count, taken: samples };
     this.tell({ kind: "score", score });
+    return accuracy;
   }
 
   private tellSteps(): void {
@@ -250,6 +257,14 @@ function choiceOf({ choice, rule }: Entry): OptimizerChoice {
   if (rule === undefined) return choice;
   const own = parseRule(rule);
   return { ...choice, torchClass: own.name, rule: own };
+}
+
+function samplesOf({ images, labels }: DigitSet): Samples {
+  const chosen = new Uint8Array(SAMPLES.length * pixels);
+  SAMPLES.forEach((example, i) => {
+    chosen.set(images.subarray(example * pixels, (example + 1) * pixels), i * pixels);
+  });
+  return { images: chosen, labels: Uint8Array.from(SAMPLES, (example) => labels[example]!) };
 }
 
 /** Lets messages in. */

@@ -60,16 +60,16 @@ export function Setup() {
           whole
           onChange={(value) => change({ seed: value })}
         />
+        <Choice
+          label="Gradients by jax-js on"
+          value={device}
+          among={[
+            ["wasm", "WebAssembly"],
+            ["webgpu", navigator.gpu ? "WebGPU" : "WebGPU (not here)"],
+          ]}
+          onChange={(value) => change({ device: value as typeof device })}
+        />
       </div>
-      <Choice
-        label="Gradients by jax-js on"
-        value={device}
-        among={[
-          ["wasm", "WebAssembly, one thread"],
-          ["webgpu", navigator.gpu ? "WebGPU, steps there too" : "WebGPU (not in this browser)"],
-        ]}
-        onChange={(value) => change({ device: value as typeof device })}
-      />
     </section>
   );
 }

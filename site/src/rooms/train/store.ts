@@ -4,7 +4,17 @@ import { keepInAddress } from "../../router.ts";
 import type { Value } from "../../ui/hyper.ts";
 import { save } from "../../ui/save.ts";
 import { chosen, type Contestant } from "./contestants.ts";
-import type { Entry, Fault, FileKind, Order, Place, Report, Score, Steps } from "./protocol.ts";
+import type {
+  Entry,
+  Fault,
+  FileKind,
+  Order,
+  Place,
+  Report,
+  Samples,
+  Score,
+  Steps,
+} from "./protocol.ts";
 import { smooth } from "./smooth.ts";
 import { allOf, experimentOf, readState, usual, writeState, type TrainState } from "./state.ts";
 
@@ -41,6 +51,8 @@ export interface Shown {
   readonly state: TrainState;
   readonly steps: number;
   readonly parameters: number;
+  /** `null` until the digits are here. */
+  readonly samples: Samples | null;
   readonly lanes: readonly Lane[];
 }
 
@@ -98,7 +110,8 @@ export function start(): void {
     phase.value = "loading";
     share.value = 0;
     failure.value = null;
-    shown.value = { state: state.value, steps: 0, parameters: 0, lanes: taking.map(freshLane) };
+    const lanes = taking.map(freshLane);
+    shown.value = { state: state.value, steps: 0, parameters: 0, samples: null, lanes };
   });
   const plan = { entries, experiment: experimentOf(state.value), device };
   send({ kind: "train", plan, base: new URL("./", document.baseURI).href });
@@ -142,7 +155,7 @@ function receive(report: Report): void {
       if (report.share >= 1) phase.value = "preparing";
       return;
     case "begun": {
-      const { steps, parameters, places, refusals } = report;
+      const { steps, parameters, places, samples, refusals } = report;
       phase.value = "running";
       patch(({ contestant: { key } }) => ({
         losses: new Float64Array(steps),
@@ -150,7 +163,7 @@ function receive(report: Report): void {
         place: places.find((place) => place.key === key) ?? null,
         refusal: refusals.find((refusal) => refusal.key === key)?.message ?? null,
       }));
-      shown.value = { ...shown.value!, steps, parameters };
+      shown.value = { ...shown.value!, steps, parameters, samples };
       return;
     }
     case "steps":

@@ -8,6 +8,7 @@ import { Controls } from "./controls.tsx";
 import { Curves } from "./curves.tsx";
 import { Files } from "./files.tsx";
 import { Lanes } from "./lanes.tsx";
+import { Reading } from "./reading.tsx";
 import { Scenes } from "./scenes.tsx";
 import { Setup } from "./setup.tsx";
 import { enter, leave, phase } from "./store.ts";
@@ -30,12 +31,13 @@ export function TrainRoom({ params }: RoomProps) {
         <Curves />
         <Accuracies />
         <Lanes />
-        <Files />
+        <Reading />
         <Scenes />
       </div>
       <div class="side">
         <Setup />
         <Contestants />
+        <Files />
       </div>
     </div>
   );
