@@ -26,6 +26,14 @@ const scenes = {
   "race-noisy": ["#/race?surface=noisy", "[data-ready=true]"],
   "race-beale": ["#/race?surface=beale", "[data-ready=true]"],
   "race-rastrigin": ["#/race?surface=rastrigin", "[data-ready=true]"],
+  "race-own": [
+    `#/race?surface=himmelblau&racing=adam,yours&${new URLSearchParams({ rule: "rule Lion\np = p - lr * sign(ema(m, g, 0.9))\nm = ema(m, g, 0.99)" })}`,
+    "tr[data-racer=yours]",
+  ],
+  "race-own-wrong": [
+    `#/race?racing=adam,yours&${new URLSearchParams({ rule: "m = ema(m, g, b1)\np = p - lr * mm" })}`,
+    "[role=alert]",
+  ],
   train: ["#/train", "[data-ready=true]"],
   "train-running": ["#/train?epochs=2", "tr[data-optimizer=sgd] abbr", train],
   "train-done": ["#/train", "[data-phase=done]", train],

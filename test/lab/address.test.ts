@@ -1,6 +1,7 @@
 /** What is set in the Race room comes back from the address that it writes; what makes no sense is left out. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ownRacer } from "../../site/src/rooms/race/own-racer.ts";
 import { racers } from "../../site/src/rooms/race/racers.ts";
 import {
   freshState,
@@ -10,9 +11,11 @@ import {
   type RaceState,
 } from "../../site/src/rooms/race/state.ts";
 import { surfaces, typed } from "../../site/src/rooms/race/surfaces.ts";
+import { yours } from "../../site/src/ui/own-rule.ts";
 import { readHash, writeHash } from "../../site/src/router.ts";
 
 describe("addresses", () => {
+  const mine = ownRacer("m = ema(m, g, b1)\np = p - lr * m");
   const number = fc.double({ min: -50, max: 50, noNaN: true }).map((v) => (v === 0 ? 0 : v));
   const states = fc
     .record({
@@ -24,7 +27,8 @@ describe("addresses", () => {
       steps: fc.integer({ min: 1, max: 10_000 }),
       noise: fc.double({ min: 0, max: 9, noNaN: true }).map(Math.abs),
       seed: fc.nat(999),
-      racing: fc.subarray(racers.map(({ key }) => key)),
+      racing: fc.subarray([...racers.map(({ key }) => key), yours]),
+      rule: fc.string({ minLength: 1, unit: "grapheme" }),
       lr: fc.double({ min: 1e-9, max: 10, noNaN: true }),
       betas: fc.tuple(number, number),
       amsgrad: fc.boolean(),
@@ -35,7 +39,11 @@ describe("addresses", () => {
       ...rest,
       formula: rest.surface === typed ? rest.formula : typedDefaults.formula,
       view: [x, x + w, y, y + h],
-      changes: { adam: { lr, betas, amsgrad: !amsgrad }, lbfgs: { lineSearchFn: "none" } },
+      changes: {
+        adam: { lr, betas, amsgrad: !amsgrad },
+        lbfgs: { lineSearchFn: "none" },
+        yours: { lr, b1: 0.5 },
+      },
     }));
 
   test("a state comes back from its address", () => {
@@ -43,7 +51,7 @@ describe("addresses", () => {
       fc.property(states, (state) => {
         const { room, params } = readHash(writeHash("race", writeState(state)));
         expect(room).toBe("race");
-        expect(readState(params)).toEqual(state);
+        expect(readState(params, mine)).toEqual(state);
       }),
     );
   });
@@ -57,6 +65,17 @@ describe("addresses", () => {
     expect(writeHash("race", writeState(state))).toBe(
       "#/race?surface=beale&adam.lr=0.5&adam.betas=0.5,0.9",
     );
+  });
+
+  test("a rule of the reader's own: only an address that has one has its racer", () => {
+    const { params } = readHash("#/race?racing=yours,adam&yours.b1=0.5&yours.k=1");
+    expect(readState(params)).toMatchObject({ racing: ["adam"], changes: {}, rule: "" });
+    params.set("rule", "m = ema(m, g, b1)\np = p - lr * m");
+    expect(readState(params, mine)).toMatchObject({
+      racing: ["adam", "yours"],
+      changes: { yours: { b1: 0.5 } },
+      rule: params.get("rule"),
+    });
   });
 
   test.each([

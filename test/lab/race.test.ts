@@ -1,10 +1,13 @@
 /** The parts of the Race room that need no page: surfaces, noise, racers and the race itself. */
 import { describe, expect, test } from "vitest";
 import * as downhill from "../../src/index.ts";
-import { run, type Course, type Entry, type Track } from "../../site/src/rooms/race/engine.ts";
+import * as formulas from "../../src/math/formulas/index.ts";
+import { parseRule } from "../../src/math/index.ts";
+import { run, type Course, type Track } from "../../site/src/rooms/race/engine.ts";
 import { readFormula } from "../../site/src/rooms/race/formula.ts";
 import { noiseAt } from "../../site/src/rooms/race/noise.ts";
-import { hyperOf, racerOf, racers } from "../../site/src/rooms/race/racers.ts";
+import { ownRacer } from "../../site/src/rooms/race/own-racer.ts";
+import { entryOf, racerOf, racers, racersWith } from "../../site/src/rooms/race/racers.ts";
 import { fateOf, standingAt } from "../../site/src/rooms/race/standing.ts";
 import { surfaces, type Landscape, type Surface } from "../../site/src/rooms/race/surfaces.ts";
 import { slopes } from "./helpers.ts";
@@ -73,16 +76,91 @@ describe("noise", () => {
   });
 });
 
+describe("a rule of the reader's own", () => {
+  const ravine = surfaceOf("ravine");
+
+  /** The usual race of a rule's text. */
+  function raceOf(
+    rule: string,
+    surface: Surface,
+    changes = {},
+    patch: Partial<Course> = {},
+  ): Track {
+    const { start, steps, noise = 0 } = surface;
+    const course = { landscape: surface, start, steps, noise, seed: 1, ...patch };
+    return run(entryOf(ownRacer(rule), surface.rates, changes, rule), course, parseRule);
+  }
+
+  test.each(surfaces)("Adam, typed, is Adam bit for bit: $label", (surface) => {
+    const { key: _, ...typed } = raceOf(formulas.Adam, surface);
+    const { key: __, ...adam } = race("adam", surface);
+    expect(typed).toEqual(adam);
+    expect(typed.xs.length).toBe(surface.steps + 1);
+  });
+
+  test("hyperparameters count, by the names of the text", () => {
+    const changes = { betas: [0.5, 0.99], amsgrad: true, lr: 0.3 };
+    const { key: _, ...typed } = raceOf(formulas.Adam, ravine, changes, { noise: 1 });
+    const { key: __, ...adam } = race("adam", ravine, changes, { noise: 1 });
+    expect(typed).toEqual(adam);
+    expect(raceOf(formulas.Adam, ravine, changes).xs).not.toEqual(adam.xs);
+  });
+
+  test("an edited text is another race, and the first one comes back", () => {
+    const [once, twice] = ["p = p - lr * g", "p = p - 2 * lr * g"];
+    const before = raceOf(once, ravine);
+    const edited = raceOf(twice, ravine);
+    expect(edited.xs[1]! - edited.xs[0]!).toBeCloseTo(2 * (before.xs[1]! - before.xs[0]!), 12);
+    expect(raceOf(once, ravine)).toEqual(before);
+  });
+
+  test("one without a learning rate is given none", () => {
+    const rule = "step = 0.1\np = p - step * g";
+    expect(ownRacer(rule).fields).toEqual([{ name: "step", value: 0.1 }]);
+    expect(raceOf(rule, ravine)).toMatchObject({ refusal: null, diverged: false });
+  });
+
+  test("a text that is none does not run; hyperparameters that it does not take, neither", () => {
+    const broken = "p = p - lr * q";
+    expect(ownRacer(broken)).toMatchObject({ label: "Yours", fields: [] });
+    const track = raceOf(broken, ravine);
+    expect(track.xs.length).toBe(1);
+    expect(track.refusal).toBe(
+      "Rule, line 1: got q, expected one of lr, p, g, t. A hyperparameter is declared above " +
+        "the equations: q = 0.1.\n" +
+        "  p = p - lr * q\n               ^",
+    );
+    // In a table there is room for the sentence alone.
+    expect(standingAt(track, fateOf(track, [], ravine.view), 0).text).toMatch(/q = 0\.1\.$/);
+    expect(raceOf("rule Own; p = p - lr * g", ravine, { lr: -1 }).refusal).toMatch(
+      /^Own: lr: got -1, expected /,
+    );
+  });
+
+  test("has looks of its own", () => {
+    const mine = ownRacer("rule Lion\np = p - lr * sign(g)");
+    expect(mine.label).toBe("Lion, yours");
+    for (const { marker, color } of racers) {
+      expect(marker).not.toBe(mine.marker);
+      expect(color).not.toBe(mine.color);
+    }
+    expect(racersWith(mine).at(-1)).toBe(mine);
+    expect(racerOf("yours", mine)).toBe(mine);
+    expect(racerOf("yours")).toBe(undefined);
+  });
+});
+
 /** The usual race of one racer. */
 function race(key: string, surface: Surface, changes = {}, patch: Partial<Course> = {}): Track {
-  const racer = racerOf(key)!;
-  const entry: Entry = {
-    key,
-    optimizer: racer.optimizer,
-    hyper: hyperOf(racer, surface.rates, changes),
-  };
   const { start, steps, noise = 0 } = surface;
-  return run(entry, { landscape: surface, start, steps, noise, seed: 1, ...patch });
+  return run(entryOf(racerOf(key)!, surface.rates, changes), {
+    landscape: surface,
+    start,
+    steps,
+    noise,
+    seed: 1,
+    ...patch,
+  });
 }
 
 describe("a race", () => {

@@ -2,8 +2,33 @@
  * The Write room in a real browser: a rule is typed, is wrong and is mended, and becomes what it becomes; the page
  * complains of nothing, asks nobody else for anything, and can be used by everyone.
  */
+import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import type { Report } from "../../site/src/rooms/race/protocol.ts";
+import * as formulas from "../../src/math/formulas/index.ts";
 import { expectAccessible, noWasm, skipped, useLab } from "./browser.ts";
+
+/** Keeps what workers that start from now on say of tracks. */
+function catchTracks(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    const caught: Record<string, number[]> = {};
+    Object.assign(globalThis, { caught });
+    globalThis.Worker = class extends Worker {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        super(url, options);
+        this.addEventListener("message", ({ data }: MessageEvent<Report>) => {
+          if (data.kind !== "track") return;
+          const { key, xs, ys, losses } = data.track;
+          caught[key] = [...xs, ...ys, ...losses];
+        });
+      }
+    };
+  });
+}
+
+/** The last ones: all x, then all y, then all losses. */
+const tracksOf = (page: Page): Promise<Record<string, number[]>> =>
+  page.evaluate(() => (globalThis as unknown as { caught: Record<string, number[]> }).caught);
 
 const address = (rule: string, more = ""): string =>
   `#/write?${new URLSearchParams({ rule }).toString()}${more}`;
@@ -94,7 +119,8 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
 
   test("texts to begin with; hyperparameters decide what is left; a first step may differ", async () => {
     const { page, complaints } = await visit("#/write");
-    await page.getByRole("button", { name: "SGD", exact: true }).click();
+    const presets = page.getByLabel("Begin with");
+    await presets.selectOption("SGD");
     await page.getByLabel("momentum").fill("0.9");
     const listing = page.locator(".listing");
     await expect.poll(() => listing.innerText()).toContain("load b");
@@ -103,8 +129,70 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
     expect(await listing.innerText()).not.toContain("load b");
     await page.getByLabel("momentum").fill("-1");
     expect(await page.getByRole("status").innerText()).toMatch(/^SGD: momentum: got -1, expected/);
-    await page.getByRole("button", { name: "SignSGD" }).click();
+    await presets.selectOption("SignSGD");
     expect(await page.locator(".traffic tbody tr").first().innerText()).toMatch(/12 B\s+0 B/);
+    expect(complaints).toEqual([]);
+  });
+
+  test("at once it runs beside Adam: Adam, typed, is where Adam is; what it refuses, it says", async () => {
+    const { page, complaints } = await visit("#/write");
+    const line = (racer: string) => page.locator(`.standings [data-racer=${racer}]`);
+    expect(await line("yours").innerText()).not.toBe(await line("adam").innerText());
+    await page.getByLabel("Begin with").selectOption("Adam");
+    await expect.poll(() => line("yours").innerText()).toMatch(/^Adam, yours/);
+    const [, ...adams] = (await line("adam").innerText()).split("\n");
+    await expect
+      .poll(async () => (await line("yours").innerText()).split("\n").slice(1))
+      .toEqual(adams);
+    await page.getByLabel("Surface").selectOption("beale");
+    await expect.poll(() => page.getByLabel(/^Step \d+ of 500/).inputValue()).toBe("500");
+    await page.getByLabel(/^Step \d+ of/).press("Home");
+    expect(await line("yours").innerText()).toContain("on its way");
+    await page.getByLabel("Learning rate, as a number").fill("-1");
+    await expect.poll(() => line("yours").getAttribute("data-kind")).toBe("refused");
+    expect(await line("yours").innerText()).toContain("Adam: lr: got -1, expected");
+    expect(complaints).toEqual([]);
+  });
+
+  test("by its link it races: Adam, typed, leaves Adam's trail bit for bit", async () => {
+    const { page, complaints } = await visit(`${address(formulas.Adam)}&yours.betas=0.8,0.99`);
+    await catchTracks(page);
+    await page.getByRole("link", { name: "Run it in Race" }).click();
+    await page.locator("tr[data-racer=yours]").waitFor();
+    expect(page.url()).toContain("yours.betas=0.8,0.99");
+    expect(await page.locator("tr[data-racer=yours] th").innerText()).toBe("Adam, yours");
+    const other = await tracksOf(page);
+    expect(other["yours"]!.length).toBe(3 * 201);
+    expect(other["yours"]).not.toEqual(other["adam"]);
+    const settings = page.locator(".racer", { hasText: "Adam, yours" });
+    await settings.locator("summary").click();
+    await settings.getByLabel("betas, first").fill("0.9");
+    await settings.getByLabel("betas, second").fill("0.999");
+    await expect
+      .poll(async () => {
+        const { yours, adam } = await tracksOf(page);
+        return JSON.stringify(yours) === JSON.stringify(adam);
+      })
+      .toBe(true);
+    // And back, with what was set.
+    await settings.getByLabel("betas, first").fill("0.5");
+    await page.getByRole("link", { name: "Change it in Write" }).click();
+    expect(await page.getByLabel("The rule").inputValue()).toBe(formulas.Adam);
+    expect(await page.getByLabel("betas, first").inputValue()).toBe("0.5");
+    expect(complaints).toEqual([]);
+  });
+
+  test("a link with a broken rule is answered in Race, with the way to mend it", async () => {
+    const rule = "m = ema(m, g, b1)\np = p - lr * mm";
+    const query = new URLSearchParams({ racing: "adam,yours", rule, "yours.b1": "0.5" });
+    const { page, complaints } = await visit(`#/race?${query.toString()}`);
+    await page.locator("tr[data-racer=yours][data-kind=refused]").waitFor();
+    expect(await page.locator("tr[data-racer=adam]").getAttribute("data-kind")).toBe("arrived");
+    const alert = page.getByRole("alert");
+    expect(await alert.innerText()).toContain("Rule, line 2: got mm, expected one of");
+    expect(await alert.locator("pre").textContent()).toBe("  p = p - lr * mm\n               ^^");
+    await page.getByRole("link", { name: "Change it in Write" }).click();
+    await expect.poll(() => page.getByRole("status").innerText()).toContain("Line 2, column 14:");
     expect(complaints).toEqual([]);
   });
 

@@ -106,12 +106,19 @@ function Settings({
           />
         )}
       </div>
-      {refusal && (
-        <p class="small bad" role="alert">
-          {refusal}
-        </p>
-      )}
+      {refusal && <Refusal text={refusal} />}
       <Others optimizer={optimizer} changes={changes} onSet={onSet} />
+    </div>
+  );
+}
+
+/** Why one does not run; below the first line there may be one of its text, with a caret. */
+function Refusal({ text }: { readonly text: string }) {
+  const [sentence, ...excerpt] = text.split("\n");
+  return (
+    <div class="small bad" role="alert">
+      <p>{sentence}</p>
+      {excerpt.length > 0 && <pre class="excerpt">{excerpt.join("\n")}</pre>}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 import { markerPath } from "../../ui/marker.ts";
 import { FONT, type Inks } from "./draw-relief.ts";
 import { pixelX, pixelY, type Frame } from "./frame.ts";
-import type { Shown } from "./store.ts";
+import type { Shown } from "./standing.ts";
 
 /** The last part of a trail is painted stronger. */
 const FRESH = 40;

@@ -44,7 +44,12 @@ export interface Entry {
   /** The name of the optimizer's class. */
   readonly optimizer: string;
   readonly hyper: Readonly<Record<string, Value>>;
+  /** The text of a rule of the reader's own, which is run in the place of a known one. */
+  readonly rule?: string;
 }
+
+/** Makes rules of texts; what it throws of the library's errors is a refusal. */
+export type ReadRule = (text: string) => Rule;
 
 /** What all of a race have in common. */
 export interface Course {
@@ -94,17 +99,19 @@ interface Stable {
 /** A parameter for each racer: what is made anew for every race would pile up while someone drags. */
 const stables = new Map<string, Stable>();
 
-function runnerFor({ key, optimizer, hyper }: Entry): { runner: Runner; p: Stable["parameter"] } {
+function runnerFor(entry: Entry, readRule?: ReadRule): { runner: Runner; p: Stable["parameter"] } {
+  const { key, optimizer, hyper, rule } = entry;
   let stable = stables.get(key);
   if (!stable) {
     stable = { parameter: parameter(new Float64Array(2)) };
     stables.set(key, stable);
   }
-  const made = JSON.stringify(hyper);
+  const made = JSON.stringify([rule, hyper]);
   if (stable.runner && stable.made === made) {
     stable.runner.loadStateDict(stable.fresh!);
   } else {
-    stable.runner = create(optimizer, hyper, stable.parameter);
+    if (rule === undefined) stable.runner = create(optimizer, hyper, stable.parameter);
+    else stable.runner = createOf(readRule!(rule), hyper, stable.parameter);
     stable.made = made;
     stable.fresh = stable.runner.stateDict();
   }
@@ -116,11 +123,19 @@ function create(optimizer: string, hyper: Entry["hyper"], p: Stable["parameter"]
     const lineSearchFn = hyper["lineSearchFn"] === "none" ? null : hyper["lineSearchFn"];
     return new LBFGS([p], { ...hyper, lineSearchFn } as LBFGSOptions);
   }
-  return new Optimizer(rules[optimizer]!, [p], hyper as OptimizerOptions<HyperDefaults>);
+  return createOf(rules[optimizer]!, hyper, p);
 }
 
-/** Runs one racer to the end of the course, or to where numbers end. */
-export function run(entry: Entry, course: Course): Track {
+function createOf(rule: Rule, hyper: Entry["hyper"], p: Stable["parameter"]): Runner {
+  return new Optimizer(rule, [p], hyper as OptimizerOptions<HyperDefaults>);
+}
+
+/**
+ * Runs one racer to the end of the course, or to where numbers end.
+ *
+ * @param readRule for an entry that brings a rule.
+ */
+export function run(entry: Entry, course: Course, readRule?: ReadRule): Track {
   const { start, steps, landscape } = course;
   const xs = new Float64Array(steps + 1);
   const ys = new Float64Array(steps + 1);
@@ -138,7 +153,7 @@ export function run(entry: Entry, course: Course): Track {
   };
   note(...start);
   try {
-    const { runner, p } = runnerFor(entry);
+    const { runner, p } = runnerFor(entry, readRule);
     ({ backend } = runner);
     const { data } = p;
     data.set(start);

@@ -1,97 +1,45 @@
 /** The surface with the racers on it, and the start point, which can be dragged. */
-import { effect, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { color, theme } from "../../theme.ts";
+import { computed } from "@preact/signals";
 import { coordinate } from "../../ui/format.ts";
-import { drawRelief, type Inks } from "./draw-relief.ts";
-import { drawTrails } from "./draw-trails.ts";
 import { pixelX, pixelY, placeOf, rounded, zoomed, type Frame } from "./frame.ts";
-import "./picture.css";
 import { defaultsOf } from "./state.ts";
 import { change, pause, position, refusal, relief, shown, standings, state } from "./store.ts";
+import { SurfaceCanvas, type Showing } from "./surface-canvas.tsx";
 import type { Point, View } from "./surfaces.ts";
 
-const inks = (): Inks => ({
-  low: color("low"),
-  high: color("high"),
-  contour: color("contour"),
-  ink: color("ink"),
-  muted: color("muted"),
-  card: color("card"),
-});
+const showing: Showing = {
+  view: computed(() => state.value.view),
+  relief,
+  minima: computed(() => defaultsOf(state.value.surface).minima),
+  entries: shown,
+  position,
+};
 
 export function Picture() {
-  const box = useRef<HTMLDivElement>(null);
-  const ground = useRef<HTMLCanvasElement>(null);
-  const trails = useRef<HTMLCanvasElement>(null);
-  const size = useSignal({ width: 0, height: 0 });
   const { view, surface } = state.value;
-  const frame: Frame = { ...size.value, view };
-
-  useEffect(() => {
-    const observer = new ResizeObserver(([entry]) => {
-      const { width, height } = entry!.contentRect;
-      size.value = { width, height };
-    });
-    observer.observe(box.current!);
-    const ends = [
-      effect(() => {
-        const current = { ...size.value, view: state.value.view };
-        void theme.value;
-        const context = prepare(ground.current, current);
-        const { minima } = defaultsOf(state.value.surface);
-        if (context) drawRelief(context, current, relief.value, minima, inks());
-      }),
-      effect(() => {
-        const current = { ...size.value, view: state.value.view };
-        void theme.value;
-        const context = prepare(trails.current, current);
-        if (!context) return;
-        drawTrails(context, current, shown.value, position.value, inks(), color);
-      }),
-    ];
-    return () => {
-      observer.disconnect();
-      for (const end of ends) end();
-    };
-  }, []);
-
+  const { label, view: usual } = defaultsOf(surface);
   return (
-    <div class="picture" ref={box} data-ready={relief.value !== null && shown.value.length > 0}>
-      <canvas ref={ground} aria-hidden="true" />
-      <canvas
-        ref={trails}
-        role="img"
-        aria-label={describe(defaultsOf(surface).label)}
-        onPointerDown={(event) => event.pointerType !== "touch" && grab(event, frame)}
-        onClick={(event) => tap(event as unknown as PointerEvent, frame)}
-      />
-      {refusal.value && relief.value === null && (
-        <p class="nothing">No picture: the formula cannot be read.</p>
+    <SurfaceCanvas
+      showing={showing}
+      label={describe(label)}
+      onPointerDown={(event, frame) => event.pointerType !== "touch" && grab(event, frame)}
+      onClick={tap}
+      over={(frame) => (
+        <>
+          {refusal.value && relief.value === null && (
+            <p class="nothing">No picture: the formula cannot be read.</p>
+          )}
+          <StartPoint frame={frame} />
+          <Zoom view={view} usual={usual} />
+        </>
       )}
-      <StartPoint frame={frame} />
-      <Zoom view={view} usual={defaultsOf(surface).view} />
-    </div>
+    />
   );
 }
 
 function describe(label: string): string {
   const racers = standings.value.map(({ racer, standing }) => `${racer.label} ${standing.text}`);
   return `${label}, seen from above, with the racers’ trails. ${racers.join("; ")}.`;
-}
-
-/** A canvas of the right size for the screen, ready to be painted in the page's pixels. */
-function prepare(
-  canvas: HTMLCanvasElement | null,
-  { width, height }: Frame,
-): CanvasRenderingContext2D | null {
-  if (!canvas || width === 0 || height === 0) return null;
-  const ratio = Math.min(devicePixelRatio || 1, 3);
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-  const context = canvas.getContext("2d");
-  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return context;
 }
 
 /** Moves the start point to where the pointer is, and along with it. */

@@ -15,7 +15,7 @@ import { enter, failure } from "./store.ts";
 import { Transport } from "./transport.tsx";
 
 export function RaceRoom({ params }: RoomProps) {
-  useEffect(() => enter(params), [params]);
+  useEffect(() => void enter(params), [params]);
   useEffect(startPlayer, []);
   if (failure.value) return <Failure what="The race" error={failure.value} />;
   return (

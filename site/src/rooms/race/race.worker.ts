@@ -1,6 +1,6 @@
 /** Runs races beside the page's thread: one racer after the other, until a later order comes. */
 import { relief } from "./contours.ts";
-import { run } from "./engine.ts";
+import { run, type Entry, type ReadRule } from "./engine.ts";
 import type { Order, Report } from "./protocol.ts";
 import { surfaces, typed, type Landscape } from "./surfaces.ts";
 
@@ -33,7 +33,8 @@ async function serve(order: Order): Promise<void> {
     }
     for (const entry of order.entries) {
       if (latest !== id) return;
-      tell({ kind: "track", track: run(entry, { landscape, start, steps, noise, seed }) });
+      const course = { landscape, start, steps, noise, seed };
+      tell({ kind: "track", track: run(entry, course, await readerFor(entry)) });
       await breath();
     }
     if (latest === id) tell({ kind: "done" });
@@ -50,6 +51,11 @@ async function landscapeOf({ surface, formula }: Order): Promise<Landscape> {
   if (surface !== typed) return surfaces.find(({ key }) => key === surface) ?? surfaces[0];
   const { readFormula } = await import("./formula.ts");
   return readFormula(formula);
+}
+
+/** What reads rules is loaded for those who bring one. */
+async function readerFor({ rule }: Entry): Promise<ReadRule | undefined> {
+  return rule === undefined ? undefined : (await import("downhill/math")).parseRule;
 }
 
 /** Lets messages in. */

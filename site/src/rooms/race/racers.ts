@@ -1,6 +1,8 @@
 /** Who may race: each optimizer with its looks and what can be set, as the page needs to know it. */
 import type { Changes, Field, Value } from "../../ui/hyper.ts";
 import type { Marker } from "../../ui/marker.ts";
+import { yours } from "../../ui/own-rule.ts";
+import type { Entry } from "./engine.ts";
 import type { Rates } from "./surfaces.ts";
 
 export interface Racer {
@@ -15,8 +17,8 @@ export interface Racer {
   readonly marker: Marker;
   /** In one sentence. */
   readonly note: string;
-  /** The learning rate on a surface. */
-  rate(rates: Rates): number;
+  /** The learning rate on a surface, if it has one. */
+  rate(rates: Rates): number | undefined;
   /** All but the learning rate. */
   readonly fields: readonly Field[];
 }
@@ -225,7 +227,14 @@ export const racers: readonly Racer[] = [
 
 const byKey = new Map(racers.map((racer) => [racer.key, racer]));
 
-export const racerOf = (key: string): Racer | undefined => byKey.get(key);
+/** @param own a rule of the reader's own, where there is one. */
+export function racerOf(key: string, own: Racer | null = null): Racer | undefined {
+  return own?.key === key ? own : byKey.get(key);
+}
+
+/** All that may race; a rule of the reader's own comes last, so that it lies on top. */
+export const racersWith = (own: Racer | null): readonly Racer[] =>
+  own === null ? racers : [...racers, own];
 
 /** Who races where nothing else is asked for. */
 export const usual: readonly string[] = ["sgd", "momentum", "rmsprop", "adam", "lbfgs"];
@@ -233,5 +242,13 @@ export const usual: readonly string[] = ["sgd", "momentum", "rmsprop", "adam", "
 /** All that a racer starts with. */
 export function hyperOf(racer: Racer, rates: Rates, changes: Changes = {}): Record<string, Value> {
   const fields = racer.fields.map(({ name, value }) => [name, value] as const);
-  return { lr: racer.rate(rates), ...Object.fromEntries(fields), ...changes };
+  const lr = racer.rate(rates);
+  return { ...(lr !== undefined && { lr }), ...Object.fromEntries(fields), ...changes };
+}
+
+/** A racer as the engine runs it. @param rule the text of the reader's own rule, for who runs that. */
+export function entryOf(racer: Racer, rates: Rates, changes?: Changes, rule = ""): Entry {
+  const { key, optimizer } = racer;
+  const hyper = hyperOf(racer, rates, changes);
+  return { key, optimizer, hyper, ...(key === yours && { rule }) };
 }

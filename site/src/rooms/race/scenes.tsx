@@ -6,6 +6,8 @@ interface Scene {
   readonly query: string;
 }
 
+const lion = "rule Lion\np = p - lr * sign(ema(m, g, 0.9))\nm = ema(m, g, 0.99)";
+
 const scenes: readonly Scene[] = [
   {
     title: "Momentum pays",
@@ -36,6 +38,11 @@ const scenes: readonly Scene[] = [
     title: "Decay pulls",
     text: "Weight decay in Adam is divided away with the gradient; in AdamW it pulls to the origin, as far as it says.",
     query: "surface=beale&racing=adam,adamw&adam.weightDecay=0.3&adamw.weightDecay=0.3",
+  },
+  {
+    title: "A rule in three lines",
+    text: "Lion, typed: only the sign of an average counts, so its steps never shorten. Change it in Write.",
+    query: `surface=himmelblau&racing=adam,yours&speed=20&${new URLSearchParams({ rule: lion }).toString()}`,
   },
 ];
 

@@ -1,5 +1,6 @@
 /** How a racer stands at a step of the race, in numbers and in words. */
 import type { Track } from "./engine.ts";
+import type { Racer } from "./racers.ts";
 import type { Point, View } from "./surfaces.ts";
 
 export interface Standing {
@@ -20,6 +21,13 @@ export interface Fate {
   readonly rested: number | null;
   /** From which step on it stays out of the picture. */
   readonly left: number | null;
+}
+
+/** A racer whose track is known. */
+export interface Shown {
+  readonly racer: Racer;
+  readonly track: Track;
+  readonly fate: Fate;
 }
 
 /** How near to a minimum counts as there, as a part of the picture's shorter side. */
@@ -57,7 +65,8 @@ export function standingAt(track: Track, fate: Fate, step: number): Standing {
   const last = track.xs.length - 1;
   const at = Math.min(step, last);
   const place = { step: at, x: track.xs[at]!, y: track.ys[at]!, loss: track.losses[at]! };
-  if (track.refusal !== null) return { ...place, kind: "refused", text: track.refusal };
+  if (track.refusal !== null)
+    return { ...place, kind: "refused", text: track.refusal.split("\n")[0]! };
   const left = fate.left !== null && at >= fate.left ? `left the picture at step ${fate.left}` : "";
   if (track.diverged && at === last) {
     const end = `no finite number from step ${last} on`;

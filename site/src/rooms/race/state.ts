@@ -4,7 +4,7 @@
  */
 import { numberIn, numbersIn, valueIn } from "../../ui/address-values.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
-import { racerOf, racers, usual } from "./racers.ts";
+import { racerOf, racersWith, usual, type Racer } from "./racers.ts";
 import { surfaces, typed, type Point, type Rates, type Surface, type View } from "./surfaces.ts";
 
 export interface RaceState {
@@ -17,9 +17,11 @@ export interface RaceState {
   readonly steps: number;
   readonly noise: number;
   readonly seed: number;
-  /** Keys, in the order of {@link racers}. */
+  /** Keys, in the order of {@link racersWith}. */
   readonly racing: readonly string[];
   readonly changes: Readonly<Record<string, Changes>>;
+  /** The text of a rule of the reader's own, right or wrong; empty where there is none. */
+  readonly rule: string;
   /** Steps that are shown in a second. */
   readonly speed: number;
   /** The step where it stands still; `null` plays from the beginning. */
@@ -61,6 +63,7 @@ export function freshState(key: string, formula: string = typedDefaults.formula)
     seed: 1,
     racing: usual,
     changes: {},
+    rule: "",
     speed: 60,
     at: null,
   };
@@ -82,12 +85,16 @@ export function writeState(state: RaceState): URLSearchParams {
     for (const [name, value] of Object.entries(changes))
       params.set(`${key}.${name}`, String(value));
   }
-  for (const name of ["speed", "at"] as const) put(name);
+  for (const name of ["rule", "speed", "at"] as const) put(name);
   return params;
 }
 
-/** The state that parameters of an address ask for. */
-export function readState(params: URLSearchParams): RaceState {
+/**
+ * The state that parameters of an address ask for.
+ *
+ * @param own the racer of its rule, if it has one.
+ */
+export function readState(params: URLSearchParams, own: Racer | null = null): RaceState {
   const usually = freshState(
     params.get("surface") ?? "",
     params.get("formula") ?? typedDefaults.formula,
@@ -104,8 +111,9 @@ export function readState(params: URLSearchParams): RaceState {
     steps,
     noise: number("noise", 0, 1e6, usually.noise),
     seed: Math.round(number("seed", 0, 2 ** 31, usually.seed)),
-    racing: racingIn(params.get("racing")) ?? usually.racing,
-    changes: changesIn(params),
+    racing: racingIn(params.get("racing"), own) ?? usually.racing,
+    changes: changesIn(params, own),
+    rule: own === null ? "" : (params.get("rule") ?? ""),
     speed: number("speed", 1, 1000, usually.speed),
     at: params.has("at") ? Math.round(number("at", 0, steps, steps)) : null,
   };
@@ -118,17 +126,19 @@ function viewIn(text: string | null): View | null {
   return x0 < x1 && y0 < y1 ? [x0, x1, y0, y1] : null;
 }
 
-function racingIn(text: string | null): string[] | null {
+function racingIn(text: string | null, own: Racer | null): string[] | null {
   if (text === null) return null;
   const keys = new Set(text.split(","));
-  return racers.filter(({ key }) => keys.has(key)).map(({ key }) => key);
+  return racersWith(own)
+    .map(({ key }) => key)
+    .filter((key) => keys.has(key));
 }
 
-function changesIn(params: URLSearchParams): Record<string, Changes> {
+function changesIn(params: URLSearchParams, own: Racer | null): Record<string, Changes> {
   const changes: Record<string, Record<string, Value>> = {};
   for (const [param, text] of params) {
     const [key = "", name = ""] = param.split(".");
-    const racer = racerOf(key);
+    const racer = racerOf(key, own);
     const value = racer ? valueIn(racer.fields, name, text) : null;
     if (value !== null) changes[key] = { ...changes[key], [name]: value };
   }

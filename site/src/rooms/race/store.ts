@@ -2,16 +2,18 @@
 import { batch, computed, signal } from "@preact/signals";
 import { keepInAddress } from "../../router.ts";
 import { reducedMotion } from "../../theme.ts";
+import { RaceClient } from "./client.ts";
 import type { Relief } from "./contours.ts";
 import type { Track } from "./engine.ts";
-import type { Order, Report } from "./protocol.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
-import { hyperOf, racerOf, type Racer } from "./racers.ts";
-import { fateOf, standingAt, type Fate, type Standing } from "./standing.ts";
+import { entryOf, racerOf, type Racer } from "./racers.ts";
+import { fateOf, standingAt, type Shown, type Standing } from "./standing.ts";
 import { defaultsOf, freshState, ratesOf, readState, writeState, type RaceState } from "./state.ts";
 import { typed } from "./surfaces.ts";
 
 export const state = signal<RaceState>(freshState(""));
+/** The racer of the reader's own rule, where the address brings one. */
+export const own = signal<Racer | null>(null);
 export const relief = signal<Relief | null>(null);
 /** Of the last race that has begun to come in, by key. */
 export const tracks = signal<ReadonlyMap<string, Track>>(new Map());
@@ -28,17 +30,11 @@ export const playing = signal(false);
 /** The whole step that is shown. */
 export const shownStep = computed(() => Math.floor(position.value));
 
-export interface Shown {
-  readonly racer: Racer;
-  readonly track: Track;
-  readonly fate: Fate;
-}
-
 /** Those that race and whose tracks are here. */
 export const shown = computed((): Shown[] => {
   const { racing, view, surface } = state.value;
   return racing.flatMap((key) => {
-    const [racer, track] = [racerOf(key), tracks.value.get(key)];
+    const [racer, track] = [racerOf(key, own.value), tracks.value.get(key)];
     if (!racer || !track) return [];
     return [{ racer, track, fate: fateOf(track, defaultsOf(surface).minima, view) }];
   });
@@ -51,17 +47,39 @@ export const standings = computed((): (Shown & { readonly standing: Standing })[
   })),
 );
 
-let worker: Worker | null = null;
-let lastOrder = 0;
+const client = new RaceClient({
+  relief(picture) {
+    pictured = pictureOf(state.value);
+    relief.value = picture;
+  },
+  tracks(all) {
+    batch(() => {
+      tracks.value = all;
+      refusal.value = null;
+      busy.value = false;
+    });
+    markFirstRace();
+  },
+  refused(message, at) {
+    batch(() => {
+      refusal.value = { message, at };
+      busy.value = false;
+      playing.value = false;
+    });
+  },
+  failed(error) {
+    failure.value = error;
+  },
+});
+
 /** What the relief that is here shows. */
 let pictured = "";
 
 function send(): void {
-  worker ??= startWorker();
-  const { surface, formula, view, start, steps, noise, seed, racing, changes } = state.value;
+  const { surface, formula, view, start, steps, noise, seed, racing, changes, rule } = state.value;
   const rates = ratesOf(state.value);
-  const order: Order = {
-    id: ++lastOrder,
+  busy.value = true;
+  client.order({
     surface,
     formula,
     view,
@@ -71,65 +89,10 @@ function send(): void {
     seed,
     relief: pictureOf(state.value) !== pictured,
     entries: racing.flatMap((key) => {
-      const racer = racerOf(key);
-      if (!racer) return [];
-      const hyper = hyperOf(racer, rates, changes[key]);
-      return [{ key, optimizer: racer.optimizer, hyper }];
+      const racer = racerOf(key, own.value);
+      return racer ? [entryOf(racer, rates, changes[key], rule)] : [];
     }),
-  };
-  busy.value = true;
-  // oxlint-disable-next-line require-post-message-target-origin -- workers have no origin
-  worker.postMessage(order);
-}
-
-function startWorker(): Worker {
-  // In one piece, as bundlers know it.
-  const started = new Worker(new URL("./race.worker.ts", import.meta.url), {
-    type: "module",
-    name: "race",
   });
-  started.addEventListener("message", ({ data }: MessageEvent<Report>) => receive(data));
-  started.addEventListener("error", (event) => {
-    failure.value = new Error(event.message || "The worker that runs the races did not start.");
-  });
-  return started;
-}
-
-let incoming = new Map<string, Track>();
-let incomingId = 0;
-
-function receive(report: Report): void {
-  if (report.id !== lastOrder) return;
-  if (incomingId !== report.id) {
-    incomingId = report.id;
-    incoming = new Map();
-  }
-  switch (report.kind) {
-    case "relief":
-      pictured = pictureOf(state.value);
-      relief.value = report.relief;
-      return;
-    case "track":
-      incoming.set(report.track.key, report.track);
-      return;
-    case "refused":
-      batch(() => {
-        refusal.value = { message: report.message, at: report.at };
-        busy.value = false;
-        playing.value = false;
-      });
-      return;
-    case "failed":
-      failure.value = new Error(report.message);
-      return;
-    case "done":
-      batch(() => {
-        tracks.value = incoming;
-        refusal.value = null;
-        busy.value = false;
-      });
-      markFirstRace();
-  }
 }
 
 const pictureOf = ({ surface, formula, view }: RaceState): string =>
@@ -144,16 +107,32 @@ function remember(): void {
   keepInAddress("race", writeState(state.value));
 }
 
-/** Takes over what an address sets. */
-export function enter(params: URLSearchParams): void {
-  const next = readState(params);
+let entered = 0;
+
+/** Takes over what an address sets: at once, unless it brings a rule, as rules are read by code that is loaded then. */
+export async function enter(params: URLSearchParams): Promise<void> {
+  const turn = ++entered;
+  const rule = params.get("rule") ?? "";
+  const racer = rule === "" ? null : await readOwn(rule);
+  if (turn !== entered) return;
+  const next = readState(params, racer);
   batch(() => {
+    own.value = racer;
     state.value = next;
     refusal.value = null;
     position.value = next.at ?? (reducedMotion.value ? next.steps : 0);
     playing.value = next.at === null && !reducedMotion.value;
   });
   send();
+}
+
+async function readOwn(rule: string): Promise<Racer | null> {
+  try {
+    return (await import("./own-racer.ts")).ownRacer(rule);
+  } catch (error) {
+    failure.value = error as Error;
+    return null;
+  }
 }
 
 /** Changes something, and races anew. What is shown stays where it is. */
@@ -170,12 +149,13 @@ export function change(patch: Partial<RaceState>): void {
 
 /** Goes to another surface, with the same racers as they are set. */
 export function goTo(surface: string): void {
-  const { racing, changes, speed, formula } = state.value;
+  const { racing, changes, rule, speed, formula } = state.value;
   batch(() => {
     state.value = {
       ...freshState(surface, formula),
       racing,
       changes: withoutRates(changes),
+      rule,
       speed,
     };
     refusal.value = null;
@@ -226,10 +206,8 @@ export function pause(at: number = shownStep.value): void {
 
 /** Back to the usual race on this surface. */
 export function reset(): void {
-  const { surface, formula } = state.value;
-  batch(() => {
-    state.value = freshState(surface, formula);
-  });
+  const { surface, formula, rule } = state.value;
+  state.value = { ...freshState(surface, formula), rule };
   remember();
   send();
   if (reducedMotion.value) pause(state.value.steps);

@@ -1,10 +1,21 @@
 /** To the rooms where the rule runs. */
 import { writeHash } from "../../router.ts";
 import { yours } from "../../ui/own-rule.ts";
-import { putChanges } from "./state.ts";
+import { putChanges, usual } from "./state.ts";
 import { changes, ruleText, state, wrong } from "./store.ts";
 
 export function RunLinks() {
+  if (wrong.value) {
+    return (
+      <p class="small muted">
+        What else is shown is of{" "}
+        {ruleText.value === usual.rule
+          ? "the text that the room begins with"
+          : "the last text that was a rule"}
+        .
+      </p>
+    );
+  }
   const text = ruleText.value;
   const race = new URLSearchParams({
     surface: state.value.surface,
@@ -24,7 +35,6 @@ export function RunLinks() {
       <a class="button" href={writeHash("train", train)}>
         Train with it
       </a>
-      {wrong.value && <span class="small muted">as it was when it last was a rule</span>}
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { adam } from "downhill";
 import type { HyperDefaults, Rule } from "downhill";
 import { explainRule, type Explanation } from "../../../../src/explain/explain.ts";
 import { keepInAddress } from "../../router.ts";
-import type { Value } from "../../ui/hyper.ts";
+import type { Changes, Value } from "../../ui/hyper.ts";
 import { placeOf, type Wrong } from "./paint.ts";
 import { explain, fieldsIn, fitting, read } from "./reading.ts";
 import { namesOf } from "./scope.ts";
@@ -38,12 +38,17 @@ export const rule = computed((): Rule => good.value.rule);
 export const ruleText = computed(() => good.value.text);
 
 export const names = computed(() => namesOf(rule.value));
-export const changes = computed(() => fitting(rule.value, state.value.changes));
-export const explained = computed(() => explain(rule.value, changes.value, state.value.step));
+
+/** As text, so that what follows from it follows only where it has changed. */
+const written = computed(() => JSON.stringify(fitting(rule.value, state.value.changes)));
+/** What is set of the rule. */
+export const changes = computed(() => JSON.parse(written.value) as Changes);
+const step = computed(() => state.value.step);
+export const explained = computed(() => explain(rule.value, changes.value, step.value));
 /** Whether its first step does something else than the shown one. */
 export const firstDiffers = computed(() => {
   const now = explained.value;
-  if (now.refusal !== null || state.value.step === 1) return false;
+  if (now.refusal !== null || step.value === 1) return false;
   const at1 = explain(rule.value, changes.value, 1);
   return at1.refusal === null && at1.ir !== now.ir;
 });

@@ -6,10 +6,12 @@ import { Code } from "./code.tsx";
 import { Editor } from "./editor.tsx";
 import { Formula } from "./formula.tsx";
 import { Names } from "./names.tsx";
-import { Presets } from "./presets-list.tsx";
+import { PresetNote, PresetsField } from "./presets-field.tsx";
 import { RunLinks } from "./run-links.tsx";
 import { Settings } from "./settings.tsx";
 import { enter, wrong } from "./store.ts";
+import { entries, failure } from "./trial-store.ts";
+import { Trial } from "./trial.tsx";
 import { Traffic } from "./traffic.tsx";
 import { Verdict } from "./verdict.tsx";
 import "./write.css";
@@ -19,7 +21,10 @@ export function WriteRoom({ params }: RoomProps) {
   const errorId = useId();
   useEffect(() => enter(params), [params]);
   return (
-    <div class="room write" data-ready="true">
+    <div
+      class={wrong.value ? "room write stale" : "room write"}
+      data-ready={failure.value !== null || entries.value.length > 0}
+    >
       <div class="lead">
         <h1>Write your own</h1>
         <p>
@@ -29,20 +34,23 @@ export function WriteRoom({ params }: RoomProps) {
       </div>
       <div class="stage">
         <section class="card editor-card">
+          <div class="card-head">
+            <h2>The rule</h2>
+            <PresetsField />
+          </div>
+          <PresetNote />
           <Editor area={area} errorId={errorId} />
           <Verdict area={area} id={errorId} />
           <RunLinks />
         </section>
-        <div class={wrong.value ? "results-of stale" : "results-of"}>
-          <Formula />
-          <Code />
-        </div>
+        <Formula />
+        <Traffic />
+        <Code />
       </div>
       <div class="side">
-        <Presets />
-        <Names area={area} />
+        <Trial />
         <Settings />
-        <Traffic />
+        <Names area={area} />
       </div>
     </div>
   );
