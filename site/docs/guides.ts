@@ -15,7 +15,7 @@ export interface Guide {
 }
 
 /** Others in docs follow in the order of their names. */
-const first = ["coming-from-pytorch", "checkpoints", "math", "webgpu", "jax", "tfjs"];
+const first = ["coming-from-pytorch", "lab", "checkpoints", "math", "webgpu", "jax", "tfjs"];
 const labels: Readonly<Record<string, string>> = {
   differences: "Differences from PyTorch",
   jax: "jax-js",
