@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 const root = dirname(import.meta.dirname);
 const out = join(root, "runs", "lab");
 const train = (page) => page.getByRole("button", { name: "Train", exact: true }).click();
+const measure = (page) => page.getByRole("button", { name: "Measure", exact: true }).click();
 const write = (rule) => `#/write?${new URLSearchParams({ rule })}`;
 /** Addresses, what of the page has to be there before it is worth a picture, and what is done before. */
 const scenes = {
@@ -60,6 +61,19 @@ const scenes = {
     "[data-typeset]",
   ],
   "write-wrong": [write("m = ema(m, g, b1)\np = p - lr * mm"), "[aria-invalid]"],
+  measure: ["#/measure", "[data-ready=true]"],
+  "measure-running": ["#/measure?rounds=60", "[data-stage^='1']", measure],
+  "measure-done": ["#/measure", "[data-done=true]", measure],
+  "measure-large": [
+    "#/measure?size=33554432&rows=plain,fused-1,fused&rounds=9",
+    "[data-done=true]",
+    measure,
+  ],
+  "measure-missing": [
+    "#/measure?optimizer=sgd&size=1000&rows=plain,best,fused-1,fused",
+    "[data-done=true]",
+    measure,
+  ],
   docs: ["#/docs", "[data-ready=true]"],
   "docs-math": ["#/docs/math", "[data-ready=true]"],
   "docs-performance": ["#/docs/performance", "[data-ready=true]"],

@@ -136,5 +136,7 @@ export function agreementNote(differences: readonly number[]): string {
     near.length === 0
       ? "No row agrees with the CPU's steps"
       : `After ${STEPS} steps ${near.length === 1 ? "the row agrees" : `all ${near.length} rows agree`} with the CPU's: no parameter is off by more than ${Math.max(...near).toPrecision(2)} of the largest`;
-  return others === 0 ? `${agree}.` : `${agree}; ${others} did not and were left out.`;
+  return others === 0
+    ? `${agree}.`
+    : `${agree}; ${others} did not and ${others === 1 ? "was" : "were"} left out.`;
 }

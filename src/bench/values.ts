@@ -42,10 +42,16 @@ const TICKS = 100;
  * Milliseconds of each of so many steps; of short ones the mean of a few in a row.
  *
  * @param before each step something may be done that does not count.
+ * @param resolution of the clock, in milliseconds.
  */
-export function timed(step: () => void, steps: number, before?: () => void): Float64Array {
+export function timed(
+  step: () => void,
+  steps: number,
+  before?: () => void,
+  resolution: number = clockResolution(),
+): Float64Array {
   const times = new Float64Array(steps);
-  const least = Math.max(BLOCK_MS, TICKS * clockResolution());
+  const least = Math.max(BLOCK_MS, TICKS * resolution);
   let block = 1;
   for (let i = 0; i < steps;) {
     const count = Math.min(block, steps - i);

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { benchCommand, type BenchOptions } from "../../src/cli/bench/bench-command.ts";
 import { benchedOptimizers } from "../../src/bench/contender.ts";
-import { compare, type Measured } from "../../src/bench/measure.ts";
+import { compare, patience, type Measured } from "../../src/bench/measure.ts";
 import { samples, TOLERANCE } from "../../src/bench/agreement.ts";
 import { disagreement } from "../../src/bench/webgpu/agreement.ts";
 import { GpuClock } from "../../src/bench/webgpu/clock.ts";
@@ -20,7 +20,8 @@ import {
   type GpuBench,
   type GpuComparison,
 } from "../../src/cli/bench/webgpu/report.ts";
-import { byHand, gpuRows, ours, plans } from "../../src/bench/webgpu/rows.ts";
+import { gpuLabels } from "../../src/bench/webgpu/labels.ts";
+import { byHand, gpuRows, gpuRowsTogether, ours, plans } from "../../src/bench/webgpu/rows.ts";
 import { stream, streamedBytes } from "../../src/bench/webgpu/stream.ts";
 import { TorchRows } from "../../src/cli/bench/webgpu/torch.ts";
 import { flat, perceptron } from "../../src/bench/workload.ts";
@@ -246,6 +247,34 @@ describe.skipIf(noVulkan)("on a device", () => {
       stream(device, kind, 96).step();
       const a = buffers.find(({ usage }) => usage & 0x80);
       expect([...new Float32Array(await readBuffer(device, a!)).slice(0, 4)]).toEqual(expected);
+    }
+    vi.restoreAllMocks();
+  });
+
+  test("rows beside the CPU's take the same steps, many in a submission", async () => {
+    const device = await gpuDevice(() => ({ requiredFeatures: ["timestamp-query"] }));
+    const differences = new Map<string, number>();
+    const rows = gpuRowsTogether(device, "adam", small, differences);
+    const usual = { ...patience };
+    Object.assign(patience, { turn: 1, warmUp: 20 });
+    const { rows: found, missing } = await compare(rows, "adam", small, 1);
+    Object.assign(patience, usual);
+    expect(missing).toEqual([]);
+    expect(found.map(({ key, threads }) => [key, threads])).toEqual(
+      [...Object.keys(gpuLabels), "gpu-copy"].map((key) => [key, 0]),
+    );
+    expect([...differences.keys()]).toEqual(Object.keys(gpuLabels));
+    expect(Math.max(...differences.values())).toBeLessThan(TOLERANCE);
+
+    const submit = vi.spyOn(device.queue, "submit");
+    const steps = ours(device, "adam", small, {});
+    const encode = vi.spyOn(steps, "encode");
+    for (const hasClock of [true, false]) {
+      expect(await new GpuClock(device, hasClock).timeTogether(steps, 130)).toBeGreaterThan(0);
+      expect(encode).toHaveBeenCalledTimes(130);
+      expect(submit).toHaveBeenCalledTimes(3);
+      encode.mockClear();
+      submit.mockClear();
     }
     vi.restoreAllMocks();
   });
