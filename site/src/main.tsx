@@ -2,5 +2,6 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import "./theme.css";
+import "./frame.css";
 
 render(<App />, document.getElementById("app")!);
