@@ -44,6 +44,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // Most of the time goes into what is made of the guides: no cause for a warning.
+    rolldownOptions: { checks: { pluginTimings: false } },
     license: { fileName: "licenses.md" },
   },
 });
