@@ -1,4 +1,5 @@
 /** All pages of the Docs room, made of the repository's own files. */
+import { buildReference, type Reference } from "./api/reference.ts";
 import type { Block } from "./blocks.ts";
 import { readGuides, type Guide } from "./guides.ts";
 import { Links } from "./links.ts";
@@ -11,6 +12,7 @@ export interface Library {
   readonly entries: readonly Entry[];
   /** Programs that run in a page, by their names. */
   readonly programs: ReadonlyMap<string, Block>;
+  readonly reference: Reference;
 }
 
 /** Makes them. */
@@ -18,13 +20,25 @@ export function buildLibrary(root: string): Library {
   const guides = readGuides(root);
   const links = new Links(root, guides);
   const programs = new Map<string, Block>();
-  const pages = guides.map((guide) => guidePage(guide, { root, links, programs }));
-  return { pages, entries: pages.flatMap(entriesOf), programs };
+  const reference = buildReference(root);
+  const read = guides.map((guide) => guidePage(guide, { root, links, programs, reference }));
+  const isLast = ({ group }: Page): boolean => group === null || group === "More";
+  const pages = [
+    ...read.filter((page) => !isLast(page)),
+    ...reference.pages,
+    ...read.filter(isLast),
+  ];
+  return {
+    pages,
+    entries: [...read.flatMap(entriesOf), ...reference.entries],
+    programs,
+    reference,
+  };
 }
 
 function guidePage(
   { key, file, text, label, group, hasPrograms }: Guide,
-  rest: { root: string; links: Links; programs: Map<string, Block> },
+  rest: { root: string; links: Links; programs: Map<string, Block>; reference: Reference },
 ): Page {
   const heading = text.startsWith("# ") ? "" : `# Measured: ${key}\n\n`;
   const made = renderMarkdown(heading + text, {
@@ -33,6 +47,7 @@ function guidePage(
     hasPrograms,
     anchors: new Anchors(),
     resolve: (href) => rest.links.resolve(href, file),
+    routeOfName: (name) => rest.reference.routeOf(name, key),
   });
   made.programs.forEach((block, i) => {
     if (block.runs !== null) rest.programs.set(`${key}/${i}`, block);

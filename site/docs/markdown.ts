@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly hasPrograms: boolean;
   readonly anchors: Anchors;
   resolve(href: string): Target;
+  /** Where a name in the font of code is described, if it is one of the library's. */
+  routeOfName?(name: string): string | null;
 }
 
 interface Written extends Surroundings {
@@ -115,6 +117,14 @@ rules.link_open = (tokens, i, _options, env) => {
   return `<a href="${escapeHtml(target.href)}">`;
 };
 rules.link_close = (_tokens, _i, _options, env) => written(env).closing.pop()!;
+
+rules.code_inline = (tokens, i, _options, env) => {
+  const { routeOfName, closing } = written(env);
+  const { content } = tokens[i]!;
+  const code = `<code>${escapeHtml(content)}</code>`;
+  const route = closing.length === 0 ? routeOfName?.(content) : null;
+  return route ? `<a href="${escapeHtml(route)}">${code}</a>` : code;
+};
 
 /** HTML of a text, its headings, and its programs. */
 export function renderMarkdown(

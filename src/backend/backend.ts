@@ -10,6 +10,7 @@ export const LANES = 8;
 /** Reductions add up blocks of this many elements, in order, whoever computes them. */
 export const REDUCTION_BLOCK = 1 << 16;
 
+/** What runs kernels: WebAssembly, or the interpreter that is its oracle. */
 export interface Backend {
   readonly name: "wasm" | "interp";
   /** Compiles a kernel, or finds it among those compiled before. */

@@ -20,6 +20,7 @@ interface Shelf {
   remove(name: string): Promise<void>;
 }
 
+/** Where a browser keeps a checkpoint: in a file of the origin's private file system, or in IndexedDB. */
 export type StoreKind = "files" | "database";
 
 /** One checkpoint that survives reloads of the page; made by {@link openCheckpointStore}. */

@@ -1,6 +1,7 @@
 /** A tensor of a safetensors file that was read. */
 import { elementsOf, type AnyTypedArray, type SafeDType } from "./dtypes.ts";
 
+/** A tensor of a file that was read. */
 export class StoredTensor {
   readonly dtype: SafeDType;
   readonly shape: readonly number[];

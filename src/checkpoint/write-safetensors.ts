@@ -16,7 +16,9 @@ export interface TensorInput {
   readonly dtype?: SafeDType;
 }
 
+/** Tensors by name. */
 export type TensorInputs = ReadonlyMap<string, TensorInput> | Readonly<Record<string, TensorInput>>;
+/** Texts by key. */
 export type MetadataInput = ReadonlyMap<string, string> | Readonly<Record<string, string>>;
 
 /**

@@ -61,6 +61,10 @@ export type RuleOutputs<
 /** Names of state, or a map from the rule's letters to names in state dicts. */
 type Names<S extends string> = readonly S[] | Readonly<Record<S, string>>;
 
+/**
+ * What a rule is made of, for {@link rule} and {@link defineOptimizer}: names, hyperparameters with
+ * their defaults, state, and a step.
+ */
 export interface RuleSpec<
   H extends HyperDefaults,
   S extends string,

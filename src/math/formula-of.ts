@@ -31,6 +31,7 @@ export type AnyRule = Pick<
   readonly step: unknown;
 };
 
+/** For which hyperparameters equations are shown. */
 export interface FormulaOptions {
   /**
    * Hyperparameters: the equations are those that hold for them, and for the defaults of those that are

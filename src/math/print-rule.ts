@@ -2,6 +2,7 @@
 import { formulaOf, type AnyRule, type FormulaOptions } from "./formula-of.ts";
 import { printBody, printText } from "./print.ts";
 
+/** How {@link printRule} prints. */
 export interface PrintOptions extends FormulaOptions {
   /** Whether hyperparameters and state are declared, so that the text is a rule (default true). */
   readonly declarations?: boolean;

@@ -14,6 +14,7 @@ import { complete } from "./complete.ts";
 import { fail, type Source, type Span } from "./errors.ts";
 import { parseText } from "./parse.ts";
 
+/** What {@link parseRule} takes besides the text. */
 export interface ParseOptions {
   /** The rule's name; by default the one in the text, or `Rule`. */
   readonly name?: string;

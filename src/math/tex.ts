@@ -5,6 +5,7 @@ import { formulaOf, type AnyRule, type FormulaOptions } from "./formula-of.ts";
 import { texTree, type TexScope } from "./tex-expression.ts";
 import { texNames, type Names } from "./tex-names.ts";
 
+/** How {@link texOf} typesets. */
 export interface TexOptions extends FormulaOptions {
   /** TeX for names, e.g. `{ p: "\\theta" }`. */
   readonly names?: Names;

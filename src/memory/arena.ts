@@ -61,6 +61,10 @@ class PlainMemory implements Growable {
   }
 }
 
+/**
+ * The memory of one type of numbers, in which the parameters of optimizers lie side by side. It grows
+ * by itself, and goes when nothing views it any more.
+ */
 export class Arena {
   readonly dtype: DType;
   /** Whether addresses have 64 bits. */

@@ -266,6 +266,7 @@ export class Parameter<D extends DType = DType> {
   }
 }
 
+/** What {@link parameter} takes besides the values. */
 export interface ParameterOptions {
   /** Key in state dicts and in messages. */
   readonly name?: string;

@@ -20,6 +20,7 @@ export interface Swap extends Disposable {
 /** Elements that change places at a time: what a processor's nearest cache holds. */
 const CHUNK = 4096;
 
+/** Averages of parameters, which can take their place for a while; {@link AveragedModel} keeps some. */
 export abstract class Average {
   /** How messages call it. */
   protected abstract readonly subject: string;

@@ -19,6 +19,7 @@ import { largest } from "./gradients.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { checkStepOptions, type StepOptions } from "./options.ts";
 
+/** How the scale of a {@link GradScaler} begins and changes. */
 export interface GradScalerOptions {
   /** The first scale: above 0 (default 65536). */
   readonly initScale?: number;

@@ -103,6 +103,7 @@ export function withoutDecay<const I extends Groupable>(
   ) as Grouped<I, { weightDecay: number }>;
 }
 
+/** What {@link layerwiseLr} takes. */
 export interface LayerwiseOptions {
   /** Learning rate of the last layer; groups that have one of their own keep that as theirs. */
   readonly lr?: number;

@@ -36,6 +36,7 @@ export interface HookHandle extends Disposable {
   remove(): void;
 }
 
+/** How a hook is registered. */
 export interface HookOptions {
   /** Whether it runs before those that are there already (default false). */
   readonly prepend?: boolean;

@@ -35,6 +35,11 @@ import { Stepping } from "./stepping.ts";
 import { refuseSwapped, swapped } from "./swapped.ts";
 import { refuseTorn } from "./torn.ts";
 
+/**
+ * An optimizer: a rule, and parameters in groups with hyperparameters of their own, as `torch.optim.Optimizer`.
+ * Every class such as `Adam` is one; `new Optimizer(rule, params, options)` makes one of any rule. A step is one pass
+ * over the memory for all parameters that go together. It is all or nothing: what can fail fails before it.
+ */
 export class Optimizer<H extends HyperDefaults = HyperDefaults> extends Stepping {
   /**
    * The groups, in order. Their numbers may be changed between steps

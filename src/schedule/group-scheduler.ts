@@ -36,6 +36,7 @@ export interface Identity {
 
 let made = 0;
 
+/** What all schedulers are: something that writes hyperparameters into the groups of an optimizer, step by step. */
 export abstract class GroupScheduler implements Actor {
   readonly optimizer: HasParamGroups;
   /** Which scheduler it is, e.g. `"StepLR"`. */

@@ -5,6 +5,7 @@
 import { OptionError } from "../errors.ts";
 import { oneOf, readOptions, real, whole } from "./options.ts";
 
+/** When {@link plateau} takes it that a metric has stopped getting better. */
 export interface PlateauOptions {
   /** Whether smaller (`"min"`, default) or larger metrics are better. */
   readonly mode?: "min" | "max";
@@ -18,6 +19,7 @@ export interface PlateauOptions {
   readonly cooldown?: number;
 }
 
+/** All that {@link plateau} remembers from one metric to the next. */
 export interface PlateauState {
   /** The best metric so far; `null` before there is one. */
   readonly best: number | null;
@@ -29,6 +31,7 @@ export interface PlateauState {
   readonly reduce: boolean;
 }
 
+/** The state before the first metric. */
 export const initialPlateau: PlateauState = /* @__PURE__ */ Object.freeze({
   best: null,
   numBadEpochs: 0,

@@ -8,6 +8,7 @@ import { check, checkNames } from "../optim/gradient-source.ts";
 import type { GpuGradients } from "./gradients.ts";
 import { requireOptimizer, type GpuOptimizer } from "./optimizer.ts";
 
+/** How {@link clipGradNorm} measures. */
 export interface GpuClipNormOptions {
   /** 1, 2 (default) or Infinity: Σ|g|, √Σg² or max |g|. */
   readonly normType?: number;

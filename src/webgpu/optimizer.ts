@@ -29,6 +29,10 @@ import {
 import { prepareStates, readStates } from "./state.ts";
 import { GpuStepper } from "./stepper.ts";
 
+/**
+ * An optimizer for parameters on a GPU: a rule, and groups. `step()` submits a step; `encode(encoder)` records it
+ * into work of yours.
+ */
 export class GpuOptimizer<H extends HyperDefaults = HyperDefaults> extends Hookable {
   readonly device: GPUDevice;
   /** What holds for groups that do not say otherwise: the constructor's options over the rule's. */

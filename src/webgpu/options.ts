@@ -33,8 +33,11 @@ export type GpuOptimizerOptions<H extends HyperDefaults> = Partial<Hyper<H>> &
   GpuStepPolicy &
   StateOptions;
 
+/** A group as it is given: parameters, and the hyperparameters that differ from the optimizer's. */
 export type GpuParamGroupInput<H extends HyperDefaults> = ParamGroupInput<H, GpuParameter>;
+/** A group of an optimizer: its parameters and its hyperparameters, which may be changed between steps. */
 export type GpuParamGroup<H extends HyperDefaults> = ParamGroup<H, GpuParameter>;
+/** The groups of an optimizer, in order. */
 export type GpuParamGroups<H extends HyperDefaults> = ParamGroups<H, GpuParameter>;
 /** What `new Adam(...)` takes first. */
 export type GpuParamsInput<H extends HyperDefaults> = ParamsInput<H, GpuParameter>;

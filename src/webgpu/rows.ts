@@ -16,6 +16,7 @@ import { Surgery } from "./surgery.ts";
 /** One parameter, or several that have as many rows as each other. */
 export type GpuRowParams = GpuParameter | readonly GpuParameter[];
 
+/** What {@link duplicateRows} takes. */
 export interface DuplicateOptions {
   /** Whether the copies take the state of their rows along (`"copy"`, default) or start as new rows do. */
   readonly state?: "copy" | "reset";

@@ -11,7 +11,7 @@ import { find } from "../../site/src/rooms/docs/find.ts";
 import { readHash } from "../../site/src/router.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const { pages, entries, programs } = buildLibrary(root);
+const { pages, entries, programs, reference } = buildLibrary(root);
 const unescape = (text: string): string => text.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
 const all = (html: string, attribute: string): string[] =>
   [...html.matchAll(new RegExp(`<[a-z][^>]* ${attribute}="([^"]*)"`, "g"))].map(([, value]) =>
@@ -104,6 +104,59 @@ describe("Markdown becomes HTML", () => {
 
   test("nowhere with styles or scripts, which the policy forbids", () => {
     for (const { html } of pages) expect(html).not.toMatch(/<[a-z][^>]* style=|<script|<style/);
+  });
+});
+
+describe("the reference", () => {
+  const pageOf = (key: string): string => pages.find((page) => page.key === key)!.html;
+
+  test("every public name has a docstring, and docstrings link to what is there", () => {
+    expect(reference.undocumented).toEqual([]);
+    expect(reference.broken).toEqual([]);
+  });
+
+  test("every public name is there", async () => {
+    const names = new Set(entries.map(({ name }) => name));
+    const missing = Object.keys(await import("../../src/index.ts")).filter(
+      (name) => !names.has(name),
+    );
+    // Namespaces have pages.
+    expect(missing).toEqual(["schedule", "foreach"]);
+    expect(ids.has("api/foreach") && ids.has("api/schedule")).toBe(true);
+  });
+
+  test("signatures have links, overloads, defaults, and nothing internal", () => {
+    const plain = (html: string): string =>
+      unescape(
+        html
+          .replaceAll(/<[^>]+>/g, "")
+          .replaceAll("&gt;", ">")
+          .replaceAll("&lt;", "<"),
+      );
+    const code = (key: string, name: string): string =>
+      new RegExp(`<h2 id="${name}".*?<pre[^>]*><code>(.*?)</code>`, "s").exec(pageOf(key))![1]!;
+    const member = (key: string, id: string): string =>
+      plain(new RegExp(`<dt id="${id}"[^>]*><code>(.*?)</code>`, "s").exec(pageOf(key))![1]!);
+    const norm = code("api/around-the-step", "getTotalNorm");
+    expect(plain(norm)).toBe(
+      "function getTotalNorm(source: GradientSource, options?: NormOptions): number",
+    );
+    expect(all(norm, "href")).toEqual([
+      "#/docs/api/around-the-step?at=GradientSource",
+      "#/docs/api/around-the-step?at=NormOptions",
+    ]);
+    expect(plain(code("api/parameters", "parameter")).split("\n")).toHaveLength(16);
+    expect(plain(code("api/optimizers", "Adam"))).toBe("class Adam extends Optimizer");
+    expect(member("api/optimizers", "Adam.constructor")).toBe(
+      "new Adam(params: ParamsInput, options?: OptimizerOptions)",
+    );
+    expect(plain(code("api/checkpoint/node", "saveCheckpoint"))).toBe(
+      "function saveCheckpoint(path: string, content: CheckpointContent): Promise<void>",
+    );
+    expect(ids.get("api/optimizers")!.has("Optimizer.zeroGrad")).toBe(true);
+    for (const internal of ["stepper", "groups", "watch", "machinery"]) {
+      expect(ids.get("api/optimizers")!.has(`Optimizer.${internal}`)).toBe(false);
+    }
   });
 });
 

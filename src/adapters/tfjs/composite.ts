@@ -36,6 +36,7 @@ export type TfMembers = Readonly<Record<string, TfMember>>;
 
 const NAME = "Composite";
 
+/** Several optimizers, each for variables of its own, as one of TensorFlow.js; made by {@link tfComposite}. */
 export class TfComposite<M extends TfMembers = TfMembers> extends TfOptimizerBase {
   readonly members: M;
 

@@ -36,6 +36,7 @@ interface Inner {
 /** The loss, and the gradient of each variable, at one point. */
 type Point = readonly [loss: Scalar, ...gradients: (Tensor | null)[]];
 
+/** L-BFGS as an optimizer of TensorFlow.js; made by {@link tfLBFGS}. */
 export class TfLBFGS extends TfOptimizerBase {
   private readonly options: LBFGSOptions;
   private inner: Inner | undefined;

@@ -13,6 +13,7 @@ import { Runner, type Pairs, type PreparedStep } from "./runner.ts";
 import type { Tf } from "./tf.ts";
 import { fromWeights, toWeights } from "./weights.ts";
 
+/** An optimizer of TensorFlow.js that goes by a rule of Downhill; made by {@link tfOptimizer}. */
 export class TfOptimizer<H extends HyperDefaults = HyperDefaults> extends TfOptimizerBase {
   /** What the option `schedule` made. */
   readonly scheduler: StepScheduler | undefined;

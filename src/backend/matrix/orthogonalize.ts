@@ -3,6 +3,7 @@ import type { Expr, Tensor } from "../../ir/expr.ts";
 import { max, norm } from "../../ir/words.ts";
 import { newtonSchulz } from "./newton-schulz.ts";
 
+/** What {@link orthogonalize} takes. */
 export interface OrthogonalizeOptions {
   /** a, b and c of the polynomial. */
   readonly coefficients: readonly [number, number, number];

@@ -9,6 +9,7 @@ const limits = [
   "maxStorageBuffersPerShaderStage",
 ] as const;
 
+/** Which device {@link requestDevice} asks for. */
 export interface DeviceOptions {
   /** By default `navigator.gpu`. In Node: `create([])` of npm's `webgpu`; keep what it returns reachable. */
   readonly gpu?: GPU;

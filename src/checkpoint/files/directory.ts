@@ -14,6 +14,7 @@ import { fault, isNotFound } from "./fault.ts";
 import { lockFolder, type Lock } from "./lock.ts";
 import { disk, makeFolder, readWhole, replaceFile, sweep, type FileSystem } from "./whole-file.ts";
 
+/** What {@link CheckpointDirectory} takes. */
 export interface DirectoryOptions {
   /** How many checkpoints stay: a whole number from 1 on (default 3). */
   readonly keep?: number;

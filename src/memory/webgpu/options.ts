@@ -3,6 +3,7 @@ import { ParameterError, type ErrorParts } from "../../errors.ts";
 import type { NestedNumbers } from "../shape.ts";
 import { acceptValues } from "../values.ts";
 
+/** What a parameter on a GPU takes besides its values. */
 export interface GpuParameterOptions {
   /** Key in state dicts and in messages. */
   readonly name?: string;

@@ -6,6 +6,7 @@ import type { Parameter } from "../../memory/parameter.ts";
 import { checkThreads, type ParamsInput, type PlanOptions } from "../options.ts";
 import { fillIn, readGroups, refuseUnknown, requireObject } from "../read-groups.ts";
 
+/** The hyperparameters of {@link LBFGS}; they may be changed between steps. */
 export interface LBFGSHyper {
   /** The length of a step; with a line search where that looks first (default 1). */
   lr: number;
@@ -23,6 +24,10 @@ export interface LBFGSHyper {
   lineSearchFn: "strong_wolfe" | null;
 }
 
+/**
+ * What {@link LBFGS} takes: its hyperparameters, of which `maxEval` may be `null` for its default,
+ * and how to run.
+ */
 export interface LBFGSOptions
   extends Partial<Omit<LBFGSHyper, "maxEval">>, Pick<PlanOptions, "backend" | "threads"> {
   readonly maxEval?: number | null;

@@ -29,6 +29,7 @@ import { chain, type Transformation } from "./transformation.ts";
 const momentumOptions = ["momentum", "nesterov"];
 const decayOptions = ["weightDecay", "mask"];
 
+/** What {@link sgd} takes. */
 export interface SgdOptions {
   /** Decay of the momentum; `null` (default) for none. */
   readonly momentum?: number | null;
@@ -51,6 +52,7 @@ export function adam(
   return chain(scaleByAdam(options), scaleByLearningRate(learningRate)).named("adam");
 }
 
+/** What {@link adamw} and {@link nadamw} take. */
 export type AdamWOptions = ScaleByAdamOptions & AddDecayedWeightsOptions;
 
 /**
@@ -88,6 +90,7 @@ export function adamax(
   return chain(scaleByAdamax(options), scaleByLearningRate(learningRate)).named("adamax");
 }
 
+/** What {@link rmsprop} takes. */
 export type RmsPropOptions = ScaleByRmsOptions & SgdOptions;
 
 /**
@@ -112,6 +115,7 @@ export function adagrad(
   return chain(scaleByRss(options), scaleByLearningRate(learningRate)).named("adagrad");
 }
 
+/** What {@link lion} takes. */
 export type LionOptions = ScaleByLionOptions & AddDecayedWeightsOptions;
 
 /** Lion: u = -learningRate·(Lion's direction + weightDecay·mask·p); `weightDecay` 1e-3 by default. */

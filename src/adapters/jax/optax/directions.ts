@@ -26,6 +26,7 @@ export const directionOptions = {
   lion: ["b1", "b2"],
 } as const;
 
+/** What {@link scaleByAdam} takes; its text has the defaults. */
 export interface ScaleByAdamOptions {
   readonly b1?: number;
   readonly b2?: number;
@@ -69,6 +70,7 @@ export function scaleByAdam(options: ScaleByAdamOptions = {}): Transformation {
   });
 }
 
+/** What {@link scaleByAdamax} takes; its text has the defaults. */
 export interface ScaleByAdamaxOptions {
   readonly b1?: number;
   readonly b2?: number;
@@ -97,6 +99,7 @@ export function scaleByAdamax(options: ScaleByAdamaxOptions = {}): Transformatio
   });
 }
 
+/** What {@link scaleByRms} takes; its text has the defaults. */
 export interface ScaleByRmsOptions {
   readonly decay?: number;
   readonly eps?: number;
@@ -128,6 +131,7 @@ export function scaleByRms(options: ScaleByRmsOptions = {}): Transformation {
   });
 }
 
+/** What {@link scaleByRss} takes; its text has the defaults. */
 export interface ScaleByRssOptions {
   readonly initialAccumulatorValue?: number;
   readonly eps?: number;
@@ -155,6 +159,7 @@ export function scaleByRss(options: ScaleByRssOptions = {}): Transformation {
   });
 }
 
+/** What {@link scaleByLion} takes; its text has the defaults. */
 export interface ScaleByLionOptions {
   readonly b1?: number;
   readonly b2?: number;

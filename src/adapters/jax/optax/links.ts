@@ -10,6 +10,7 @@ import type { Link, ScalarOrSchedule } from "./link.ts";
 import type { MaskOption } from "./mask.ts";
 import { Transformation, transformationOf } from "./transformation.ts";
 
+/** What {@link trace} takes. */
 export interface TraceOptions {
   readonly decay?: number;
   readonly nesterov?: boolean;
@@ -31,6 +32,7 @@ export function trace(options: TraceOptions = {}): Transformation {
   });
 }
 
+/** What {@link addDecayedWeights} takes. */
 export interface AddDecayedWeightsOptions {
   /** A number, or a schedule of it (default 0). */
   readonly weightDecay?: ScalarOrSchedule;

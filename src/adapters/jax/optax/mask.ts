@@ -10,8 +10,8 @@ import type { LeafFacts } from "./run.ts";
 export type MaskTree =
   JaxArray | number | boolean | null | readonly MaskTree[] | { readonly [key: string]: MaskTree };
 
-/** A tree of factors, a function that makes it of the parameters, or `null` for none. */
 // The function's argument is of whatever type the user gave the parameters.
+/** A tree of factors, a function that makes it of the parameters, or `null` for none. */
 export type MaskOption = MaskTree | ((params: never) => MaskTree) | null;
 
 /**

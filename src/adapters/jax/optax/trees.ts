@@ -39,6 +39,7 @@ export function treeMax(arrays: Arrays): np.Array {
   return largest.length === 0 ? np.array(-Infinity) : largest.reduce((a, b) => np.maximum(a, b));
 }
 
+/** The order of a norm: that of {@link treeNorm}. */
 export type NormOrd = 1 | 2 | "inf" | "infinity" | number;
 
 /**
