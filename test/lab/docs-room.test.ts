@@ -73,6 +73,25 @@ describe.skipIf(skipped)("the Docs room in Chromium", () => {
     expect(complaints).toEqual([]);
   });
 
+  test("from a guide to a name, to its type, and to a name that was searched for", async () => {
+    const { page, complaints } = await visit("#/docs/coming-from-pytorch");
+    await page
+      .getByRole("article")
+      .getByRole("link", { name: "Adam", exact: true })
+      .first()
+      .click();
+    await ready(page, "api/optimizers");
+    await expect.poll(() => top(page, "Adam")).toBeLessThan(40);
+    const section = page.locator("section", { has: page.locator("#Adam") }).first();
+    await section.getByRole("link", { name: "OptimizerOptions" }).click();
+    await expect.poll(() => top(page, "OptimizerOptions")).toBeLessThan(40);
+    await page.getByRole("textbox", { name: /^Search/ }).fill("clipgradnorm");
+    await page.getByRole("link", { name: "clipGradNorm function · downhill", exact: true }).click();
+    await ready(page, "api/around-the-step");
+    await expect.poll(() => top(page, "clipGradNorm")).toBeLessThan(40);
+    expect(complaints).toEqual([]);
+  });
+
   test("only what is read is loaded", async () => {
     const { loaded } = await visit("#/race");
     expect([...loaded].filter((path) => /docs|readme|math/.test(path))).toEqual([]);
@@ -80,7 +99,7 @@ describe.skipIf(skipped)("the Docs room in Chromium", () => {
 
   test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
     const { page } = await visit("#/docs", { colorScheme, bypassCSP: true });
-    for (const key of ["readme", "performance", "parity"]) {
+    for (const key of ["readme", "performance", "parity", "api", "api/parameters"]) {
       await page.evaluate((name) => (location.hash = `#/docs/${name}`), key);
       await ready(page, key);
       await expectAccessible(page);
