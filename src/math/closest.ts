@@ -17,6 +17,28 @@ export function closest(stranger: string, known: readonly string[]): string | un
   return best;
 }
 
+/** What other languages and papers call what has a name here. */
+const elsewhere: ReadonlyMap<string, string> = /* @__PURE__ */ new Map(
+  Object.entries({
+    g: "grad grads gradient dw",
+    p: "param params parameter theta w weight weights",
+    t: "step steps iteration",
+    lr: "alpha eta gamma learningrate",
+    b1: "beta beta1",
+    b2: "beta2",
+    eps: "epsilon",
+    weightDecay: "decay wd lambda",
+  }).flatMap(([ours, theirs]) => theirs.split(" ").map((name) => [name, ours] as const)),
+);
+
+/** The known name that was probably meant: a similar one, or what the stranger is called here. */
+export function meantBy(stranger: string, known: readonly string[]): string | undefined {
+  const similar = closest(stranger, known);
+  if (similar !== undefined) return similar;
+  const ours = elsewhere.get(plain(stranger));
+  return ours !== undefined && known.includes(ours) ? ours : undefined;
+}
+
 const plain = (name: string): string => name.replaceAll("_", "").toLowerCase();
 
 /** How many letters have to be put in, left out or changed. */

@@ -35,6 +35,16 @@ const spelled: Readonly<Record<string, string>> = {
   "!": "Write not a.",
   "?": "Write a if condition else b.",
   "{": "Blocks are made by indentation.",
+  ".": "A function stands before what it takes: sqrt(x).",
+  "'": "Names have letters, digits and _ alone.",
+  α: "The learning rate is lr.",
+  η: "The learning rate is lr.",
+  γ: "The learning rate is lr.",
+  β: "Write b1 or b2, say.",
+  ε: "Write eps.",
+  λ: "Write weightDecay, say.",
+  θ: "The parameter is p.",
+  "∇": "The gradient is g.",
 };
 
 /** @throws {MathError} for what is no token, and for indentation that fits no block. */

@@ -212,10 +212,18 @@ function block(cursor: Cursor): Statement[] {
 
 function assignment(cursor: Cursor): Assignment {
   const name = newName(cursor, "an equation such as p = p - lr * g");
-  const advice = cursor.isAt("==") ? "A name gets its value by one =." : undefined;
-  cursor.expect("=", "= and a value", advice);
+  cursor.expect("=", "= and a value", adviceOnEquals(cursor, name.text));
   const value = parseExpression(cursor);
   return { kind: "assign", name: name.text, value, at: name.at, end: name.end };
+}
+
+/** For who writes what other languages have in the place of `=`. */
+function adviceOnEquals(cursor: Cursor, name: string): string | undefined {
+  const { next, following } = cursor;
+  if (cursor.isAt("==")) return "A name gets its value by one =.";
+  if (next.text === ":") return "A name gets its value by =.";
+  const isUpdate = "+-*/".includes(next.text) && following.text === "=";
+  return isUpdate ? `Write ${name} = ${name} ${next.text} ….` : undefined;
 }
 
 function endStatement(cursor: Cursor): void {
@@ -225,6 +233,11 @@ function endStatement(cursor: Cursor): void {
 
 function endLine(cursor: Cursor): void {
   if (cursor.next.kind === "end" || cursor.acceptKind("newline")) return;
+  const { kind } = cursor.next;
+  const isValue = kind === "name" || kind === "number";
+  const advice = isValue
+    ? "A product takes a sign, a * b, and a function takes brackets, sqrt(x)."
+    : undefined;
   const equals = cursor.isAt("=") ? "Two values are compared by ==." : undefined;
-  cursor.refuse("a sign such as +, or the end of the line", equals);
+  cursor.refuse("a sign such as +, or the end of the line", equals ?? advice);
 }

@@ -5,7 +5,7 @@
  * where a block begins; where it ends, a name has what any of the ways may have given it.
  */
 import type { HyperDeclaration, RuleTree } from "./ast.ts";
-import { closest } from "./closest.ts";
+import { meantBy } from "./closest.ts";
 import { customary } from "./complete.ts";
 import { fail, type Source, type Span } from "./errors.ts";
 import { describeKind, type Kind } from "./kind.ts";
@@ -104,9 +104,9 @@ export class Scope {
 function adviceOn(name: string, names: readonly string[]): string {
   if (words.has(name)) return `A function takes brackets: ${name}(…).`;
   if (["p", "g", "t"].includes(name)) return "Only hyperparameters are known here.";
-  const meant = closest(name, [...names, ...customary.keys()]);
+  const meant = meantBy(name, [...names, ...customary.keys()]);
   if (meant) return `Did you mean ${meant}?`;
-  return `A hyperparameter is declared above the equations: ${name} = 0.1.`;
+  return `A hyperparameter is declared above the equations, ${name} = 0.1; state has an equation of its own.`;
 }
 
 /** A name has one place in the frame, whatever it holds there. */

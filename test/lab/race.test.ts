@@ -127,11 +127,11 @@ describe("a rule of the reader's own", () => {
     expect(track.xs.length).toBe(1);
     expect(track.refusal).toBe(
       "Rule, line 1: got q, expected one of lr, p, g, t. A hyperparameter is declared above " +
-        "the equations: q = 0.1.\n" +
+        "the equations, q = 0.1; state has an equation of its own.\n" +
         "  p = p - lr * q\n               ^",
     );
     // In a table there is room for the sentence alone.
-    expect(standingAt(track, fateOf(track, [], ravine.view), 0).text).toMatch(/q = 0\.1\.$/);
+    expect(standingAt(track, fateOf(track, [], ravine.view), 0).text).toMatch(/of its own\.$/);
     expect(raceOf("rule Own; p = p - lr * g", ravine, { lr: -1 }).refusal).toMatch(
       /^Own: lr: got -1, expected /,
     );

@@ -16,6 +16,9 @@ test("names", () => {
     refusals({
       "an unknown name": of("m = ema(m, g, b1)", "p = p - lr * mm"),
       "another case": of("M = ema(M, g, b1)", "p = p - lr * m"),
+      "the gradient by another name": of("p = p - lr * grad"),
+      "what papers call lr": of("p = p - eta * g"),
+      "what papers call b1": of("m = beta1 * m + g", "p = p - lr * m"),
       "a name like no other": of("p = p - lr * friction * g"),
       "state that is not declared": of("state m", "m = ema(m, g, b1)", "v = emaSq(v, g, b2)"),
       "a function without brackets": of("p = p - lr * sign"),
@@ -56,7 +59,7 @@ test("names", () => {
       "a hyperparameter named as an option": "MathError NAME_CLASH: R, line 1: got "threads", which is taken, expected each name once.
       threads = 2
       ^^^^^^^",
-      "a name like no other": "MathError UNKNOWN_NAME: R, line 1: got friction, expected one of lr, p, g, t. A hyperparameter is declared above the equations: friction = 0.1.
+      "a name like no other": "MathError UNKNOWN_NAME: R, line 1: got friction, expected one of lr, p, g, t. A hyperparameter is declared above the equations, friction = 0.1; state has an equation of its own.
       p = p - lr * friction * g
                    ^^^^^^^^",
       "a name of JavaScript's": "MathError BAD_NAME: R, line 1: got constructor, expected a name that JavaScript has no use for.
@@ -110,9 +113,18 @@ test("names", () => {
       "the count gets a value": "MathError NOT_ASSIGNABLE: R, line 2: got t, the count of steps, expected p, g, state or a name of your own. It comes from outside: write t2 = …, say, and go on with that.
       t = t + 1
       ^",
+      "the gradient by another name": "MathError UNKNOWN_NAME: R, line 1: got grad, expected one of lr, p, g, t. Did you mean g?
+      p = p - lr * grad
+                   ^^^^",
       "two states of one name": "MathError DECLARED_TWICE: R, line 1: got a, which is declared already, expected each name once.
       state m as a, v as a
                     ^",
+      "what papers call b1": "MathError UNKNOWN_NAME: R, line 1: got beta1, expected one of lr, p, g, t, m. Did you mean b1?
+      m = beta1 * m + g
+          ^^^^^",
+      "what papers call lr": "MathError UNKNOWN_NAME: R, line 1: got eta, expected one of p, g, t. Did you mean lr?
+      p = p - eta * g
+              ^^^",
     }
   `);
 });
@@ -236,6 +248,9 @@ test("grammar", () => {
       "a bracket closed by another": of("p = p - lr * (g]"),
       "one = in a condition": of("if lr = 0: d = g", "p = p - lr * g"),
       "two = in an equation": of("p == p - lr * g"),
+      "an update as in C": of("p -= lr * g"),
+      "a definition": of("p := p - lr * g"),
+      "a method": of("p = p - lr * g.sign()"),
       "an = in an expression": of("p = p - (lr = 1) * g"),
       "two values side by side": of("p = p - lr g"),
       "a number against a name": of("p = p - 2g"),
@@ -282,10 +297,13 @@ test("grammar", () => {
       "a declaration below": "MathError SYNTAX: R, line 2: got state, expected an equation: declarations come before them.
       state m
       ^^^^^",
+      "a definition": "MathError SYNTAX: R, line 1: got :, expected = and a value. A name gets its value by =.
+      p := p - lr * g
+        ^",
       "a domain of an equation": "MathError SYNTAX: R, line 1: got in behind an equation, expected it behind a constant, which declares a hyperparameter.
       d = 2 * g in [0, 1]
                 ^^",
-      "a letter of the Greeks": "MathError BAD_CHARACTER: R, line 1: got α, expected numbers, names of letters, digits and _, and the signs + - * / ^.
+      "a letter of the Greeks": "MathError BAD_CHARACTER: R, line 1: got α, expected numbers, names of letters, digits and _, and the signs + - * / ^. The learning rate is lr.
       p = p - α * g
               ^",
       "a line between two blocks": "MathError BAD_INDENT: R, line 3: got a line indented by 2, expected one indented by 0.
@@ -294,6 +312,9 @@ test("grammar", () => {
       "a line indented for no reason": "MathError SYNTAX: R, line 2: got an indented line, expected an equation such as p = p - lr * g.
         p = p - lr * m
         ^",
+      "a method": "MathError BAD_CHARACTER: R, line 1: got ., expected numbers, names of letters, digits and _, and the signs + - * / ^. A function stands before what it takes: sqrt(x).
+      p = p - lr * g.sign()
+                    ^",
       "a number against a name": "MathError BAD_NUMBER: R, line 1: got 2g, expected a finite number such as 0.9 or 1e-8. A product takes a sign: 2 * g.
       p = p - 2g
               ^^",
@@ -339,6 +360,9 @@ test("grammar", () => {
       "an open bracket and more lines": "MathError UNCLOSED: R, line 1: got ( without its ), expected a ) further on.
       m = ema(m, g, b1
              ^",
+      "an update as in C": "MathError SYNTAX: R, line 1: got -, expected = and a value. Write p = p - ….
+      p -= lr * g
+        ^",
       "one = in a condition": "MathError SYNTAX: R, line 1: got =, expected a colon and an equation. Two values are compared by ==.
       if lr = 0: d = g
             ^",
@@ -351,7 +375,7 @@ test("grammar", () => {
       "two signs": "MathError SYNTAX: R, line 1: got /, expected a number, a name or a bracket.
       p = p * / g
               ^",
-      "two values side by side": "MathError SYNTAX: R, line 1: got g, expected a sign such as +, or the end of the line.
+      "two values side by side": "MathError SYNTAX: R, line 1: got g, expected a sign such as +, or the end of the line. A product takes a sign, a * b, and a function takes brackets, sqrt(x).
       p = p - lr g
                  ^",
     }

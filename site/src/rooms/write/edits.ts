@@ -52,6 +52,14 @@ export function shift(text: string, { from, to }: Selection, inwards: boolean): 
   return { from: begin, to: end, insert, select };
 }
 
+/** Another text in the place of all of it. */
+export const whole = (text: string, insert: string): Edit => ({
+  from: 0,
+  to: text.length,
+  insert,
+  select: at(0),
+});
+
 /** Puts a name where the caret is, apart from the words around it; a function with what it is called with selected. */
 export function put(text: string, { from, to }: Selection, name: string, example?: string): Edit {
   const before = /[\w)]$/.test(text.slice(0, from)) ? " " : "";

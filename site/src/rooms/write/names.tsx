@@ -48,7 +48,8 @@ export function Names({ area }: { readonly area: RefObject<HTMLTextAreaElement |
       <p class="small muted">
         <code>lr</code>, <code>b1</code>, <code>b2</code>, <code>eps</code>, <code>momentum</code>{" "}
         and <code>weightDecay</code> need no declaration; others are declared above the equations,
-        as in <code>limit = 0.5</code>. What is read before it has a value is state.
+        as in <code>limit = 0.5</code>. What is read before it has a value is state.{" "}
+        <a href="#/docs/math">All of the language</a>
       </p>
     </section>
   );

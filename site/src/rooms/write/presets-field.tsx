@@ -1,16 +1,23 @@
 /** Texts to begin with, and where the chosen one comes from. */
+import type { RefObject } from "preact";
 import { useId } from "preact/hooks";
+import { apply } from "./editor.tsx";
+import { whole } from "./edits.ts";
 import { builtIn, others, presetOf, type Preset } from "./presets.ts";
 import { begin, state } from "./store.ts";
 
 const all: readonly Preset[] = [...others, ...builtIn];
 
-export function PresetsField() {
+export function PresetsField({ area }: { readonly area: RefObject<HTMLTextAreaElement | null> }) {
   const id = useId();
   const current = presetOf(state.value.rule);
-  const choose = (label: string): void => {
-    const preset = all.find((each) => each.label === label);
-    if (preset) begin(preset.text);
+  const choose = (select: HTMLSelectElement): void => {
+    const preset = all.find((each) => each.label === select.value);
+    if (!preset || !area.current) return;
+    // As if it were typed, so that it can be undone.
+    apply(area.current, whole(area.current.value, preset.text));
+    begin(preset.text);
+    select.focus();
   };
   return (
     <div class="presets">
@@ -20,7 +27,7 @@ export function PresetsField() {
       <select
         id={id}
         value={current?.label ?? ""}
-        onChange={(event) => choose(event.currentTarget.value)}
+        onChange={(event) => choose(event.currentTarget)}
       >
         {!current && <option value="">your own text</option>}
         <Group label="To try" presets={others} />

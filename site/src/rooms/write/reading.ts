@@ -38,10 +38,16 @@ export type Explained =
   | (Explanation & { readonly refusal: null; readonly general: string })
   | { readonly refusal: string };
 
-export function explain(rule: Rule, changes: Changes, t: number): Explained {
+export function explain(
+  rule: Rule,
+  changes: Changes,
+  t: number,
+  stateDtype: "same" | "bfloat16" = "same",
+): Explained {
   const hyper = changes as OptimizerOptions<HyperDefaults>;
   try {
-    const explained = explainRule(rule, { hyper, t, dtype: "float32", wgsl: true, tex: true });
+    const options = { hyper, t, stateDtype, dtype: "float32", wgsl: true, tex: true } as const;
+    const explained = explainRule(rule, options);
     return { ...explained, refusal: null, general: texOf(rule) };
   } catch (error) {
     if (error instanceof DownhillError) return { refusal: error.message };

@@ -1,7 +1,8 @@
 /** To the rooms where the rule runs. */
 import { writeHash } from "../../router.ts";
+import { Copy } from "../../ui/copy.tsx";
 import { yours } from "../../ui/own-rule.ts";
-import { putChanges, usual } from "./state.ts";
+import { putChanges, usual, writeState } from "./state.ts";
 import { changes, ruleText, state, wrong } from "./store.ts";
 
 export function RunLinks() {
@@ -35,6 +36,10 @@ export function RunLinks() {
       <a class="button" href={writeHash("train", train)}>
         Train with it
       </a>
+      <Copy
+        text={location.href.replace(/#.*/s, "") + writeHash("write", writeState(state.value))}
+        what="link"
+      />
     </div>
   );
 }

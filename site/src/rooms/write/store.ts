@@ -6,7 +6,7 @@ import { explainRule, type Explanation } from "../../../../src/explain/explain.t
 import { keepInAddress } from "../../router.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
 import { placeOf, type Wrong } from "./paint.ts";
-import { explain, fieldsIn, fitting, read } from "./reading.ts";
+import { explain, fieldsIn, fitting, read, type Explained } from "./reading.ts";
 import { namesOf } from "./scope.ts";
 import { readState, usual, writeState, type WriteState } from "./state.ts";
 
@@ -51,6 +51,13 @@ export const firstDiffers = computed(() => {
   if (now.refusal !== null || step.value === 1) return false;
   const at1 = explain(rule.value, changes.value, 1);
   return at1.refusal === null && at1.ir !== now.ir;
+});
+
+/** The same rule with its state in half the memory, if it has any. */
+export const narrow = computed((): Explained | null => {
+  const now = explained.value;
+  if (now.refusal !== null || now.state.length === 0) return null;
+  return explain(rule.value, changes.value, step.value, "bfloat16");
 });
 
 let adams: Explanation | undefined;

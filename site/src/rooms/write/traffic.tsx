@@ -1,11 +1,12 @@
 /** What a step moves through memory for each parameter, beside what Adam's moves. */
 import type { Explanation } from "../../../../src/explain/explain.ts";
-import { explained, ofAdam } from "./store.ts";
+import { explained, narrow, ofAdam } from "./store.ts";
 
 export function Traffic() {
   const now = explained.value;
   if (now.refusal !== null) return null;
   const adam = ofAdam();
+  const half = narrow.value;
   return (
     <section class="card traffic">
       <h2>
@@ -28,6 +29,9 @@ export function Traffic() {
         </thead>
         <tbody>
           <Row name="This rule" of={now} />
+          {half && half.refusal === null && (
+            <Row name="… its state in bfloat16" of={half} isNarrow />
+          )}
           <Row name="Adam" of={adam} />
         </tbody>
       </table>
@@ -42,24 +46,31 @@ export function Traffic() {
   );
 }
 
-const WORD = 4;
+interface RowProps {
+  readonly name: string;
+  readonly of: Pick<Explanation, "bytes" | "state" | "reads" | "writes">;
+  /** Whether state takes half of what a parameter takes. */
+  readonly isNarrow?: boolean;
+}
 
-function Row({ name, of }: { readonly name: string; readonly of: Explanation }) {
+function Row({ name, of, isNarrow = false }: RowProps) {
+  const look = (kind: string, slot: string): string =>
+    isNarrow && of.state.includes(slot) ? `${kind} narrow` : kind;
   return (
     <tr>
       <th scope="row">{name}</th>
       <td class="number">{of.bytes} B</td>
-      <td class="number">{WORD * of.state.length} B</td>
+      <td class="number">{(isNarrow ? 2 : 4) * of.state.length} B</td>
       <td>
         <span class="visually-hidden">
           reads {of.reads.join(", ")}; writes {of.writes.join(", ")}
         </span>
         <span class="words" aria-hidden="true">
           {of.reads.map((slot) => (
-            <i key={slot} class="reads" title={`reads ${slot}`} />
+            <i key={slot} class={look("reads", slot)} title={`reads ${slot}`} />
           ))}
           {of.writes.map((slot) => (
-            <i key={slot} class="writes" title={`writes ${slot}`} />
+            <i key={slot} class={look("writes", slot)} title={`writes ${slot}`} />
           ))}
         </span>
       </td>

@@ -1,6 +1,7 @@
 /** What there is to say of the text: that it is a rule, or what is wrong, where, and what could stand there. */
 import type { RefObject } from "preact";
-import { closest } from "../../../../src/math/closest.ts";
+import { customary } from "../../../../src/math/complete.ts";
+import { meantBy } from "../../../../src/math/closest.ts";
 import { put, type Edit } from "./edits.ts";
 import { apply } from "./editor.tsx";
 import { explained, names, rule, state, wrong, wrongPlace } from "./store.ts";
@@ -48,34 +49,41 @@ function Wrong() {
         </b>{" "}
         got {got}, expected {expected}. {advice}
       </p>
-      <pre class="excerpt">{excerpt.replaceAll(/^ {2}/gm, "")}</pre>
+      <pre class="excerpt" aria-hidden="true">
+        {excerpt.replaceAll(/^ {2}/gm, "")}
+      </pre>
     </>
   );
 }
 
+/** More names are too many to choose from. */
+const MOST = 16;
+
 /** The names that could stand there; the one that was probably meant comes first. */
 function Instead({ area }: Pick<Props, "area">) {
   const { names: known, got } = wrong.value!;
-  const meant = closest(got, known);
+  const place = wrongPlace.value;
+  const written = place ? state.value.rule.slice(place.at, place.end) : got;
+  const meant = meantBy(written, [...known, ...customary.keys()]);
+  // Of the many functions, those that begin alike.
+  const likely = known.filter((name) => known.length <= MOST || name[0] === written[0]);
+  const offered = new Set([...(meant === undefined ? [] : [meant]), ...likely]);
   const replace = (name: string): void => {
-    const place = wrongPlace.value;
     if (area.current && place) apply(area.current, replacement(state.value.rule, place, name));
   };
   return (
     <div class="names-line" role="group" aria-label={`Instead of ${got}`}>
       <span class="small muted">Instead of {got}:</span>
-      {known
-        .toSorted((a, b) => Number(b === meant) - Number(a === meant))
-        .map((name) => (
-          <button
-            key={name}
-            type="button"
-            class={name === meant ? "name meant" : "name"}
-            onClick={() => replace(name)}
-          >
-            {name}
-          </button>
-        ))}
+      {[...offered].map((name) => (
+        <button
+          key={name}
+          type="button"
+          class={name === meant ? "name meant" : "name"}
+          onClick={() => replace(name)}
+        >
+          {name}
+        </button>
+      ))}
     </div>
   );
 }

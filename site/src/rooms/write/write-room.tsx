@@ -36,7 +36,7 @@ export function WriteRoom({ params }: RoomProps) {
         <section class="card editor-card">
           <div class="card-head">
             <h2>The rule</h2>
-            <PresetsField />
+            <PresetsField area={area} />
           </div>
           <PresetNote />
           <Editor area={area} errorId={errorId} />
