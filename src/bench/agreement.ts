@@ -132,11 +132,13 @@ async function disagreement(
 export function agreementNote(differences: readonly number[]): string {
   const near = differences.filter((difference) => objection(difference) === null);
   const others = differences.length - near.length;
-  const agree =
-    near.length === 0
-      ? "No row agrees with the CPU's steps"
-      : `After ${STEPS} steps ${near.length === 1 ? "the row agrees" : `all ${near.length} rows agree`} with the CPU's: no parameter is off by more than ${Math.max(...near).toPrecision(2)} of the largest`;
-  return others === 0
-    ? `${agree}.`
-    : `${agree}; ${others} did not and ${others === 1 ? "was" : "were"} left out.`;
+  const left = `${others} did not and ${others === 1 ? "was" : "were"} left out`;
+  if (near.length === 0) return `No row agrees with the CPU's steps; ${left}.`;
+  const rows = near.length === 1 ? "the row agrees" : `all ${near.length} rows agree`;
+  const most = Math.max(...near);
+  const how =
+    most === 0
+      ? ", to the last bit"
+      : `: no parameter is off by more than ${most.toPrecision(2)} of the largest`;
+  return `After ${STEPS} steps ${rows} with the CPU's${how}${others === 0 ? "" : `; ${left}`}.`;
 }

@@ -218,7 +218,7 @@ describe("what a result says", () => {
     expect(method(card)[0]).toContain("by the GPU's own clock");
     expect(method(result)).toContain("Speed-up: against TypeScript, plain loop.");
     expect(method(result).at(-1)).toBe(
-      "The clock can be read every 100 us; what is timed takes a hundred times as long.",
+      "The clock can be read every 0.1 ms; what is timed takes a hundred times as long.",
     );
     expect(settingLine(result)).toBe(
       "Chromium 156 on Linux, 1 core, not cross-origin isolated; WebGPU on swiftshader; 2026-11-26.",
@@ -227,7 +227,7 @@ describe("what a result says", () => {
 
   test("as Markdown", () => {
     const text = markdownOf(result);
-    expect(text.split("\n\n")[0]).toBe("**One step of Adam: one tensor of 1000000 elements**");
+    expect(text.split("\n\n")[0]).toBe("**One step of Adam: one tensor of 1,000,000 elements**");
     expect(text).toContain(
       "| Downhill, fused, 1 thread | 1 | 1 to 1 | 1 | 28 | 80 % | 8x |\n| WebGPU, fused |",
     );

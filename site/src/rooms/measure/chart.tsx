@@ -7,14 +7,15 @@ import { limitOf } from "../../../../src/bench/report.ts";
 import type { Measured } from "../../../../src/bench/measure.ts";
 import { figure } from "../../../../src/bench/table.ts";
 import { lookOf } from "./looks.ts";
-import { headlineOf, shareOf, titleOf } from "./report.ts";
-import { result } from "./store.ts";
+import { duration, headlineOf, shareOf, titleOf } from "./report.ts";
+import { result, stage } from "./store.ts";
 
 export function Chart() {
   const found = result.value;
   const all = found?.comparison.rows ?? [];
   const rows = all.filter(({ family }) => family !== "memory");
-  if (!found || rows.length === 0) return null;
+  // The first round is not over before all rows are there.
+  if (!found || rows.length === 0 || (stage.value?.round ?? Infinity) < 2) return null;
   const limits = rows.map((row) => limitOf(row, all));
   const rates = rows.map(({ gigabytesPerSecond }) => gigabytesPerSecond);
   const most = Math.max(...rates, ...limits.map((limit) => limit ?? 0));
@@ -47,7 +48,7 @@ function Headline() {
     <dl class="headline">
       <div>
         <dt>{row.label}</dt>
-        <dd>{figure(row.ms.median)} ms</dd>
+        <dd>{duration(row.ms.median)}</dd>
       </div>
       {speedUp !== undefined && (
         <div>

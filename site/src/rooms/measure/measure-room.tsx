@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { RoomProps } from "../../rooms.ts";
 import { Failure } from "../../ui/error-boundary.tsx";
 import "../../ui/room.css";
+import { About } from "./about.tsx";
 import { Chart } from "./chart.tsx";
 import "./measure.css";
 import { Examples } from "./examples.tsx";
@@ -29,6 +30,7 @@ export function MeasureRoom({ params }: RoomProps) {
         <Progress />
         <Chart />
         <Results />
+        <About />
       </div>
       <div class="side">
         <Setup />

@@ -12,6 +12,7 @@ import {
 import type { Comparison, Measured } from "../../../../src/bench/measure.ts";
 import type { Cells } from "../../../../src/bench/table.ts";
 import { figure } from "../../../../src/bench/table.ts";
+import { formatCount } from "../../../../src/cli/report/format.ts";
 import type { Setting } from "./browser.ts";
 import type { Account, Order } from "./protocol.ts";
 import { optimizers, workloadOf } from "./tasks.ts";
@@ -35,8 +36,11 @@ export function labelOf({ optimizer }: Pick<Order, "optimizer">): string {
   return optimizers.find(({ key }) => key === optimizer)!.label;
 }
 
-export const titleOf = (order: Order): string =>
-  `One step of ${labelOf(order)}: ${workloadOf(order.task).title}`;
+export function titleOf(order: Order): string {
+  const { title } = workloadOf(order.task);
+  const grouped = title.replaceAll(/\d{5,}/g, (digits) => formatCount(Number(digits)));
+  return `One step of ${labelOf(order)}: ${grouped}`;
+}
 
 /** As the sentences of the report want it: with a name, and with the memory's bandwidth for the fused row. */
 export function presented({ comparison, order }: Pick<Result, "comparison" | "order">): Comparison {
@@ -50,6 +54,12 @@ export function presented({ comparison, order }: Pick<Result, "comparison" | "or
 
 /** Whether any row ran on a GPU. */
 const hasGpuRows = ({ rows }: Comparison): boolean => rows.some(({ threads }) => threads === 0);
+
+/** Without stars, for rows that have not taken all of their turns. */
+export function unfinished(result: Result): Result {
+  const rows = result.comparison.rows.map((row) => ({ ...row, steady: true }));
+  return { ...result, comparison: { ...result.comparison, rows } };
+}
 
 /** The share of what the memory can do, in percent. */
 export function shareOf(row: Measured, rows: readonly Measured[]): number | undefined {
@@ -98,6 +108,12 @@ export function findings({
       "NO GPU: a processor plays one here. Its times mean nothing for a GPU; that the rows agree does.",
     );
   }
+  const steps = comparison.rows.filter(({ family }) => family !== "memory");
+  if (steps.some((row) => (shareOf(row, comparison.rows) ?? 0) > 100)) {
+    said.push(
+      "Rows beyond the memory's line read more than they write; the line is for as much of both.",
+    );
+  }
   return [...said, ...starNote([comparison])];
 }
 
@@ -117,7 +133,7 @@ export function method(result: Result): string[] {
   if (base) said.push(`Speed-up: against ${base.label}.`);
   said.push(
     `${count(order.rounds, "round")} in which all rows take turns; medians of their turns, and quartiles.`,
-    "GB/s: the bytes that a fused step must move, over the time. The memory: one array, as large as all tensors of the step, read and written in place. More is reading than writing in most steps, so some rows can be faster.",
+    "GB/s: the bytes that a fused step must move, over the time. The memory: one array, as large as all tensors of the step, read and written in place.",
     `The clock can be read every ${duration(resolution)}; what is timed takes a hundred times as long.`,
   );
   return said;
@@ -125,8 +141,11 @@ export function method(result: Result): string[] {
 
 const count = (many: number, what: string): string => `${many} ${what}${many === 1 ? "" : "s"}`;
 
-const duration = (ms: number): string =>
-  ms < 1e-3 ? `${figure(1e6 * ms)} ns` : `${figure(1000 * ms)} us`;
+/** In the unit that suits it. */
+export function duration(ms: number): string {
+  if (ms >= 0.1) return `${figure(ms)} ms`;
+  return ms < 1e-3 ? `${figure(1e6 * ms)} ns` : `${figure(1000 * ms)} µs`;
+}
 
 /** One line about the browser and the machine. */
 export function settingLine({ setting, ground }: Result): string {

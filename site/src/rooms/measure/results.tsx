@@ -13,15 +13,16 @@ import {
   method,
   presented,
   settingLine,
+  unfinished,
   type Result,
 } from "./report.ts";
 import { result, running } from "./store.ts";
 import { rowsFor, type Row } from "./tasks.ts";
 
 export function Results() {
-  const found = result.value;
-  if (!found) return null;
   const isDone = !running.value;
+  const found = result.value && (isDone ? result.value : unfinished(result.value));
+  if (!found) return null;
   const { comparison } = found;
   return (
     <section class="card results" data-done={isDone}>
