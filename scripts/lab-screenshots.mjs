@@ -77,6 +77,8 @@ const scenes = {
   docs: ["#/docs", "[data-ready=true]"],
   "docs-math": ["#/docs/math", "[data-ready=true]"],
   "docs-performance": ["#/docs/performance", "[data-ready=true]"],
+  "docs-reference": ["#/docs/api/optimizers?at=Optimizer", "[data-ready=true]"],
+  "docs-names": ["#/docs/api", "[data-ready=true]"],
   "docs-checkpoints": ["#/docs/checkpoints?at=in-a-browser", "[data-ready=true]"],
 };
 const sizes = { desk: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };

@@ -85,7 +85,7 @@ rules.fence = (tokens, i, _options, env) => {
   const foot =
     block.runs === null
       ? `<p class="elsewhere">${escapeHtml(block.reason)}</p>`
-      : `<div class="program-foot" data-program="${escapeHtml(name)}"></div>`;
+      : `<div data-program="${escapeHtml(name)}"${block.runs === "gpu" ? " data-gpu" : ""}></div>`;
   return `<div class="program">${code}${foot}</div>\n`;
 };
 rules.code_block = (tokens, i) => codeBlock(tokens[i]!.content, "");

@@ -5,12 +5,14 @@
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import type { Plugin } from "vite";
+import { readEntries } from "./api/sources.ts";
 import { buildLibrary, type Library } from "./library.ts";
 import type { Page } from "./page.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Programs pretend to be files, so that they find the package by its name as files beside them do. */
+/** Programs pretend to be files of this folder. They import the package by its names. */
 const programFolder = join(root, "site", "docs", "programs");
+const entries = readEntries(root);
 const prefix = "virtual:docs";
 
 /** One for the page's plugin and that of its workers. */
@@ -20,7 +22,12 @@ const library = (): Library => (made ??= buildLibrary(root));
 export function docs(): Plugin {
   return {
     name: "docs",
-    resolveId(id) {
+    enforce: "pre",
+    resolveId(id, importer) {
+      if (importer?.startsWith(programFolder)) {
+        const entry = entries.find(({ name }) => name === id);
+        return entry ? join(root, entry.file) : null;
+      }
       const program = /^virtual:docs\/program\/(.*)/.exec(id);
       if (program) return join(programFolder, `${program[1]}.ts`);
       return id.startsWith(prefix) ? `\0${id}` : null;
@@ -47,8 +54,8 @@ export function docs(): Plugin {
 
 /** The text of a module, by what follows `virtual:docs` in its name. */
 function moduleOf(path: string): string {
-  const { pages, entries, programs } = library();
-  if (path === "/search") return `export const entries = ${JSON.stringify(entries)};`;
+  const { pages, entries: found, programs } = library();
+  if (path === "/search") return `export const entries = ${JSON.stringify(found)};`;
   if (path === "/programs") {
     return `export const programs = {${loaders([...programs.keys()], "program")}};`;
   }

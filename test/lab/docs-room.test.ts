@@ -1,7 +1,38 @@
 /** The Docs room in a real browser: its pages are read, searched and left as people do, and everyone can use it. */
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
+import { programsIn } from "../../site/docs/blocks.ts";
+import { readGuides } from "../../site/docs/guides.ts";
+import { bundle } from "../helpers/bundle.ts";
 import { expectAccessible, skipped, useLab } from "./browser.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const guides = readGuides(root)
+  .filter(({ hasPrograms }) => hasPrograms)
+  .map(({ key, text }) => ({ key, programs: programsIn(text) }))
+  .filter(({ programs }) => programs.some(({ runs }) => runs !== null));
+
+/** What a program prints in Node. */
+async function inNode(code: string): Promise<string> {
+  const cache = join(root, "node_modules", ".cache");
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, "program-"));
+  try {
+    const file = join(folder, "program.mjs");
+    writeFileSync(file, await bundle(code));
+    return (await promisify(execFile)(process.execPath, [file])).stdout;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Node puts long lists into columns. */
+const words = (text: string): string => text.split(/\s+/).filter(Boolean).join(" ");
 
 describe.skipIf(skipped)("the Docs room in Chromium", () => {
   const { visit } = useLab();
@@ -92,6 +123,67 @@ describe.skipIf(skipped)("the Docs room in Chromium", () => {
     expect(complaints).toEqual([]);
   });
 
+  describe("programs of the guides run", () => {
+    test.each(guides)("in $key, and print what they print in Node", async ({ key, programs }) => {
+      const { page, complaints } = await visit(`#/docs/${key}`);
+      await ready(page, key);
+      let count = 0;
+      for (const [i, { code, runs }] of programs.entries()) {
+        const place = page.locator(`[data-program="${key}/${i}"]`);
+        expect(await place.count(), `a place for program ${i}`).toBe(runs === null ? 0 : 1);
+        if (runs === null) continue;
+        count += 1;
+        await place.getByRole("button", { name: "Run" }).click();
+        const status = place.getByRole("status");
+        await expect
+          .poll(() => status.innerText(), { timeout: 30_000 })
+          .toMatch(/^(Done|Ran to its end and printed nothing), in \d+ ms$/);
+        const prints = code.includes("console.log");
+        const printed = prints ? await place.locator(".output").innerText() : "";
+        expect((await status.innerText()).startsWith("Done")).toBe(prints);
+        if (runs === "page" && prints) expect(words(printed)).toBe(words(await inNode(code)));
+        if (code.includes("close to 1"))
+          expect(words(printed)).toMatch(/\b(1|1\.00\d*|0\.99\d*)\b/);
+      }
+      expect(count).toBe(await page.locator("[data-program]").count());
+      expect(complaints).toEqual([]);
+    });
+
+    test("are stopped, fail, and come to an end", async () => {
+      const { page, complaints } = await visit("#/docs/math");
+      await ready(page, "math");
+      const place = page.locator('[data-program="math/0"]');
+      const status = place.getByRole("status");
+      const button = place.getByRole("button");
+      await place.evaluate((node) => {
+        const press = (): void => node.querySelector("button")!.click();
+        press();
+        requestAnimationFrame(press);
+      });
+      await expect.poll(() => status.innerText()).toBe("Stopped");
+      expect(await button.innerText()).toBe("Run");
+
+      let answer = "console.log({ a: [1] }); throw new RangeError('too far');";
+      await page.route(/assets\/0-[^/]*$/, (route) =>
+        route.fulfill({ contentType: "text/javascript", body: answer }),
+      );
+      await button.click();
+      await expect.poll(() => status.innerText()).toBe("Ended by an error");
+      expect(await place.locator(".output").innerText()).toBe(
+        "{ a: [ 1 ] }\nRangeError: too far\n",
+      );
+
+      await page.clock.install();
+      answer = "console.log('begun'); for (;;);";
+      await button.click();
+      await expect.poll(() => place.locator(".output").innerText()).toBe("begun\n");
+      expect(await status.innerText()).toBe("Running…");
+      await page.clock.fastForward(30_000);
+      await expect.poll(() => status.innerText()).toBe("Stopped after 30 seconds");
+      expect(complaints).toEqual([]);
+    });
+  });
+
   test("only what is read is loaded", async () => {
     const { loaded } = await visit("#/race");
     expect([...loaded].filter((path) => /docs|readme|math/.test(path))).toEqual([]);
@@ -99,10 +191,15 @@ describe.skipIf(skipped)("the Docs room in Chromium", () => {
 
   test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
     const { page } = await visit("#/docs", { colorScheme, bypassCSP: true });
-    for (const key of ["readme", "performance", "parity", "api", "api/parameters"]) {
+    for (const key of ["performance", "api/parameters"]) {
       await page.evaluate((name) => (location.hash = `#/docs/${name}`), key);
       await ready(page, key);
       await expectAccessible(page);
     }
+    await page.goto(page.url().replace(/#.*/, "#/docs/math"));
+    await ready(page, "math");
+    await page.locator('[data-program="math/2"]').getByRole("button").click();
+    await page.locator(".output").waitFor();
+    await expectAccessible(page);
   });
 });

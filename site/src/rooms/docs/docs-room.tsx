@@ -7,6 +7,7 @@ import { Contents } from "./contents.tsx";
 import "./code.css";
 import "./docs.css";
 import { PageList } from "./page-list.tsx";
+import { enliven } from "./program.tsx";
 import { arrive, followPlace } from "./place.ts";
 import { home, open, shown } from "./store.ts";
 
@@ -48,6 +49,7 @@ let isFirst = true;
 function Article({ of, page, isAsked, params }: ArticleProps) {
   const article = useRef<HTMLElement>(null);
   useEffect(() => followPlace(article.current!), []);
+  useLayoutEffect(() => enliven(article.current!), []);
   useLayoutEffect(() => {
     if (!isAsked) return;
     document.title = `${page.title} · Downhill lab`;
