@@ -49,8 +49,8 @@ const scenes = {
     train,
   ],
   "train-wrong": [
-    "#/train?optimizers=sgd,adam,yours&sgd.lr=-1&rule=p%20%3D%20p%20-%20lr%20*%20h",
-    "[data-ready=true]",
+    "#/train?optimizers=sgd,adam,yours&batch=1024&sgd.lr=-1&rule=p%20%3D%20p%20-%20lr%20*%20h",
+    "[data-phase=done]",
     train,
   ],
   write: ["#/write", "[data-typeset]"],

@@ -1,5 +1,5 @@
 /** A run as the flags of `downhill train` that make the same one. */
-import { catalog } from "./catalog.ts";
+import { catalog, trainable } from "./catalog.ts";
 import { defaultExperiment, type Experiment, type OptionValue } from "./experiment.ts";
 import type { OptimizerChoice } from "./optimizers.ts";
 
@@ -30,6 +30,13 @@ export function trainFlags(
       value === otherwise ? [] : [`--${name}`, String(value)],
     ),
   ];
+}
+
+/** The names of those that no flag sets: the rules that come with Downhill have no such, or it is off. */
+export function withoutFlag(options: OptimizerChoice["options"]): string[] {
+  const known = new Set(Object.values(trainable).flatMap(({ hyper }) => Object.keys(hyper)));
+  const entries = Object.entries(options);
+  return entries.flatMap(([name, value]) => (known.has(name) && value !== false ? [] : [name]));
 }
 
 /** A switch stands alone, and is left out where it is off. */

@@ -34,10 +34,10 @@ export async function gpuDevice(): Promise<GPUDevice | null> {
 export function whyNotOnGpu({ torchClass, rule }: OptimizerChoice): string | null {
   if (rule) return null;
   if (torchClass === "LBFGS") {
-    return "L-BFGS needs several gradients within a step, and each of them at once.";
+    return "It takes several gradients within a step, and waits for each.";
   }
   if (findRule(torchClass).matrices) {
-    return `${torchClass} updates matrices, and leaves the biases to another optimizer.`;
+    return "It updates matrices, and leaves the biases to another optimizer.";
   }
   return null;
 }

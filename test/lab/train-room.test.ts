@@ -202,8 +202,37 @@ describe.skipIf(skipped)("the Train room in Chromium", () => {
     await press(page, "Stop");
     await reached(page, "stopped");
     await page.goto(page.url().replace(/rule=[^&]*/, "rule=p%20%3D%20p%20-%20lr%20*%20h"));
-    await expect.poll(() => page.locator(".own-rule pre").innerText()).toMatch(/h\n +\^$/);
+    await expect.poll(() => page.locator(".racer .excerpt").innerText()).toMatch(/h\n +\^$/);
+    expect(await page.getByLabel("The text of your rule").innerText()).toBe("p = p - lr * h");
     expect(complaints.filter((complaint) => !complaint.startsWith("failed: "))).toEqual([]);
+  });
+
+  test("a session waits while one is in another room; a GPU that goes away is told of, and not needed again", async () => {
+    const { page } = await visit(`#/train?optimizers=adam&${short}&epochs=9&device=webgpu`);
+    const [worker] = await Promise.all([page.waitForEvent("worker"), press(page, "Train")]);
+    await worker.evaluate(() => {
+      const { requestDevice } = GPUAdapter.prototype;
+      GPUAdapter.prototype.requestDevice = async function (options) {
+        const device = await requestDevice.call(this, options);
+        Object.assign(globalThis, { lose: () => device.destroy() });
+        return device;
+      };
+    });
+    await expect.poll(() => steps(page, "adam").catch(() => 0), patience).toBeGreaterThan(1);
+    await page.getByRole("link", { name: "Race" }).click();
+    await page.getByRole("heading", { name: "Which way is down?" }).waitFor();
+    await page.getByRole("link", { name: "Train", exact: true }).click();
+    await reached(page, "paused");
+    const at = await steps(page, "adam");
+    await press(page, "Go on");
+    await expect.poll(() => steps(page, "adam"), patience).toBeGreaterThan(at);
+    await worker.evaluate(() => (globalThis as unknown as { lose: () => void }).lose());
+    await reached(page, "failed");
+    expect(await page.locator(".trouble").innerText()).toMatch(/The GPU is gone \(.+\)\./);
+    await page.getByLabel("Gradients by jax-js on").selectOption("wasm");
+    await press(page, "Train anew");
+    await expect.poll(() => steps(page, "adam").catch(() => 0), patience).toBeGreaterThan(1);
+    expect(await cell(page, "adam", 5)).toBe("WebAssembly");
   });
 
   test("without isolation it trains as well; without digits it says what to do", async () => {

@@ -1,13 +1,16 @@
-/** Who learns, and what is set for each; and what is wrong with one's own rule. */
+/** Who learns, and what is set for each. */
 import { OptimizerList } from "../../ui/optimizer-list.tsx";
-import { yours } from "./contestants.ts";
-import { ownOf } from "./state.ts";
-import { change, known, setHyper, shown, state } from "./store.ts";
+import { yours } from "../../ui/own-rule.ts";
+import { YourRule } from "../../ui/your-rule.tsx";
+import { change, known, own, setHyper, shown, state } from "./store.ts";
 
 export function Contestants() {
-  const { optimizers, changes } = state.value;
-  const own = ownOf(state.value);
+  const { optimizers, changes, rule } = state.value;
   const lanes = shown.value?.lanes ?? [];
+  const refusalOf = (key: string): string | null | undefined => {
+    const fault = key === yours ? own.value?.fault : null;
+    return fault?.message ?? lanes.find(({ contestant }) => contestant.key === key)?.refusal;
+  };
   return (
     <>
       <OptimizerList
@@ -15,17 +18,11 @@ export function Contestants() {
         all={known.value}
         chosen={optimizers}
         changes={changes}
-        refusalOf={(key) => lanes.find(({ contestant }) => contestant.key === key)?.refusal}
+        refusalOf={refusalOf}
         onChoose={(keys) => change({ optimizers: keys })}
         onSet={setHyper}
       />
-      {own instanceof Error && optimizers.includes(yours) && (
-        <section class="card own-rule" role="alert">
-          <h2>Your rule cannot train</h2>
-          <p class="small bad">{own.message}</p>
-          {"excerpt" in own && <pre>{String(own.excerpt)}</pre>}
-        </section>
-      )}
+      {own.value !== null && <YourRule rule={rule} changes={changes[yours]} />}
     </>
   );
 }

@@ -1,9 +1,11 @@
 /** Who may be trained: the optimizers of the command line's comparison with their looks, and a rule of one's own. */
-import { parseRule } from "downhill/math";
-import { trainable, type Known } from "../../../../src/training/catalog.ts";
+import type { HyperDefaults, Rule } from "downhill";
+import { MathError, parseRule } from "downhill/math";
+import { trainable } from "../../../../src/training/catalog.ts";
 import { comparedOptimizers, type OptimizerChoice } from "../../../../src/training/optimizers.ts";
-import type { Changes, Field, Value } from "../../ui/hyper.ts";
+import type { Changes, Field } from "../../ui/hyper.ts";
 import type { Marker } from "../../ui/marker.ts";
+import { settable, yourLabel, yourLooks, yours } from "../../ui/own-rule.ts";
 import { racerOf } from "../race/racers.ts";
 
 export interface Contestant {
@@ -34,16 +36,6 @@ const muon: Looks = {
   note: "Turns each matrix’s momentum into an orthogonal one, so that all directions move alike.",
 };
 
-/** The key of the rule that the address brings. */
-export const yours = "yours";
-
-const yourLooks: Omit<Looks, "label"> = {
-  color: "grey",
-  dash: [7, 4],
-  marker: "plus",
-  note: "The rule that this page’s address brings.",
-};
-
 export const contestants: readonly Contestant[] = comparedOptimizers.map((compared) => {
   const { key, torchClass, options, others, note } = compared;
   const { label, color, dash, marker, note: character }: Looks = racerOf(key) ?? muon;
@@ -56,48 +48,53 @@ export const contestants: readonly Contestant[] = comparedOptimizers.map((compar
     marker,
     note: note === undefined ? character : `${character} ${note}`,
     choice: { torchClass, options, ...(others && { others }) },
-    ...settable(known, options),
+    ...settable(flagged({ ...known.hyper, ...options } as HyperDefaults)),
   };
 });
 
-/** One's own rule as a contestant. @throws {MathError} for a text that is no rule. */
-export function ownContestant(text: string): Contestant {
-  const rule = parseRule(text);
+/** One's own rule as a contestant; also a text that is no rule, with what is wrong with it. */
+export interface OwnContestant extends Contestant {
+  readonly fault: MathError | null;
+}
+
+export function ownContestant(text: string): OwnContestant {
+  const { rule, fault } = read(text);
+  const name = rule?.name ?? "Rule";
   return {
     key: yours,
-    label: rule.name === "Rule" ? "Yours" : `${rule.name}, yours`,
+    label: yourLabel(name),
     ...yourLooks,
-    choice: { torchClass: rule.name, rule, options: {} },
-    ...settable(rule, {}),
+    note: "The rule that this page’s address brings.",
+    choice: { torchClass: name, options: {}, ...(rule && { rule }) },
+    fault,
+    ...settable(rule?.hyper ?? {}),
   };
 }
 
-/** What the command line can set too: numbers, pairs of them, and switches that are off. */
-function settable(
-  { hyper }: Known,
-  options: OptimizerChoice["options"],
-): Pick<Contestant, "lr" | "fields"> {
-  const values = Object.entries({ ...hyper, ...options }) as [string, Value][];
-  const fields = values.filter(
-    ([name, value]) => name !== "lr" && name !== "maximize" && isSettable(value),
-  );
-  const lr = values.find(([name]) => name === "lr")?.[1];
-  return {
-    lr: typeof lr === "number" ? lr : undefined,
-    fields: fields.map(([name, value]) => ({ name, value: value as Field["value"] })),
-  };
-}
-
-function isSettable(value: Value): boolean {
-  if (Array.isArray(value)) {
-    return value.length === 2 && value.every((part) => typeof part === "number");
+function read(text: string): { readonly rule: Rule | null; readonly fault: MathError | null } {
+  try {
+    return { rule: parseRule(text), fault: null };
+  } catch (error) {
+    if (error instanceof MathError) return { rule: null, fault: error };
+    throw error;
   }
-  return typeof value === "number" || value === false;
 }
 
-/** The choice with what a reader has set. Switches that are off are left out: that is how they are. */
-export function chosen({ choice }: Contestant, changes: Changes = {}): OptimizerChoice {
+/** The values that flags of the command line can change: switches that are off, but none that is on. */
+function flagged(hyper: HyperDefaults): HyperDefaults {
+  const entries = Object.entries(hyper).filter(([name, value]) => {
+    const isOpen = Array.isArray(value) && value.includes(null);
+    return name !== "maximize" && value !== true && !isOpen;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The choice with what a reader has set; a switch that is off anyway is not mentioned. */
+export function chosen({ choice, fields }: Contestant, changes: Changes = {}): OptimizerChoice {
+  const isOff = (name: string) => fields.find((field) => field.name === name)?.value === false;
   const entries = Object.entries({ ...choice.options, ...changes });
-  const options = Object.fromEntries(entries.filter(([, value]) => value !== false));
+  const options = Object.fromEntries(
+    entries.filter(([name, value]) => value !== false || !isOff(name)),
+  );
   return { ...choice, options };
 }

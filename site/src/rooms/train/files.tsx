@@ -1,6 +1,6 @@
 /** What one can take along: records and checkpoints, and how the command line goes on from them. */
-import { useSignal } from "@preact/signals";
-import { inShell, trainFlags } from "../../../../src/training/flags.ts";
+import { inShell, trainFlags, withoutFlag } from "../../../../src/training/flags.ts";
+import { Copy } from "../../ui/copy.tsx";
 import { Swatch } from "../../ui/swatch.tsx";
 import { chosen } from "./contestants.ts";
 import { experimentOf } from "./state.ts";
@@ -29,6 +29,7 @@ export function Files() {
 
 function Item({ lane, run }: { readonly lane: Lane; readonly run: Shown }) {
   const { key, label } = lane.contestant;
+  const strange = withoutFlag(chosen(lane.contestant, run.state.changes[key]).options);
   return (
     <li>
       <span class="racer-name">
@@ -55,6 +56,11 @@ function Item({ lane, run }: { readonly lane: Lane; readonly run: Shown }) {
         <summary class="small">
           Go on at the command line<span class="visually-hidden"> with {label}</span>
         </summary>
+        {strange.length > 0 && (
+          <p class="small bad">
+            The command line has no way to set {strange.join(", ")}: write it into the rule first.
+          </p>
+        )}
         <p class="small muted">
           Put the checkpoint into a folder, here <code>{key}</code>, and
           {lane.done === run.steps ? " train for another epoch:" : " finish the run:"}
@@ -72,24 +78,12 @@ function Item({ lane, run }: { readonly lane: Lane; readonly run: Shown }) {
 }
 
 function Command({ text, label }: { readonly text: string; readonly label: string }) {
-  const copied = useSignal(false);
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(text);
-    copied.value = true;
-    setTimeout(() => (copied.value = false), 2000);
-  };
   return (
     <div class="command">
       <pre tabIndex={0} aria-label={`Command for ${label}`}>
         <code>{text}</code>
       </pre>
-      <button
-        type="button"
-        aria-label={`Copy the command for ${label}`}
-        onClick={() => void copy()}
-      >
-        {copied.value ? "Copied" : "Copy"}
-      </button>
+      <Copy text={text} what="the command" />
     </div>
   );
 }

@@ -65,7 +65,7 @@ export function Lanes() {
           </p>
           {reasons.map(({ contestant, place }) => (
             <p class="small" key={contestant.key}>
-              {contestant.label} trains in WebAssembly: {place!.reason}
+              {contestant.label} trains in WebAssembly. {place!.reason}
             </p>
           ))}
         </section>

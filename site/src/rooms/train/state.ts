@@ -5,8 +5,9 @@
 import { defaultExperiment, type Activation } from "../../../../src/training/experiment.ts";
 import type { Experiment } from "../../../../src/training/experiment.ts";
 import { defaultOptimizers } from "../../../../src/training/optimizers.ts";
+import { numberIn, valueIn } from "../../ui/address-values.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
-import { contestants, ownContestant, yours, type Contestant } from "./contestants.ts";
+import { contestants, ownContestant, type Contestant, type OwnContestant } from "./contestants.ts";
 import type { Device } from "./protocol.ts";
 
 export interface TrainState {
@@ -49,20 +50,15 @@ export function experimentOf(state: TrainState): Experiment {
   return { layers, activation, batchSize: batch, epochs, seed };
 }
 
-/** One's own rule, or what is wrong with it. */
-export function ownOf({ rule }: TrainState): Contestant | Error | null {
-  if (rule === "") return null;
-  try {
-    return ownContestant(rule);
-  } catch (error) {
-    return error as Error;
-  }
+/** One's own rule, if the address brings one. */
+export function ownOf({ rule }: TrainState): OwnContestant | null {
+  return rule === "" ? null : ownContestant(rule);
 }
 
 /** All that may be trained, one's own last. */
 export function allOf(state: TrainState): readonly Contestant[] {
   const own = ownOf(state);
-  return own === null || own instanceof Error ? contestants : [...contestants, own];
+  return own === null ? contestants : [...contestants, own];
 }
 
 const written = [
@@ -107,9 +103,7 @@ export function readState(params: URLSearchParams): TrainState {
   const known = allOf(state);
   const keys = new Set(params.get("optimizers")?.split(","));
   const optimizers = params.has("optimizers")
-    ? [...known.map(({ key }) => key), yours].filter((key, i, all) => {
-        return keys.has(key) && all.indexOf(key) === i && (key !== yours || state.rule !== "");
-      })
+    ? known.map(({ key }) => key).filter((key) => keys.has(key))
     : usual.optimizers;
   return { ...state, optimizers, changes: changesIn(params, known) };
 }
@@ -119,31 +113,8 @@ function changesIn(params: URLSearchParams, known: readonly Contestant[]): Recor
   for (const [param, text] of params) {
     const [key = "", name = ""] = param.split(".");
     const contestant = known.find((each) => each.key === key);
-    const usually = contestant && valueOf(contestant, name);
-    const value = usually === undefined ? null : valueIn(usually, text);
+    const value = contestant ? valueIn(contestant.fields, name, text) : null;
     if (value !== null) changes[key] = { ...changes[key], [name]: value };
   }
   return changes;
-}
-
-/** What a hyperparameter is, unless it is set. */
-export function valueOf({ lr, fields }: Contestant, name: string): Value | undefined {
-  return name === "lr" ? lr : fields.find((field) => field.name === name)?.value;
-}
-
-/** What a text gives for a value of the same kind, or `null`. */
-function valueIn(usually: Value, text: string): Value {
-  if (typeof usually === "boolean") {
-    return text === "true" ? true : text === "false" ? false : null;
-  }
-  if (typeof usually === "number") return numberIn(text);
-  const values = text.split(",").map(numberIn);
-  const isPair = values.length === 2 && values.every((value) => value !== null);
-  return isPair ? (values as [number, number]) : null;
-}
-
-function numberIn(text: string | null): number | null {
-  if (text === null || text.trim() === "") return null;
-  const value = Number(text);
-  return Number.isFinite(value) ? value : null;
 }

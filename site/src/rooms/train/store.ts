@@ -2,6 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { keepInAddress } from "../../router.ts";
 import type { Value } from "../../ui/hyper.ts";
+import { yours } from "../../ui/own-rule.ts";
 import { save } from "../../ui/save.ts";
 import { chosen, type Contestant } from "./contestants.ts";
 import type {
@@ -16,7 +17,15 @@ import type {
   Steps,
 } from "./protocol.ts";
 import { smooth } from "./smooth.ts";
-import { allOf, experimentOf, readState, usual, writeState, type TrainState } from "./state.ts";
+import {
+  allOf,
+  experimentOf,
+  ownOf,
+  readState,
+  usual,
+  writeState,
+  type TrainState,
+} from "./state.ts";
 
 /** How far a session is. */
 export type Phase =
@@ -63,6 +72,9 @@ export const share = signal(0);
 export const shown = signal<Shown | null>(null);
 export const failure = signal<{ readonly message: string; readonly fault: Fault } | null>(null);
 
+/** One's own rule, if there is one. */
+export const own = computed(() => ownOf(state.value));
+
 /** All that may be trained. */
 export const known = computed(() => allOf(state.value));
 
@@ -102,8 +114,9 @@ export function start(): void {
   const { optimizers, changes, device, rule } = state.value;
   const taking = known.value.filter(({ key }) => optimizers.includes(key));
   const entries = taking.map((contestant): Entry => {
-    const { rule: own, ...choice } = chosen(contestant, changes[contestant.key]);
-    return { key: contestant.key, choice, ...(own && { rule }) };
+    const { key } = contestant;
+    const { rule: _, ...choice } = chosen(contestant, changes[key]);
+    return { key, choice, ...(key === yours && { rule }) };
   });
   session++;
   batch(() => {
