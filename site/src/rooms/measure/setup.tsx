@@ -2,51 +2,41 @@
 import { useId } from "preact/hooks";
 import { formatBytes, formatCount } from "../../../../src/cli/report/format.ts";
 import { NumberField } from "../../ui/number-field.tsx";
+import { SelectField } from "../../ui/select-field.tsx";
 import { colorOf } from "./looks.ts";
 import { MOST_ROUNDS } from "./state.ts";
 import { change, chosen, need, rows, running, state, threads, toggle, workload } from "./store.ts";
-import { MOST_ELEMENTS, optimizers, tasks, type OptimizerKey, type Row } from "./tasks.ts";
+import {
+  MOST_ELEMENTS,
+  optimizers,
+  tasks,
+  type OptimizerKey,
+  type Row,
+  type Task,
+} from "./tasks.ts";
 import { whyNot } from "./why.ts";
 
 export function Setup() {
   const { optimizer, task, rounds } = state.value;
-  const [kind, what] = [useId(), useId()];
   const isOther = tasks.every((known) => known.task !== task);
   return (
     <section class="card setup">
       <h2>What is measured</h2>
-      <div class="field">
-        <label for={kind}>Optimizer</label>
-        <select
-          id={kind}
-          value={optimizer}
-          onChange={(event) => change({ optimizer: event.currentTarget.value as OptimizerKey })}
-        >
-          {optimizers.map(({ key, label }) => (
-            <option key={key} value={key}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </div>
-      <div class="field">
-        <label for={what}>Parameters</label>
-        <select
-          id={what}
-          value={isOther ? "other" : String(task)}
-          onChange={({ currentTarget: { value } }) => {
-            const number = value === "other" ? 1_000_000 : Number(value);
-            change({ task: value === "mlp" ? "mlp" : number, rows: null });
-          }}
-        >
-          {tasks.map(({ task: each, label }) => (
-            <option key={each} value={String(each)}>
-              {label}
-            </option>
-          ))}
-          <option value="other">one tensor of another size</option>
-        </select>
-      </div>
+      <SelectField
+        label="Optimizer"
+        value={optimizer}
+        among={optimizers.map(({ key, label }) => [key, label])}
+        onChange={(value) => change({ optimizer: value as OptimizerKey })}
+      />
+      <SelectField
+        label="Parameters"
+        value={isOther ? OTHER : String(task)}
+        among={[
+          ...tasks.map(({ task: each, label }) => [String(each), label] as const),
+          [OTHER, "one tensor of another size"],
+        ]}
+        onChange={(value) => change({ task: taskOf(value), rows: null })}
+      />
       <div class="numbers">
         {isOther && typeof task === "number" && (
           <NumberField
@@ -76,6 +66,13 @@ export function Setup() {
       )}
     </section>
   );
+}
+
+const OTHER = "other";
+
+function taskOf(value: string): Task {
+  if (value === "mlp") return value;
+  return value === OTHER ? 1_000_000 : Number(value);
 }
 
 const isOnCpu = ({ threads: count }: Row): boolean => count > 0;

@@ -1,8 +1,8 @@
 /** The experiment: how long, how large the batches, which network, and where gradients are computed. */
-import { useId } from "preact/hooks";
 import { trainingExamples } from "../../../../src/training/mnist.ts";
 import { stepsOf } from "../../../../src/training/experiment.ts";
 import { NumberField } from "../../ui/number-field.tsx";
+import { SelectField } from "../../ui/select-field.tsx";
 import { activations, batchSizes, experimentOf, hiddenLayers, MOST_EPOCHS } from "./state.ts";
 import { change, isBusy, reset, state } from "./store.ts";
 
@@ -33,19 +33,19 @@ export function Setup() {
           whole
           onChange={(value) => change({ epochs: value })}
         />
-        <Choice
+        <SelectField
           label="Batch size"
           value={String(batch)}
           among={batchSizes.map((size) => [String(size), String(size)])}
           onChange={(value) => change({ batch: Number(value) })}
         />
-        <Choice
+        <SelectField
           label="Hidden layers"
           value={hidden}
           among={hiddenLayers.map((widths) => [widths, widths.replace(",", " and ")])}
           onChange={(value) => change({ hidden: value })}
         />
-        <Choice
+        <SelectField
           label="Activation"
           value={activation}
           among={activations.map((name) => [name, name === "relu" ? "ReLU" : name])}
@@ -60,7 +60,7 @@ export function Setup() {
           whole
           onChange={(value) => change({ seed: value })}
         />
-        <Choice
+        <SelectField
           label="Gradients by jax-js on"
           value={device}
           among={[
@@ -71,29 +71,5 @@ export function Setup() {
         />
       </div>
     </section>
-  );
-}
-
-interface ChoiceProps {
-  readonly label: string;
-  readonly value: string;
-  /** Values and what they are called. */
-  readonly among: readonly (readonly [string, string])[];
-  onChange(value: string): void;
-}
-
-function Choice({ label, value, among, onChange }: ChoiceProps) {
-  const id = useId();
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        {among.map(([key, name]) => (
-          <option key={key} value={key}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </div>
   );
 }
