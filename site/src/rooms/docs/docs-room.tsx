@@ -8,11 +8,12 @@ import "./code.css";
 import "./docs.css";
 import { PageList } from "./page-list.tsx";
 import { enliven } from "./program.tsx";
-import { arrive, followPlace } from "./place.ts";
+import { arrive, followPlace, takeOverScrolling } from "./place.ts";
 import { home, open, shown } from "./store.ts";
 
 export function DocsRoom({ path, params }: RoomProps) {
   const asked = path === "" ? home : path;
+  useEffect(takeOverScrolling, []);
   useEffect(() => void open(asked), [asked]);
   const now = shown.value;
   return (
@@ -48,7 +49,6 @@ let isFirst = true;
 
 function Article({ of, page, isAsked, params }: ArticleProps) {
   const article = useRef<HTMLElement>(null);
-  useEffect(() => followPlace(article.current!), []);
   useLayoutEffect(() => enliven(article.current!), []);
   useLayoutEffect(() => {
     if (!isAsked) return;
@@ -56,6 +56,8 @@ function Article({ of, page, isAsked, params }: ArticleProps) {
     arrive(article.current!, params.get("at"), isFirst);
     isFirst = false;
   }, [isAsked, params]);
+  // Once one has left for another page, the address is no longer this one's.
+  useLayoutEffect(() => (isAsked ? followPlace(article.current!) : undefined), [isAsked]);
   return (
     <div class="reading">
       {/* The page is made from the repository's own files, and escaped: see site/docs. */}

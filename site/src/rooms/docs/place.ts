@@ -23,9 +23,16 @@ export function arrive(article: HTMLElement, id: string | null, isFirst: boolean
   }
 }
 
+/** Leaves scrolling to {@link arrive}. Returns what ends that. */
+export function takeOverScrolling(): () => void {
+  history.scrollRestoration = "manual";
+  return () => {
+    history.scrollRestoration = "auto";
+  };
+}
+
 /** Keeps the place in the browser's history, and {@link section}. Returns what ends it. */
 export function followPlace(article: HTMLElement): () => void {
-  history.scrollRestoration = "manual";
   const headings = [...article.querySelectorAll<HTMLElement>("h2[id], h3[id]")];
   let pending: ReturnType<typeof setTimeout> | undefined;
   const keep = (): void => {
@@ -47,6 +54,5 @@ export function followPlace(article: HTMLElement): () => void {
     clearTimeout(pending);
     removeEventListener("scroll", note);
     removeEventListener("click", keep, { capture: true });
-    history.scrollRestoration = "auto";
   };
 }
