@@ -125,13 +125,67 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
     const listing = page.locator(".listing");
     await expect.poll(() => listing.innerText()).toContain("load b");
     await expect.poll(() => page.url()).toContain("yours.momentum=0.9");
+    const memory = page.locator(".traffic tbody tr");
+    expect(await memory.allInnerTexts()).toEqual([
+      expect.stringMatching(/^This rule\s+20 B\s+4 B/),
+      expect.stringMatching(/^… its state in bfloat16\s+16 B\s+2 B/),
+      expect.stringMatching(/^Adam\s+28 B\s+8 B/),
+    ]);
     await page.getByRole("button", { name: "Show step 1" }).click();
     expect(await listing.innerText()).not.toContain("load b");
     await page.getByLabel("momentum").fill("-1");
     expect(await page.getByRole("status").innerText()).toMatch(/^SGD: momentum: got -1, expected/);
     await presets.selectOption("SignSGD");
-    expect(await page.locator(".traffic tbody tr").first().innerText()).toMatch(/12 B\s+0 B/);
+    await expect.poll(() => memory.count()).toBe(2);
+    expect(await memory.first().innerText()).toMatch(/12 B\s+0 B/);
     expect(complaints).toEqual([]);
+  });
+
+  test("another text can be undone; a link to it can be copied; it trains", async () => {
+    const { page, complaints } = await visit("#/write", {
+      permissions: ["clipboard-read", "clipboard-write"],
+    });
+    const editor = page.getByLabel("The rule");
+    const presets = page.getByLabel("Begin with");
+    await editor.fill("p = p - 2 * lr * g");
+    await presets.selectOption("Lion");
+    expect(await presets.evaluate((node) => node === document.activeElement)).toBe(true);
+    expect(await editor.inputValue()).toMatch(/^rule Lion/);
+    await editor.press("Control+z");
+    expect(await editor.inputValue()).toBe("p = p - 2 * lr * g");
+    await expect.poll(() => presets.inputValue()).toBe("");
+    await presets.selectOption("Lion");
+
+    await page.getByRole("button", { name: "Copy link" }).click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    await expect.poll(() => page.url()).toContain("rule+Lion");
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+
+    await page.getByLabel("weightDecay").fill("0.5");
+    await page.getByLabel("Learning rate, as a number").fill("0.3");
+    await page.getByRole("link", { name: "Train with it" }).click();
+    await page.getByRole("button", { name: "Lion, yours" }).waitFor();
+    // A rate that suits a surface suits no network.
+    expect(page.url()).toContain("yours.weightDecay=0.5");
+    expect(page.url()).not.toContain("yours.lr");
+    expect(complaints).toEqual([]);
+  });
+
+  test("what is typed stays in sight, to the right and below", async () => {
+    const { page } = await visit(address("p = p - lr * g"), {
+      viewport: { width: 390, height: 700 },
+    });
+    const editor = page.getByLabel("The rule");
+    await editor.press("Control+End");
+    await page.keyboard.insertText(" * 1".repeat(20));
+    const across = page.locator(".editor-text");
+    expect(await across.evaluate((node) => node.scrollLeft)).toBeGreaterThan(100);
+    for (let i = 0; i < 20; i++) await editor.press("Enter");
+    const down = page.locator(".editor-box");
+    await expect
+      .poll(() => down.evaluate((node) => node.scrollHeight - node.clientHeight - node.scrollTop))
+      .toBeLessThan(2);
+    expect(await editor.evaluate((node) => node.scrollTop)).toBe(0);
   });
 
   test("at once it runs beside Adam: Adam, typed, is where Adam is; what it refuses, it says", async () => {
@@ -206,11 +260,13 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
     expect(complaints).toEqual([]);
   });
 
-  test.each(["light", "dark"] as const)("axe finds nothing serious: %s", async (colorScheme) => {
-    for (const hash of ["#/write", address("m = ema(m, g, b1)\np = p - lr * mm")]) {
-      const { page } = await visit(hash, { colorScheme, bypassCSP: true });
-      await page.locator("[data-typeset]").waitFor();
-      await expectAccessible(page);
-    }
+  test.each([
+    ["light", "m = ema(m, g, b1)\np = p - lr * m"],
+    ["light", "m = ema(m, g, b1)\np = p - lr * mm"],
+    ["dark", "m = ema(m, g, b1)\np = p - lr * mm"],
+  ] as const)("axe finds nothing serious: %s, %j", async (colorScheme, rule) => {
+    const { page } = await visit(address(rule), { colorScheme, bypassCSP: true });
+    await page.locator("[data-typeset]").waitFor();
+    await expectAccessible(page);
   });
 });

@@ -1,6 +1,6 @@
 /** Where the rule is typed: with line numbers, colours, and a mark at what is wrong. */
 import type { RefObject } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useLayoutEffect } from "preact/hooks";
 import { newLine, shift, unindent, type Edit, type Selection } from "./edits.ts";
 import "./editor.css";
 import { paint } from "./paint.ts";
@@ -16,6 +16,7 @@ export function Editor({ area, errorId }: Props) {
   const [id, hintId] = [useId(), useId()];
   const text = state.value.rule;
   const lines = text.split("\n").length;
+  useLayoutEffect(() => reveal(area.current), [text]);
   const wrongLine = wrongPlace.value ? wrong.value!.line : 0;
   return (
     <div class="editor">
@@ -80,6 +81,33 @@ function Painted({ text }: { readonly text: string }) {
       {"\n"}
     </pre>
   );
+}
+
+/** Keeps what is typed in sight: the text area grows with its text only once that is drawn. */
+function reveal(area: HTMLTextAreaElement | null): void {
+  if (!area || document.activeElement !== area) return;
+  area.scrollTop = 0;
+  area.scrollLeft = 0;
+  const style = getComputedStyle(area);
+  const lines = area.value.slice(0, area.selectionStart).split("\n");
+  const [height, top] = [Number.parseFloat(style.lineHeight), Number.parseFloat(style.paddingTop)];
+  const [width, left] = [widthOfOne(style.font), Number.parseFloat(style.paddingLeft)];
+  const down = area.closest<HTMLElement>(".editor-box")!;
+  const across = area.closest<HTMLElement>(".editor-text")!;
+  const y = top + (lines.length - 1) * height;
+  const x = left + lines.at(-1)!.length * width;
+  down.scrollTop = within(y + height + top - down.clientHeight, down.scrollTop, y - top);
+  across.scrollLeft = within(x + width + left - across.clientWidth, across.scrollLeft, x - left);
+}
+
+const within = (least: number, value: number, most: number): number =>
+  Math.min(Math.max(value, least), most);
+
+/** All characters of a font of code are as wide. */
+function widthOfOne(font: string): number {
+  const context = document.createElement("canvas").getContext("2d")!;
+  context.font = font;
+  return context.measureText("0").width;
 }
 
 /** Whoever presses beside the text means its nearest line. */

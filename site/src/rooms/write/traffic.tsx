@@ -35,13 +35,13 @@ export function Traffic() {
           <Row name="Adam" of={adam} />
         </tbody>
       </table>
-      <p class="small muted">{compared(now.bytes, adam.bytes)}</p>
       {now.bytesUncached > now.bytes && (
         <p class="small muted">
           What is summed up over a tensor is known only after a pass over all of it:{" "}
           {now.bytesUncached} bytes where a tensor does not fit the cache.
         </p>
       )}
+      <p class="small muted">{compared(now.bytesUncached, adam.bytes)}</p>
     </section>
   );
 }
