@@ -123,6 +123,10 @@ describe("digits", () => {
       "damaged",
       `${images} is not the canonical file: it has 100000 bytes instead of 47040016.`,
     ]);
+    serve((path) => new Response(new Uint8Array(bytesOf.get(path)!).fill(1, 9999, 10_000)));
+    const [fault, problem] = (await failure()) as [string, string];
+    expect(fault).toBe("damaged");
+    expect(problem).toMatch(/its SHA-256 is \w{64} instead of ba891046/);
     const bad = packed.with(packed.length - 6, packed.at(-6)! ^ 1);
     serve(() => new Response(bad));
     expect(await failure()).toEqual([
