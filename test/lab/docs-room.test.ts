@@ -80,6 +80,8 @@ describe.skipIf(skipped)("the Docs room in Chromium", () => {
     expect(await top(page, "a-strict-reader")).toBeLessThan(40);
     await page.goto(page.url().replace(/#.*/, "#/docs/nothing"));
     expect(await page.getByRole("alert").innerText()).toContain('there is no page "nothing"');
+    await page.goto(page.url().replace(/#.*/, "#/docs/constructor"));
+    await page.getByText('there is no page "constructor"').waitFor();
     await page.getByRole("navigation", { name: "Pages", exact: true }).getByText("jax-js").click();
     await ready(page, "jax");
     expect(complaints).toEqual([]);

@@ -1,13 +1,15 @@
-/** The pages of the lab's Docs room: every link in them leads to something, and they are HTML that is safe to show. */
+/** The pages of the lab's Docs room: every link within the lab and to files of the page leads to something, and they are HTML that is safe to show. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { format } from "node:util";
 import { describe, expect, test } from "vitest";
 import { buildLibrary } from "../../site/docs/library.ts";
 import { Links } from "../../site/docs/links.ts";
 import { renderMarkdown } from "../../site/docs/markdown.ts";
 import { Anchors, routeOf } from "../../site/docs/page.ts";
 import { find } from "../../site/src/rooms/docs/find.ts";
+import { show } from "../../site/src/rooms/docs/inspect.ts";
 import { readHash } from "../../site/src/router.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -19,7 +21,7 @@ const all = (html: string, attribute: string): string[] =>
   );
 const ids = new Map(pages.map(({ key, html }) => [key, new Set(all(html, "id"))]));
 
-/** What is wrong with where a link leads, or nothing. */
+/** What is wrong with where a link leads, or nothing; other sites are not asked. */
 function complaintOf(href: string): string | null {
   if (/^https?:\/\/\w/.test(href)) return null;
   if (href.startsWith("asset:")) {
@@ -33,14 +35,17 @@ function complaintOf(href: string): string | null {
 }
 
 describe("links", () => {
-  test.each(pages.map((page) => [page.key, page] as const))("of %s lead somewhere", (_, page) => {
-    const links = [...all(page.html, "href"), ...all(page.html, "src")];
-    const bad = links.flatMap((href) => {
-      const complaint = complaintOf(href);
-      return complaint === null ? [] : [`${href}: ${complaint}`];
-    });
-    expect(bad).toEqual([]);
-  });
+  test.each(pages.map((page) => [page.key, page] as const))(
+    "within the lab, of %s, lead somewhere",
+    (_, page) => {
+      const links = [...all(page.html, "href"), ...all(page.html, "src")];
+      const bad = links.flatMap((href) => {
+        const complaint = complaintOf(href);
+        return complaint === null ? [] : [`${href}: ${complaint}`];
+      });
+      expect(bad).toEqual([]);
+    },
+  );
 
   test("a link that leads nowhere is noticed", () => {
     expect(complaintOf("#/docs/math")).toBeNull();
@@ -154,6 +159,8 @@ describe("the reference", () => {
       "function saveCheckpoint(path: string, content: CheckpointContent): Promise<void>",
     );
     expect(ids.get("api/optimizers")!.has("Optimizer.zeroGrad")).toBe(true);
+    // Of a type that has no name outside.
+    expect(member("api/schedulers", "StepLR.stepSize")).toBe("stepSize: number");
     for (const internal of ["stepper", "groups", "watch", "machinery"]) {
       expect(ids.get("api/optimizers")!.has(`Optimizer.${internal}`)).toBe(false);
     }
@@ -166,6 +173,29 @@ test("programs that can run in a page are there, and those that cannot say why",
   const overview = pages.find(({ key }) => key === "readme")!.html;
   expect(overview).toContain(`data-program="readme/0"`);
   expect(overview.match(/class="elsewhere"/g)!.length).toBeGreaterThanOrEqual(3);
+});
+
+test("values are written as Node's console writes them", () => {
+  const words = (text: string): string => text.split(/\s+/).join(" ");
+  const values: unknown[] = [
+    "text",
+    -0,
+    12n,
+    null,
+    undefined,
+    [],
+    {},
+    [1, "it", [2, [3, [4]]]],
+    { a: 1, "b c": { d: { e: { f: 1 } } } },
+    new Float32Array([0.5, 1]),
+    Array.from({ length: 120 }, (_, i) => i),
+    new Map([["a", new Set([1])]]),
+    [Math.max],
+    new (class Thing {
+      readonly size = 3;
+    })(),
+  ];
+  for (const value of values) expect(words(show(value))).toBe(words(format(value)));
 });
 
 test("the search knows the best", () => {

@@ -49,5 +49,5 @@ export function readDoc(doc: string | null): Doc | null {
 /** The first sentence, for lists. */
 export function summaryOf({ text }: Doc): string {
   const [paragraph = ""] = text.split(/\n\s*\n/);
-  return /^.*?[.:](?=\s|$)/s.exec(paragraph)?.[0].replace(/:$/, ".") ?? paragraph;
+  return (/^.*?\.(?=\s|$)/s.exec(paragraph)?.[0] ?? paragraph).replace(/:$/, ".");
 }

@@ -152,7 +152,12 @@ function isHidden(element: Element): boolean {
   if (element.type === "StaticBlock") return true;
   if ("accessibility" in element && element.accessibility && element.accessibility !== "public")
     return true;
-  return "key" in element && element.key.type === "PrivateIdentifier";
+  if (!("key" in element)) return false;
+  const { key, computed } = element;
+  return (
+    key.type === "PrivateIdentifier" ||
+    (computed && key.type === "Identifier" && !(key.name in symbols))
+  );
 }
 
 function signatureOf(
@@ -193,11 +198,14 @@ function signatureOf(
   }
 }
 
+/** Keys that go by names of the library's own; others are for the engine alone. */
+const symbols: Readonly<Record<string, string>> = { disposeKey: "Symbol.dispose" };
+
 type Keyed = Extract<Element, { readonly key: unknown; readonly computed: boolean }>;
 
 function nameOf({ key, computed }: Keyed, writer: Writer): string {
   const text = writer.slice(key).join("");
-  return computed ? `[${text}]` : text;
+  return computed ? `[${symbols[text] ?? text}]` : text;
 }
 
 function property(

@@ -6,6 +6,7 @@ import type { Chapter } from "./chapters.ts";
 import { readDoc, summaryOf, type Doc } from "./docstring.ts";
 import { MemberReader, type Member, type Members } from "./members.ts";
 import type { Names } from "./names.ts";
+import { unnamedOptions } from "./options.ts";
 import { signatureHtml, Writer, type Signature } from "./signature.ts";
 import type { Declaration, Module, Sources } from "./sources.ts";
 
@@ -24,12 +25,14 @@ export class Sections {
   /** Links of docstrings to what is not there. */
   readonly broken = new Set<string>();
   private readonly root: string;
+  private readonly sources: Sources;
   private readonly names: Names;
   private readonly members: MemberReader;
   private readonly linkOf: (module: Module, name: string) => string | null;
 
   constructor(root: string, sources: Sources, names: Names) {
     this.root = root;
+    this.sources = sources;
     this.names = names;
     this.linkOf = (module, name) => names.routeFrom(module, name);
     this.members = new MemberReader(sources, this.linkOf, (one) => names.placeOf(one) !== null);
@@ -57,7 +60,8 @@ export class Sections {
     const scope = { chapter, module, owner: { declaration, members: new Set(all) } };
     const signature = this.signature(declaration, name);
     const code = `<pre tabindex="0"><code>${signatureHtml(signature)}</code></pre>\n`;
-    return `<section>${heading}\n${signature.length === 0 ? "" : code}${this.doc(doc, scope)}${this.memberList(name, members, scope)}</section>\n`;
+    const options = this.options(name, declaration, scope);
+    return `<section>${heading}\n${signature.length === 0 ? "" : code}${this.doc(doc, scope)}${this.memberList(name, members, scope)}${options}</section>\n`;
   }
 
   /** What is said of it in a sentence. */
@@ -73,7 +77,15 @@ export class Sections {
       hasPrograms: false,
       anchors: new Anchors(),
       resolve: (href) => ({ href, kind: href.startsWith("#/") ? "page" : "site" }),
+      routeOfName: (name) => this.routeOfName(name, scope),
     }).html;
+  }
+
+  /** Of a name in the font of code; not of what is being described. */
+  private routeOfName(name: string, { chapter, module, owner }: Scope): string | null {
+    if (!/^[A-Za-z]*[A-Z]/.test(name)) return null;
+    const found = this.names.find(module, chapter, name);
+    return found && found !== owner?.declaration ? this.names.routeTo(found) : null;
   }
 
   private enter(page: string, id: string, from: string): void {
@@ -147,6 +159,20 @@ export class Sections {
     });
     const members = list === "" ? "" : `<dl class="members">\n${list}</dl>\n`;
     return `${members}${further.join("")}`;
+  }
+
+  /** What is in the types of parameters that have no place of their own. */
+  private options(name: string, declaration: Declaration, scope: Scope): string {
+    const isPublic = (one: Declaration): boolean => this.names.placeOf(one) !== null;
+    return unnamedOptions(declaration, this.sources, isPublic)
+      .map((type) => {
+        const { own, inherited } = this.members.read(type);
+        const fresh = own.filter((member) => !scope.owner?.members.has(member.name));
+        const inner = { chapter: scope.chapter, module: type.module };
+        const list = this.memberList(name, { own: fresh, inherited }, inner);
+        return `<p class="fields"><code>${type.name}</code></p>\n${list}`;
+      })
+      .join("");
   }
 
   private member(owner: string, { name, signatures, doc }: Member, scope: Scope): string {

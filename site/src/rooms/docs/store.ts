@@ -22,7 +22,8 @@ export async function open(key: string): Promise<void> {
     shown.value = { key, page: known };
     return;
   }
-  const load = loaders[key];
+  // Not what every object has, such as `constructor`.
+  const load = Object.hasOwn(loaders, key) ? loaders[key] : undefined;
   try {
     if (!load) throw new Error(`there is no page ${JSON.stringify(key)}`);
     const page = await load();
