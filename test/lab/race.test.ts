@@ -137,6 +137,18 @@ describe("a rule of the reader's own", () => {
     );
   });
 
+  test.each([
+    "",
+    "\0",
+    "\ud800",
+    "p = p - lr * g #".repeat(1000),
+    `p = ${"(".repeat(9000)}`,
+    "p = __proto__",
+  ])("whatever a link brings, it is answered: %#", (rule) => {
+    expect(ownRacer(rule).key).toBe("yours");
+    expect(raceOf(rule, ravine).refusal).toMatch(/^Rule, line 1: got /);
+  });
+
   test("has looks of its own", () => {
     const mine = ownRacer("rule Lion\np = p - lr * sign(g)");
     expect(mine.label).toBe("Lion, yours");

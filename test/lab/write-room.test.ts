@@ -228,6 +228,7 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
         return JSON.stringify(yours) === JSON.stringify(adam);
       })
       .toBe(true);
+    expect(page.workers().length).toBe(1); // That of the room that was left has ended.
     // And back, with what was set.
     await settings.getByLabel("betas, first").fill("0.5");
     await page.getByRole("link", { name: "Change it in Write" }).click();

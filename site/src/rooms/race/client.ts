@@ -30,6 +30,13 @@ export class RaceClient {
     this.worker.postMessage({ ...order, id: ++this.last } satisfies Order);
   }
 
+  /** Ends the worker; the next order starts another one. */
+  end(): void {
+    this.worker?.terminate();
+    this.worker = null;
+    this.last++;
+  }
+
   private start(): Worker {
     // In one piece, as bundlers know it.
     const started = new Worker(new URL("./race.worker.ts", import.meta.url), {
@@ -38,6 +45,7 @@ export class RaceClient {
     });
     started.addEventListener("message", ({ data }: MessageEvent<Report>) => this.receive(data));
     started.addEventListener("error", (event) => {
+      this.end();
       const message = event.message || "The worker that runs the races did not start.";
       this.listener.failed(new Error(message));
     });

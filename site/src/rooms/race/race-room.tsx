@@ -11,12 +11,13 @@ import { RacerList } from "./racer-list.tsx";
 import { Results } from "./results.tsx";
 import { Scenes } from "./scenes.tsx";
 import { Setup } from "./setup.tsx";
-import { enter, failure } from "./store.ts";
+import { enter, failure, leave } from "./store.ts";
 import { Transport } from "./transport.tsx";
 
 export function RaceRoom({ params }: RoomProps) {
   useEffect(() => void enter(params), [params]);
   useEffect(startPlayer, []);
+  useEffect(() => leave, []);
   if (failure.value) return <Failure what="The race" error={failure.value} />;
   return (
     <div class="room race">

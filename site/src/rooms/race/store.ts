@@ -79,6 +79,7 @@ function send(): void {
   const { surface, formula, view, start, steps, noise, seed, racing, changes, rule } = state.value;
   const rates = ratesOf(state.value);
   busy.value = true;
+  failure.value = null;
   client.order({
     surface,
     formula,
@@ -115,6 +116,10 @@ export async function enter(params: URLSearchParams): Promise<void> {
   const rule = params.get("rule") ?? "";
   const racer = rule === "" ? null : await readOwn(rule);
   if (turn !== entered) return;
+  if (racer instanceof Error) {
+    failure.value = racer;
+    return;
+  }
   const next = readState(params, racer);
   batch(() => {
     own.value = racer;
@@ -126,13 +131,18 @@ export async function enter(params: URLSearchParams): Promise<void> {
   send();
 }
 
-async function readOwn(rule: string): Promise<Racer | null> {
+async function readOwn(rule: string): Promise<Racer | Error> {
   try {
     return (await import("./own-racer.ts")).ownRacer(rule);
   } catch (error) {
-    failure.value = error as Error;
-    return null;
+    return error as Error;
   }
+}
+
+/** Ends what runs, as nobody looks any more. */
+export function leave(): void {
+  entered++;
+  client.end();
 }
 
 /** Changes something, and races anew. What is shown stays where it is. */

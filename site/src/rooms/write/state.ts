@@ -21,7 +21,8 @@ export interface WriteState {
   readonly surface: string;
 }
 
-export const MOST_STEP = 1000;
+/** A rule that remembers numbers is traced through all steps up to the shown one, so there are not many. */
+export const MOST_STEP = 100;
 
 export const usual: WriteState = {
   rule: first,

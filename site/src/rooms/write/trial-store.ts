@@ -48,8 +48,6 @@ export const standings = computed(() =>
     standing: standingAt(entry.track, entry.fate, position.value),
   })),
 );
-/** What the library has against the rule's hyperparameters. */
-export const refusal = computed(() => tracks.value.get(racer.value.key)?.refusal ?? null);
 
 let ordered = surfaces[0];
 /** The surface that the relief shows. */
@@ -75,9 +73,10 @@ const client = new RaceClient({
 
 /** Races from now on, whenever something changes. @returns what ends it. */
 export function startTrials(): () => void {
-  return effect(() => {
+  const stop = effect(() => {
     const { key, start, steps, noise = 0, rates } = surface.value;
     ordered = surface.value;
+    failure.value = null;
     if (pictured !== key) relief.value = null;
     client.order({
       surface: key,
@@ -91,4 +90,8 @@ export function startTrials(): () => void {
       entries: [entryOf(adam, rates), entryOf(racer.value, rates, changes.value, ruleText.value)],
     });
   });
+  return () => {
+    stop();
+    client.end();
+  };
 }
