@@ -1,9 +1,9 @@
 /** The frame around the rooms: the header, the way from one to the other, and the theme. */
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { rooms, type Room, type RoomProps } from "./rooms.ts";
-import { followAddress, leaveAddress, route } from "./router.ts";
+import { followAddress, lastAddress, leaveAddress, route } from "./router.ts";
 import { theme, toggleTheme } from "./theme.ts";
 import { ErrorBoundary, Failure } from "./ui/error-boundary.tsx";
 import { findGpu, RunsOn } from "./ui/runs-on.tsx";
@@ -13,28 +13,39 @@ type Entered =
 
 const entered = signal<Entered | null>(null);
 
-/** Loads the room that the address names; the first where it names none. */
-async function enter(key: string): Promise<void> {
-  const room = rooms.find((known) => known.key === key) ?? rooms[0];
+/** The room that an address names; the first where it names none. */
+const roomOf = (key: string): Room => rooms.find((known) => known.key === key) ?? rooms[0];
+
+let turn = 0;
+
+/** Loads a room; where another was asked for meanwhile, that one counts. */
+async function enter(room: Room): Promise<void> {
+  const asked = ++turn;
   const now = entered.peek();
   if (now && "room" in now && now.room === room) return;
   leaveAddress();
+  let next: Entered;
   try {
-    entered.value = { room, Component: await room.load() };
-    document.title = `${room.label} · Downhill lab`;
+    next = { room, Component: await room.load() };
   } catch (error) {
-    entered.value = { error: error as Error };
+    next = { error: error as Error };
   }
+  if (asked !== turn) return;
+  entered.value = next;
+  if ("room" in next) document.title = `${room.label} · Downhill lab`;
 }
 
 export function App() {
-  const { room, path, params } = route.value;
+  const asked = roomOf(route.value.room);
+  const its = useRef(route.value);
   useEffect(() => {
     followAddress();
     findGpu();
   }, []);
-  useEffect(() => void enter(room), [room]);
+  useEffect(() => void enter(asked), [asked]);
   const now = entered.value;
+  // While the next room loads, the address is already its own.
+  if (now && "room" in now && now.room === asked) its.current = route.value;
   return (
     <>
       <Header current={now && "room" in now ? now.room : null} />
@@ -43,7 +54,7 @@ export function App() {
         {now && "error" in now && <Failure what="Loading" error={now.error} />}
         {now && "room" in now && (
           <ErrorBoundary what={now.room.label} key={now.room.key}>
-            <now.Component path={path} params={params} />
+            <now.Component path={its.current.path} params={its.current.params} />
           </ErrorBoundary>
         )}
       </main>
@@ -66,7 +77,11 @@ function Header({ current }: { readonly current: Room | null }) {
       {rooms.length > 1 && (
         <nav aria-label="Rooms">
           {rooms.map(({ key, label }) => (
-            <a key={key} href={`#/${key}`} aria-current={key === current?.key ? "page" : undefined}>
+            <a
+              key={key}
+              href={lastAddress.value[key] ?? `#/${key}`}
+              aria-current={key === current?.key ? "page" : undefined}
+            >
               {label}
             </a>
           ))}

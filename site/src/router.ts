@@ -28,10 +28,23 @@ export function writeHash(room: string, params: URLSearchParams): string {
 /** The route as someone chose it: by opening a link, or with the browser's buttons. */
 export const route = signal<Route>(readHash(typeof location === "undefined" ? "" : location.hash));
 
+/** Where each room was last, so that one comes back to what was set there. */
+export const lastAddress = signal<Readonly<Record<string, string>>>({});
+
+function remember(room: string, hash: string): void {
+  lastAddress.value = { ...lastAddress.peek(), [room]: hash };
+}
+
 /** Follows the address from now on. */
 export function followAddress(): void {
-  addEventListener("hashchange", () => {
-    route.value = readHash(location.hash);
+  remember(route.peek().room, location.hash);
+  addEventListener("hashchange", ({ newURL }) => {
+    const { hash } = new URL(newURL);
+    // What was kept may have been written between the click and this.
+    leaveAddress();
+    if (location.hash !== hash) history.replaceState(null, "", hash);
+    route.value = readHash(hash);
+    remember(route.peek().room, hash);
   });
 }
 
@@ -39,8 +52,10 @@ let pending: ReturnType<typeof setTimeout> | undefined;
 
 /** Writes what is set in a room into the address, soon: browsers refuse many changes at once. */
 export function keepInAddress(room: string, params: URLSearchParams): void {
+  const hash = writeHash(room, params);
+  remember(room, hash);
   clearTimeout(pending);
-  pending = setTimeout(() => history.replaceState(null, "", writeHash(room, params)), 150);
+  pending = setTimeout(() => history.replaceState(null, "", hash), 150);
 }
 
 /** Drops what {@link keepInAddress} has not written yet. */

@@ -11,8 +11,12 @@ interface Kept {
   readonly top?: number;
 }
 
+/** The address that one has arrived at: until then one still stands where the one before had led. */
+let there = "";
+
 /** Scrolls to where the address leads. The focus goes along, so that the next key starts from there. */
 export function arrive(article: HTMLElement, id: string | null, isFirst: boolean): void {
+  there = location.hash;
   const kept = history.state as Kept | null;
   const target = id === null ? null : article.querySelector<HTMLElement>(`#${CSS.escape(id)}`);
   if (kept?.top !== undefined) scrollTo(0, kept.top);
@@ -37,15 +41,15 @@ export function followPlace(article: HTMLElement): () => void {
   let pending: ReturnType<typeof setTimeout> | undefined;
   const keep = (): void => {
     clearTimeout(pending);
+    if (location.hash !== there) return;
     history.replaceState({ top: scrollY } satisfies Kept, "");
   };
   const note = (): void => {
     section.value =
       headings.findLast((heading) => heading.getBoundingClientRect().top < 120)?.id ?? null;
-    const { hash } = location;
     clearTimeout(pending);
-    // Later, for browsers refuse many changes at once; unless one has left by then.
-    pending = setTimeout(() => location.hash === hash && keep(), 100);
+    // Later, for browsers refuse many changes at once.
+    pending = setTimeout(keep, 100);
   };
   note();
   addEventListener("scroll", note, { passive: true });
