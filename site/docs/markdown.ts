@@ -100,11 +100,18 @@ rules.image = (tokens, i, _options, env) => {
   const token = tokens[i]!;
   const target = resolve(attribute(token, "src"));
   if (target.kind !== "asset") throw new Error("expected a picture of the repository");
-  const file = readFileSync(join(root, target.href.slice("asset:".length)), "utf8");
-  const [, width, height] = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(file) ?? [];
-  const size = width === undefined ? "" : ` width="${width}" height="${height}"`;
+  const size = sizeOf(readFileSync(join(root, target.href.slice("asset:".length))));
   return `<img src="${target.href}" alt="${escapeHtml(token.content)}"${size} loading="lazy">`;
 };
+
+/** A picture's size as attributes, so that the page does not move when it comes. */
+function sizeOf(file: Buffer): string {
+  const isPng = file.subarray(1, 4).toString() === "PNG";
+  const [, width, height] = isPng
+    ? ["", file.readUInt32BE(16), file.readUInt32BE(20)]
+    : (/<svg[^>]* width="(\d+)" height="(\d+)"/.exec(file.toString()) ?? []);
+  return width === undefined ? "" : ` width="${width}" height="${height}"`;
+}
 
 rules.link_open = (tokens, i, _options, env) => {
   const { resolve, closing } = written(env);

@@ -107,6 +107,12 @@ describe("Markdown becomes HTML", () => {
     expect(html).not.toMatch(/<[^>]*\son\w+=/);
   });
 
+  test("with pictures whose size is known before they come", () => {
+    const pictures = pages.flatMap(({ html }) => html.match(/<img[^>]*>/g) ?? []);
+    expect(pictures.length).toBeGreaterThan(2);
+    for (const picture of pictures) expect(picture).toMatch(/ width="\d+" height="\d+"/);
+  });
+
   test("nowhere with styles or scripts, which the policy forbids", () => {
     for (const { html } of pages) expect(html).not.toMatch(/<[a-z][^>]* style=|<script|<style/);
   });

@@ -61,7 +61,7 @@ export class Sections {
     const signature = this.signature(declaration, name);
     const code = `<pre tabindex="0"><code>${signatureHtml(signature)}</code></pre>\n`;
     const options = this.options(name, declaration, scope);
-    return `<section>${heading}\n${signature.length === 0 ? "" : code}${this.doc(doc, scope)}${this.memberList(name, members, scope)}${options}</section>\n`;
+    return `<section>${heading}\n${signature.length === 0 ? "" : code}${this.doc(doc, scope)}${this.memberList(name, members, scope, options)}</section>\n`;
   }
 
   /** What is said of it in a sentence. */
@@ -151,14 +151,20 @@ export class Sections {
     return bases.map(({ base }) => [{ text: base.name, href: this.names.routeTo(base)! }]);
   }
 
-  private memberList(name: string, { own, inherited }: Members, scope: Scope): string {
+  /** @param options stand between what it has itself and what it has from others. */
+  private memberList(
+    name: string,
+    { own, inherited }: Members,
+    scope: Scope,
+    options = "",
+  ): string {
     const list = own.map((member) => this.member(name, member, scope)).join("");
     const further = inherited.map(({ from, names }) => {
       const links = names.map((one) => codeLink(this.names.routeTo(from, one)!, one));
       return `<p class="inherited">From ${codeLink(this.names.routeTo(from)!, from.name)}: ${links.join(", ")}.</p>\n`;
     });
     const members = list === "" ? "" : `<dl class="members">\n${list}</dl>\n`;
-    return `${members}${further.join("")}`;
+    return `${members}${options}${further.join("")}`;
   }
 
   /** What is in the types of parameters that have no place of their own. */
