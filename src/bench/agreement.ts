@@ -128,17 +128,18 @@ async function disagreement(
   return distance(await look(), reference(optimizer, workload, parts, before));
 }
 
-/** What was found of all rows, in a sentence. */
-export function agreementNote(differences: readonly number[]): string {
+/** What was found of all rows, in a sentence; none where there was none. */
+export function agreementNote(differences: readonly number[]): string[] {
+  if (differences.length === 0) return [];
   const near = differences.filter((difference) => objection(difference) === null);
   const others = differences.length - near.length;
   const left = `${others} did not and ${others === 1 ? "was" : "were"} left out`;
-  if (near.length === 0) return `No row agrees with the CPU's steps; ${left}.`;
+  if (near.length === 0) return [`No row agrees with the CPU's steps; ${left}.`];
   const rows = near.length === 1 ? "the row agrees" : `all ${near.length} rows agree`;
   const most = Math.max(...near);
   const how =
     most === 0
       ? ", to the last bit"
       : `: no parameter is off by more than ${most.toPrecision(2)} of the largest`;
-  return `After ${STEPS} steps ${rows} with the CPU's${how}${others === 0 ? "" : `; ${left}`}.`;
+  return [`After ${STEPS} steps ${rows} with the CPU's${how}${others === 0 ? "" : `; ${left}`}.`];
 }

@@ -15,7 +15,7 @@ import { loadMnist } from "./mnist.ts";
 import { createNetwork } from "./network.ts";
 import { note, prepareFolder, print, writeOutput } from "./output.ts";
 import { trainFigure } from "./report/figure.ts";
-import { formatCount, formatDuration, formatLoss, percent } from "./report/format.ts";
+import { formatCount, formatDuration, formatLoss, percent } from "../bench/format.ts";
 import { createProgress } from "./report/progress.ts";
 import { Keeper, type CheckpointFlags } from "./train-checkpoints.ts";
 import { checkedSteps, train, type TrainedRun } from "./training.ts";

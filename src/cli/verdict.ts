@@ -3,7 +3,7 @@
 
 import type { ComparedOptimizer } from "../training/optimizers.ts";
 import type { ComparisonRow } from "./report/curves.ts";
-import { formatScientific } from "./report/format.ts";
+import { formatScientific } from "../bench/format.ts";
 import { whyNotInTorch } from "./torch.ts";
 
 /** One optimizer and its line in the table. */

@@ -59,16 +59,17 @@ describe("agreement", () => {
   });
 
   test("is told in a sentence", () => {
-    expect(agreementNote([1e-7, 2e-8])).toBe(
+    expect(agreementNote([1e-7, 2e-8])).toEqual([
       "After 3 steps all 2 rows agree with the CPU's: no parameter is off by more than 1.0e-7 of the largest.",
-    );
-    expect(agreementNote([0])).toBe(
+    ]);
+    expect(agreementNote([0])).toEqual([
       "After 3 steps the row agrees with the CPU's, to the last bit.",
-    );
-    expect(agreementNote([1e-7, 1])).toMatch(/the row agrees .*; 1 did not and was left out\.$/);
-    expect(agreementNote([NaN, 1])).toBe(
+    ]);
+    expect(agreementNote([1e-7, 1])[0]).toMatch(/the row agrees .*; 1 did not and was left out\.$/);
+    expect(agreementNote([NaN, 1])).toEqual([
       "No row agrees with the CPU's steps; 2 did not and were left out.",
-    );
+    ]);
+    expect(agreementNote([])).toEqual([]);
   });
 });
 

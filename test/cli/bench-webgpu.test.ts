@@ -69,6 +69,19 @@ test("without the package it says how to get it", async () => {
   });
 });
 
+test("a lost device is done at once, and that is no time", async () => {
+  const device = {
+    features: new Set(),
+    lost: Promise.resolve({ reason: "unknown", message: "it was pulled out" }),
+    queue: { onSubmittedWorkDone: () => Promise.resolve() },
+    addEventListener: () => {},
+  };
+  const clock = new GpuClock(device as unknown as GPUDevice);
+  await expect(clock.timeCalls(() => {}, 1)).rejects.toThrow(
+    "the device is lost: it was pulled out",
+  );
+});
+
 test("a row may have several times, and bytes of its own", async () => {
   let turn = 0;
   const row = {
@@ -252,9 +265,15 @@ describe.skipIf(noVulkan)("on a device", () => {
   });
 
   test("rows beside the CPU's take the same steps, many in a submission", async () => {
-    const device = await gpuDevice(() => ({ requiredFeatures: ["timestamp-query"] }));
+    const open = () => gpuDevice(() => ({ requiredFeatures: ["timestamp-query"] }));
+    const device = await open();
     const differences = new Map<string, number>();
-    const rows = gpuRowsTogether(device, "adam", small, differences);
+    const opened: GPUDevice[] = [];
+    const own = async () => {
+      opened.push(await open());
+      return opened.at(-1)!;
+    };
+    const rows = gpuRowsTogether(own, device, "adam", small, differences);
     const usual = { ...patience };
     Object.assign(patience, { turn: 1, warmUp: 20 });
     const { rows: found, missing } = await compare(rows, "adam", small, 1);
@@ -265,6 +284,8 @@ describe.skipIf(noVulkan)("on a device", () => {
     );
     expect([...differences.keys()]).toEqual(Object.keys(gpuLabels));
     expect(Math.max(...differences.values())).toBeLessThan(TOLERANCE);
+    const losses = await Promise.all(opened.map(({ lost }) => lost)); // all are given back
+    expect(losses.map(({ reason }) => reason)).toEqual(rows.map(() => "destroyed"));
 
     const submit = vi.spyOn(device.queue, "submit");
     const steps = ours(device, "adam", small, {});
@@ -290,6 +311,8 @@ describe.skipIf(noVulkan)("on a device", () => {
     device.createBuffer({ size: 16, usage: 0 });
     await expect(clock.time(steps, 1)).rejects.toThrow(/^the device says: .*usage/);
     expect(await uncapturedErrors()).toHaveLength(1);
+    // Another row has nothing to do with it.
+    expect((await clock.time(steps, 1)).wall).toBeGreaterThan(0);
   });
 });
 

@@ -45,6 +45,7 @@ describe.skipIf(skipped)("the Measure room in Chromium", () => {
       { permissions: ["clipboard-read", "clipboard-write"] },
     );
     expect(await page.title()).toBe("Measure · Downhill lab");
+    await page.getByLabel("Rounds").fill("3");
     await measure(page);
     for (const row of rows) isFilled(await cells(page, row));
     expect((await cells(page, "plain")).at(-1)).toBe("1x");
@@ -64,7 +65,7 @@ describe.skipIf(skipped)("the Measure room in Chromium", () => {
       .locator(".results tr")
       .evaluateAll((lines) => lines.map((line) => [...line.children].map((c) => c.textContent!)));
     await page.getByRole("button", { name: "Copy as Markdown" }).click();
-    await page.getByText("Copied.").waitFor();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
     const markdown = await page.evaluate(() => navigator.clipboard.readText());
     const copied = markdown
       .split("\n")
@@ -74,7 +75,10 @@ describe.skipIf(skipped)("the Measure room in Chromium", () => {
     expect(copied.map((line) => line.map((cell) => cell.trim()))).toEqual(shown);
     for (const sentence of text.split("\n")) expect(markdown).toContain(`- ${sentence}`);
     expect(markdown).toMatch(/Chromium \d+ on Linux, \d+ cores?, cross-origin isolated/);
-    expect(markdown).toContain(page.url());
+    // The address bar follows a little later.
+    expect(markdown).toContain(
+      `/#/measure?optimizer=adam&size=300000&rows=${rows.join(",")}&rounds=3`,
+    );
 
     const [download] = await Promise.all([
       page.waitForEvent("download"),
@@ -170,6 +174,18 @@ describe.skipIf(skipped)("the Measure room in Chromium", () => {
     const only = [expect.stringContaining("race.worker")];
     await expect.poll(() => workers(page), patient).toEqual(only);
     expect(complaints).toEqual([]);
+  });
+
+  test("a run that cannot begin says so, and another one may", async () => {
+    const { page } = await visit(`#/measure?${rounds}&size=1000&rows=plain`);
+    await measure(page);
+    await page.route("**/measure.worker*", (route) => route.abort());
+    await begin(page);
+    await page.getByRole("heading", { name: "The measurement has stopped" }).waitFor();
+    await page.unroute("**/measure.worker*");
+    await measure(page);
+    expect(await page.getByRole("alert").count()).toBe(0);
+    isFilled(await cells(page, "plain"));
   });
 
   test("what is set stands in the address, and memory is told before", async () => {

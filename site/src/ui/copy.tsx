@@ -5,9 +5,11 @@ interface Props {
   readonly text: string;
   /** What it is, as in “Copy TeX”. */
   readonly what: string;
+  /** The browser does not let the page copy. */
+  onRefused?(): void;
 }
 
-export function Copy({ text, what }: Props) {
+export function Copy({ text, what, onRefused }: Props) {
   const [said, say] = useState<string | null>(null);
   useEffect(() => {
     if (said === null) return;
@@ -20,6 +22,7 @@ export function Copy({ text, what }: Props) {
       say("Copied");
     } catch {
       say("Not allowed here");
+      onRefused?.();
     }
   };
   return (

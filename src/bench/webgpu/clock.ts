@@ -29,8 +29,10 @@ const STAMP_BYTES = 16;
 
 export class GpuClock {
   private readonly device: GPUDevice;
-  /** The first error that the device reported and nobody caught. */
+  /** The first error that the device reported and nobody has been told of. */
   private failure = "";
+  /** Why the device is gone: it then is done at once with whatever it is given. */
+  private loss = "";
   private readonly stamps:
     | { readonly query: GPUQuerySet; readonly resolved: GPUBuffer; readonly here: GPUBuffer }
     | undefined;
@@ -41,6 +43,9 @@ export class GpuClock {
     device.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.failure ||= event.error.message;
+    });
+    void device.lost.then(({ reason, message }) => {
+      if (reason !== "destroyed") this.loss = message || "nobody says why";
     });
     if (!hasClock || !device.features.has("timestamp-query")) return;
     const usage = QUERY_RESOLVE | Usage.copySource;
@@ -128,8 +133,16 @@ export class GpuClock {
     return Number(end! - begin!) / 1e6;
   }
 
-  private check(): void {
-    if (this.failure !== "") throw new Error(`the device says: ${this.failure.split("\n")[0]}`);
+  /**
+   * Whoever is told of an error is whom it belongs to: the next one begins without.
+   *
+   * @throws {Error} if the device has reported an error since it was last asked, or is lost.
+   */
+  check(): void {
+    const { failure, loss } = this;
+    this.failure = "";
+    if (loss !== "") throw new Error(`the device is lost: ${loss}`);
+    if (failure !== "") throw new Error(`the device says: ${failure.split("\n")[0]}`);
   }
 }
 

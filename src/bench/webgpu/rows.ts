@@ -34,8 +34,9 @@ export function gpuRows(
   optimizer: BenchedOptimizer,
   workload: Workload,
 ): GpuRows {
-  const clock = new GpuClock(device);
-  const make = new RowMaker(device, optimizer, workload, (steps) => runnerOf(clock, steps));
+  const place = { device, clock: new GpuClock(device), close: () => Promise.resolve() };
+  const open = () => Promise.resolve(place);
+  const make = new RowMaker(open, device, optimizer, workload, runnerOf);
   const working = subjectOf(optimizer).workingSet * workload.parameters;
   const large = streamBytes(isSoftware);
   const rows = [
@@ -50,19 +51,29 @@ export function gpuRows(
 
 /**
  * Rows to stand beside those of the CPU, with many steps in each submission, and last what a copy of as much
- * memory can do. Times are the device's own where it has a clock.
+ * memory can do. Times are the device's own where it has a clock. Each row has a device of its own, so that
+ * what goes wrong there is its own as well, and its memory is free again when it is done.
  *
+ * @param open makes a device.
+ * @param limited has the limits of all of them.
  * @param differences is told how far each row was from the CPU's steps.
  */
 export function gpuRowsTogether(
-  device: GPUDevice,
+  open: () => Promise<GPUDevice>,
+  limited: Pick<GPUDevice, "limits">,
   optimizer: BenchedOptimizer,
   workload: Workload,
   differences: Map<string, number>,
 ): readonly Contender[] {
-  const clock = new GpuClock(device);
-  const runner = (steps: GpuSteps) => togetherOf(clock, steps);
-  const make = new RowMaker(device, optimizer, workload, runner, differences);
+  const openPlace = async (): Promise<Place> => {
+    const device = await open();
+    const close = async (): Promise<void> => {
+      await device.queue.onSubmittedWorkDone().catch(() => {}); // of a lost one nothing is under way
+      device.destroy();
+    };
+    return { device, clock: new GpuClock(device), close };
+  };
+  const make = new RowMaker(openPlace, limited, optimizer, workload, togetherOf, differences);
   const working = subjectOf(optimizer).workingSet * workload.parameters;
   return [
     ...(["loop", "compile", "foreach", "fused"] as const).map((plan) =>
@@ -73,43 +84,55 @@ export function gpuRowsTogether(
   ];
 }
 
+/** Where a row runs, and what gives it back. */
+interface Place {
+  readonly device: GPUDevice;
+  readonly clock: GpuClock;
+  close(): Promise<void>;
+}
+
 class RowMaker {
   readonly differences: Map<string, number>;
-  private readonly device: GPUDevice;
+  private readonly open: () => Promise<Place>;
+  private readonly limited: Pick<GPUDevice, "limits">;
   private readonly optimizer: BenchedOptimizer;
   private readonly workload: Workload;
-  private readonly runner: (steps: GpuSteps) => Runner;
+  private readonly runner: (clock: GpuClock, steps: GpuSteps) => Runner;
 
   constructor(
-    device: GPUDevice,
+    open: () => Promise<Place>,
+    limited: Pick<GPUDevice, "limits">,
     optimizer: BenchedOptimizer,
     workload: Workload,
-    runner: (steps: GpuSteps) => Runner,
+    runner: (clock: GpuClock, steps: GpuSteps) => Runner,
     differences = new Map<string, number>(),
   ) {
-    this.differences = differences;
-    this.device = device;
+    this.open = open;
+    this.limited = limited;
     this.optimizer = optimizer;
     this.workload = workload;
     this.runner = runner;
+    this.differences = differences;
   }
 
   ours(key: string, plan: string, label: string): Contender {
-    return this.stepped(key, label, "downhill", () =>
-      ours(this.device, this.optimizer, this.workload, plans[plan]!),
+    return this.stepped(key, label, "downhill", (device) =>
+      ours(device, this.optimizer, this.workload, plans[plan]!),
     );
   }
 
   byHand(key: string, label: string): Contender {
-    return this.stepped(key, label, "native", () =>
-      byHand(this.device, this.optimizer, this.workload),
+    return this.stepped(key, label, "native", (device) =>
+      byHand(device, this.optimizer, this.workload),
     );
   }
 
   stream(key: string, label: string, kind: StreamKind, size: number): Contender {
-    const { device } = this;
-    const bytes = streamedBytes(device, kind, size);
-    const prepare = () => Promise.resolve(this.runner(stream(device, kind, size)));
+    const bytes = streamedBytes(this.limited, kind, size);
+    const prepare = () =>
+      this.opened(({ device, clock }) =>
+        Promise.resolve(this.runner(clock, stream(device, kind, size))),
+      );
     return { key, label, family: "native", threads: 0, bytes, prepare };
   }
 
@@ -117,16 +140,32 @@ class RowMaker {
     key: string,
     label: string,
     family: Family,
-    make: () => ShownSteps | string,
+    make: (device: GPUDevice) => ShownSteps | string,
   ): Contender {
-    const prepare = async (): Promise<Runner | string> => {
-      const steps = attempt(make);
-      if (typeof steps === "string") return steps;
-      const difference = await disagreement(this.device, this.optimizer, this.workload, steps);
-      this.differences.set(key, difference);
-      return objection(difference) ?? this.runner(steps);
-    };
+    const prepare = () =>
+      this.opened(async ({ device, clock }) => {
+        const steps = make(device);
+        if (typeof steps === "string") return steps;
+        const difference = await disagreement(device, this.optimizer, this.workload, steps);
+        clock.check();
+        this.differences.set(key, difference);
+        return objection(difference) ?? this.runner(clock, steps);
+      });
     return { key, label, family, threads: 0, prepare };
+  }
+
+  /** What is made of a place gives it back; or it is given back at once. */
+  private async opened(make: (place: Place) => Promise<Runner | string>): Promise<Runner | string> {
+    const place = await this.open();
+    let runner: Runner | string;
+    try {
+      runner = await make(place);
+    } catch (error) {
+      runner = (error as Error).message;
+    }
+    if (typeof runner !== "string") return { ...runner, close: () => place.close() };
+    await place.close();
+    return runner;
   }
 }
 
@@ -167,14 +206,6 @@ export function byHand(
     return { buffer: parameters, offset: offset - size, size };
   });
   return { ...steps, tensors };
-}
-
-function attempt<T>(make: () => T): T | string {
-  try {
-    return make();
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 function runnerOf(clock: GpuClock, steps: GpuSteps): Runner {

@@ -17,13 +17,21 @@ export function streamBytes(isProcessor: boolean): number {
 }
 
 /** Bytes of one array where all have about `bytes` together, and as much as a buffer may have. */
-function arrayBytes({ limits }: GPUDevice, kind: StreamKind, bytes: number): number {
+function arrayBytes(
+  { limits }: Pick<GPUDevice, "limits">,
+  kind: StreamKind,
+  bytes: number,
+): number {
   const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
   return 16 * Math.ceil(Math.min(bytes / ARRAYS[kind], most - 16) / 16);
 }
 
 /** Bytes that a run moves: each array is read or written once. */
-export function streamedBytes(device: GPUDevice, kind: StreamKind, bytes: number): number {
+export function streamedBytes(
+  device: Pick<GPUDevice, "limits">,
+  kind: StreamKind,
+  bytes: number,
+): number {
   return ARRAYS[kind] * arrayBytes(device, kind, bytes);
 }
 

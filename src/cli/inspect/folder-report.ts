@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fault } from "../../checkpoint/files/fault.ts";
 import { CheckpointError } from "../../errors.ts";
 import { alignColumns } from "../report/align.ts";
-import { formatBytes, formatCount } from "../report/format.ts";
+import { formatBytes, formatCount } from "../../bench/format.ts";
 import { damageOf } from "./file-report.ts";
 import { inspectFile } from "./inspect-file.ts";
 

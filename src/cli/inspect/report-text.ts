@@ -2,7 +2,7 @@
 import { Ansis } from "ansis";
 import type { PlainData } from "../../checkpoint/index.ts";
 import { alignColumns } from "../report/align.ts";
-import { formatBytes, formatCount, formatScientific } from "../report/format.ts";
+import { formatBytes, formatCount, formatScientific } from "../../bench/format.ts";
 import {
   damageOf,
   totalsOf,

@@ -8,7 +8,7 @@
  */
 
 import { lossRange } from "./curves.ts";
-import { formatScientific } from "./format.ts";
+import { formatScientific } from "../../bench/format.ts";
 
 /** A vertical axis. */
 export interface Axis {

@@ -4,7 +4,7 @@
  */
 
 import type { ComparisonRow } from "./curves.ts";
-import { formatCount, formatLoss, formatScientific, percent } from "./format.ts";
+import { formatCount, formatLoss, formatScientific, percent } from "../../bench/format.ts";
 
 /** A column: how people read it, and how programs do. */
 export interface Column {

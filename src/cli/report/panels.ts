@@ -11,7 +11,7 @@ import * as Plot from "@observablehq/plot";
 import { decadeTicks, lossAxis, niceTicks, powerOfTen, shareOf } from "./axis.ts";
 import { divergedAt } from "../../training/losses.ts";
 import { clip, type Curve, distances, envelope, type Point, thin } from "./curves.ts";
-import { formatCount, formatLoss } from "./format.ts";
+import { formatCount, formatLoss } from "../../bench/format.ts";
 import {
   INK,
   LABEL,

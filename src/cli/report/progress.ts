@@ -7,7 +7,7 @@
  */
 
 import { SingleBar } from "cli-progress";
-import { formatCount, formatDuration, formatLoss } from "./format.ts";
+import { formatCount, formatDuration, formatLoss } from "../../bench/format.ts";
 
 /** Where the progress goes: `process.stderr`, or anything that takes text. */
 export interface ProgressStream extends NodeJS.WritableStream {

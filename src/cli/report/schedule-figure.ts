@@ -7,7 +7,7 @@ import * as Plot from "@observablehq/plot";
 import { Ansis } from "ansis";
 import { type Axis, linearAxis, logAxis, niceTicks } from "./axis.ts";
 import { clip } from "./curves.ts";
-import { formatScientific } from "./format.ts";
+import { formatScientific } from "../../bench/format.ts";
 import { drawEndLabels, type EndLabel, endLabelMargin } from "./panels.ts";
 import { composeFigure, type Panel, strokeOf } from "./svg.ts";
 import { columnsFor, drawSeries, markOf, onAxis, type Series } from "./terminal.ts";

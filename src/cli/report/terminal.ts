@@ -14,9 +14,15 @@ import { divergedAt, movingAverage, smoothingWindow } from "../../training/losse
 import { type Axis, lossAxis, niceTicks } from "./axis.ts";
 import { type Column, COLUMNS, explain, OPTIONS, PLAIN_ONLY } from "./columns.ts";
 import type { ComparisonRow, Curve } from "./curves.ts";
-import { formatCount, formatLoss } from "./format.ts";
+import { formatCount, formatLoss } from "../../bench/format.ts";
 
-export { formatCount, formatDuration, formatLoss, formatScientific, percent } from "./format.ts";
+export {
+  formatCount,
+  formatDuration,
+  formatLoss,
+  formatScientific,
+  percent,
+} from "../../bench/format.ts";
 
 /** How a table is written. */
 export interface TableOptions {

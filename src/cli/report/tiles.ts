@@ -7,7 +7,7 @@
 
 import { type Axis, shareOf } from "./axis.ts";
 import type { Point } from "./curves.ts";
-import { formatCount, formatLoss } from "./format.ts";
+import { formatCount, formatLoss } from "../../bench/format.ts";
 import { type Line, visible } from "./panels.ts";
 import { type Drawing, GRID, INK, MARGIN, MUTED, svgText, textWidth, WIDTH } from "./svg.ts";
 

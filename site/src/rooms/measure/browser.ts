@@ -25,14 +25,15 @@ interface Agent {
   readonly userAgentData?: { readonly brands: readonly Brand[]; readonly platform: string };
 }
 
-export function observe(): Setting {
+/** @param address where the same can be measured again. */
+export function observe(address: string): Setting {
   return {
     browser: browserName(navigator as Agent),
     userAgent: navigator.userAgent,
     cores: navigator.hardwareConcurrency,
     isolated: crossOriginIsolated,
     date: new Date().toISOString().slice(0, 10),
-    address: location.href,
+    address,
   };
 }
 

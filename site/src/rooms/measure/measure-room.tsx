@@ -1,7 +1,6 @@
 /** The room where steps are timed: the bench of the command line, for this browser. */
 import { useEffect } from "preact/hooks";
 import type { RoomProps } from "../../rooms.ts";
-import { Failure } from "../../ui/error-boundary.tsx";
 import "../../ui/room.css";
 import { About } from "./about.tsx";
 import { Chart } from "./chart.tsx";
@@ -15,7 +14,6 @@ import { enter, failure, leave } from "./store.ts";
 export function MeasureRoom({ params }: RoomProps) {
   useEffect(() => enter(params), [params]);
   useEffect(() => leave, []);
-  if (failure.value) return <Failure what="The measurement" error={failure.value} />;
   return (
     <div class="room measure" data-ready="true">
       <div class="lead">
@@ -28,6 +26,7 @@ export function MeasureRoom({ params }: RoomProps) {
       </div>
       <div class="stage">
         <Progress />
+        <Trouble />
         <Chart />
         <Results />
         <About />
@@ -37,5 +36,16 @@ export function MeasureRoom({ params }: RoomProps) {
         <Examples />
       </div>
     </div>
+  );
+}
+
+/** What ended a run; what it had measured is still there. */
+function Trouble() {
+  if (failure.value === null) return null;
+  return (
+    <section class="card trouble" role="alert">
+      <h2>The measurement has stopped</h2>
+      <p>{failure.value}</p>
+    </section>
   );
 }

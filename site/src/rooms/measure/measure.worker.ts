@@ -75,11 +75,13 @@ interface FoundGpu {
   readonly ground: GpuGround;
 }
 
+const openGpu = (): Promise<GPUDevice> => requestDevice({ powerPreference: "high-performance" });
+
 /** The GPU, or why there is none; nothing where no row asks for it. */
 async function findGpu({ rows }: Order): Promise<FoundGpu | string | undefined> {
   if (!rows.some((key) => key.startsWith("gpu-"))) return undefined;
   try {
-    const device = await requestDevice({ powerPreference: "high-performance" });
+    const device = await openGpu();
     const hasClock = device.features.has("timestamp-query");
     return { device, ground: { ...describeAdapter(device.adapterInfo), hasClock } };
   } catch (error) {
@@ -98,7 +100,9 @@ function contenders(
     onceThreadsAreReady(checked(row, differences)),
   );
   const onGpu =
-    typeof gpu === "object" ? gpuRowsTogether(gpu.device, optimizer, workload, differences) : [];
+    typeof gpu === "object"
+      ? gpuRowsTogether(openGpu, gpu.device, optimizer, workload, differences)
+      : [];
   const all = new Map([...cpu, ...onGpu].map((row) => [row.key, row]));
   const absent = (key: string): string =>
     key.startsWith("gpu-") ? String(gpu) : whyOneThread(crossOriginIsolated);

@@ -1,5 +1,5 @@
 /** Starting and ending a run, and where it stands. */
-import { formatDuration } from "../../../../src/cli/report/format.ts";
+import { formatDuration } from "../../../../src/bench/format.ts";
 import { chosen, remaining, result, running, stage, start, stop } from "./store.ts";
 
 export function Progress() {

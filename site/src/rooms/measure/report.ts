@@ -12,7 +12,7 @@ import {
 import type { Comparison, Measured } from "../../../../src/bench/measure.ts";
 import type { Cells } from "../../../../src/bench/table.ts";
 import { figure } from "../../../../src/bench/table.ts";
-import { formatCount } from "../../../../src/cli/report/format.ts";
+import { formatCount } from "../../../../src/bench/format.ts";
 import type { Setting } from "./browser.ts";
 import type { Account, Order } from "./protocol.ts";
 import { optimizers, workloadOf } from "./tasks.ts";
@@ -94,7 +94,7 @@ export function findings({
   stoppedAt,
   hidden,
 }: Result): string[] {
-  const said = [agreementNote(Object.values(differences))];
+  const said = agreementNote(Object.values(differences));
   if (stoppedAt !== null) said.push(`Stopped after ${stoppedAt} of ${order.rounds} rounds.`);
   if (hidden)
     said.push("The page was out of sight for a while; browsers may slow such pages down.");
@@ -111,7 +111,7 @@ export function findings({
   const steps = comparison.rows.filter(({ family }) => family !== "memory");
   if (steps.some((row) => (shareOf(row, comparison.rows) ?? 0) > 100)) {
     said.push(
-      "Rows beyond the memory's line read more than they write; the line is for as much of both.",
+      "Rows beyond the memory's line may read more than they write, while the line is for as much of both; or a cache, or chance, helped them.",
     );
   }
   return [...said, ...starNote([comparison])];

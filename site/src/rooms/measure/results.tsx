@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { Missing } from "../../../../src/bench/measure.ts";
 import { sayings } from "../../../../src/bench/report.ts";
+import { Copy } from "../../ui/copy.tsx";
 import { save } from "../../ui/save.ts";
 import "../../ui/table.css";
 import { colorOf } from "./looks.ts";
@@ -135,35 +136,19 @@ function Absent({ missing, width }: { readonly missing: Missing; readonly width:
 }
 
 function Exports({ found }: { readonly found: Result }) {
-  const copied = useSignal<"no" | "yes" | "by hand">("no");
+  const byHand = useSignal(false);
   const markdown = markdownOf(found);
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(markdown);
-      copied.value = "yes";
-    } catch {
-      copied.value = "by hand";
-    }
-  };
+  const keep = (): void => save("downhill-bench.json", new TextEncoder().encode(jsonOf(found)));
   return (
     <div class="exports">
-      <button type="button" onClick={() => void copy()}>
-        Copy as Markdown
-      </button>
-      <button
-        type="button"
-        onClick={() => save("downhill-bench.json", new TextEncoder().encode(jsonOf(found)))}
-      >
+      <Copy text={markdown} what="as Markdown" onRefused={() => (byHand.value = true)} />
+      <button type="button" class="small" onClick={keep}>
         Download JSON
       </button>
-      <p role="status" class="small">
-        {copied.value === "yes" && "Copied."}
-        {copied.value === "by hand" &&
-          "This browser does not let the page copy: copy it from here."}
-      </p>
-      {copied.value === "by hand" && (
+      {byHand.value && (
         <textarea
           readOnly
+          title="To be copied by hand"
           aria-label="The result as Markdown"
           rows={10}
           value={markdown}

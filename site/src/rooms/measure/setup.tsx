@@ -1,6 +1,6 @@
 /** What is measured: the optimizer, what it updates, the rows, the rounds; and the memory that it will take. */
 import { useId } from "preact/hooks";
-import { formatBytes, formatCount } from "../../../../src/cli/report/format.ts";
+import { formatBytes, formatCount } from "../../../../src/bench/format.ts";
 import { NumberField } from "../../ui/number-field.tsx";
 import { SelectField } from "../../ui/select-field.tsx";
 import { colorOf } from "./looks.ts";

@@ -2,7 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { defaultThreads } from "../../../../src/backend/threads/pool.ts";
 import type { Comparison, Stage } from "../../../../src/bench/measure.ts";
-import { keepInAddress } from "../../router.ts";
+import { keepInAddress, writeHash } from "../../router.ts";
 import { observe } from "./browser.ts";
 import type { GoOn, Order, Report } from "./protocol.ts";
 import type { Result } from "./report.ts";
@@ -26,8 +26,12 @@ export const running = signal(false);
 export const result = signal<Result | null>(null);
 /** Milliseconds until the run will be done, about; `null` as long as nobody can know. */
 export const remaining = signal<number | null>(null);
-/** What broke the worker. */
-export const failure = signal<Error | null>(null);
+/** What ended the last run, if it was not someone here. */
+export const failure = signal<string | null>(null);
+
+/** Where the same can be measured, also before the address bar says so. */
+const addressOf = (now: MeasureState): string =>
+  new URL(writeHash("measure", writeState(now)), location.href).href;
 
 let worker: Worker | null = null;
 /** When the first round began. */
@@ -70,7 +74,7 @@ export function start(): void {
     running.value = true;
     result.value = {
       order,
-      setting: observe(),
+      setting: observe(addressOf(state.value)),
       ground: { backend: "wasm", resolution: 0, gpu: null },
       comparison: empty,
       differences: {},
@@ -89,12 +93,12 @@ export function stop(): void {
   const taken = Math.max(0, (stage.value?.round ?? 0) - 1);
   const now = result.value!;
   batch(() => {
-    end();
+    finish();
     result.value = now.comparison.rows.length > 0 ? { ...now, stoppedAt: taken } : null;
   });
 }
 
-function end(): void {
+function finish(): void {
   worker?.terminate(); // and with it its threads, its memory and its GPU
   worker = null;
   running.value = false;
@@ -119,8 +123,8 @@ function startWorker(): Worker {
 
 function fail(message: string): void {
   batch(() => {
-    end();
-    failure.value = new Error(message);
+    stop();
+    failure.value = message;
   });
 }
 
@@ -130,7 +134,7 @@ function receive(report: Report, from: Worker): void {
   batch(() => {
     result.value = { ...result.value!, ground, comparison, differences };
     if (report.kind === "stage") arriveAt(report.stage);
-    else end();
+    else finish();
   });
   if (report.kind !== "stage") return;
   const goOn: GoOn = { kind: "go on" };
@@ -140,9 +144,11 @@ function receive(report: Report, from: Worker): void {
 
 function arriveAt(next: Stage): void {
   const { round, rounds } = next;
-  if (round <= 1 && stage.value?.round !== round) began = performance.now();
-  const each = (performance.now() - began) / (round - 1);
-  remaining.value = round > 1 ? each * (rounds - round + 1) : null;
+  if (stage.value?.round !== round) {
+    if (round <= 1) began = performance.now();
+    const each = (performance.now() - began) / (round - 1);
+    remaining.value = round > 1 ? each * (rounds - round + 1) : null;
+  }
   stage.value = next;
 }
 

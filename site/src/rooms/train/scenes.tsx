@@ -1,11 +1,5 @@
 /** Sessions worth a look, as links: each sets the room so that one thing can be seen. */
-import { writeHash } from "../../router.ts";
-
-interface Scene {
-  readonly title: string;
-  readonly text: string;
-  readonly params: Readonly<Record<string, string>>;
-}
+import { TryThis, type Scene } from "../../ui/try-this.tsx";
 
 const scenes: readonly Scene[] = [
   {
@@ -49,20 +43,4 @@ function toControls(): void {
   document.querySelector<HTMLElement>(".controls .primary")?.focus();
 }
 
-export function Scenes() {
-  return (
-    <section class="card scenes">
-      <h2>Try this</h2>
-      <ul>
-        {scenes.map(({ title, text, params }) => (
-          <li key={title}>
-            <a href={writeHash("train", new URLSearchParams(params))} onClick={toControls}>
-              {title}
-            </a>
-            <p class="small muted">{text}</p>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
+export const Scenes = () => <TryThis room="train" scenes={scenes} onFollow={toControls} />;
