@@ -48,8 +48,8 @@ export function findRule(name: string): Rule {
 }
 
 function find<T>(known: Readonly<Record<string, T>>, name: string): T {
-  const found = known[name.toLowerCase()];
-  if (found) return found;
+  const typed = name.toLowerCase();
+  if (Object.hasOwn(known, typed)) return known[typed]!;
   const expected = `one of ${Object.keys(known).join(", ")}`;
   throw new OptionError("UNKNOWN_OPTIMIZER", { subject: "optimizer", got: name, expected });
 }

@@ -24,6 +24,8 @@ export interface Trainer {
   step(evaluate: () => number): number;
   stateDict(): StateDict;
   loadStateDict(dict: StateDict): unknown;
+  /** Lets go of worker threads. */
+  dispose?(): void;
 }
 
 const byDefault: OptimizerChoice = { torchClass: "AdamW", options: { lr: 1e-3 } };

@@ -66,11 +66,16 @@ export class GpuLearner implements Learner {
     this.model = modelOf(experiment);
     this.backward = this.model.backward(lossOf(experiment));
     this.forward = this.model.forward(scoresOf(experiment));
-    this.optimizer = new GpuOptimizer(
-      (rule ?? findRule(torchClass)) as Rule<HyperDefaults>,
-      this.model.parameters,
-      options as GpuOptimizerOptions<HyperDefaults>,
-    );
+    try {
+      this.optimizer = new GpuOptimizer(
+        (rule ?? findRule(torchClass)) as Rule<HyperDefaults>,
+        this.model.parameters,
+        options as GpuOptimizerOptions<HyperDefaults>,
+      );
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   async update(batch: Uint32Array): Promise<Update> {

@@ -61,6 +61,7 @@ export class NetworkLearner implements Learner {
   }
 
   dispose(): void {
+    this.optimizer.dispose?.();
     this.network.dispose();
   }
 }

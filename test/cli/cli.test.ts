@@ -660,6 +660,10 @@ describe("wrong use ends with code 2 and says what to do", () => {
       `error: option '--epochs <n>' argument '0.5' is invalid. got 0.5, expected a whole number from 1 on.\n${hint}`,
     ],
     [
+      ["train", "--optimizer", "constructor"],
+      `downhill: optimizer: got "constructor", expected one of ${names}, lbfgs.`,
+    ],
+    [
       ["train", "--optimizer", "lion"],
       `downhill: optimizer: got "lion", expected one of ${names}, lbfgs.`,
     ],

@@ -10,20 +10,15 @@ import type { Download, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.mjs";
 import { serveLab } from "../../src/cli/lab-server.ts";
+import { isFused } from "../../src/training/fused.ts";
 import { runApart } from "../helpers/command-line.ts";
 import { expectAccessible, labFolder, noWasm, skipped, useLab } from "./browser.ts";
 
 /** 117 steps of a small network: a second or less. */
 const short = "batch=512&hidden=16";
 
-/**
- * jax-js multiplies and adds in one rounding where the engine can, as Chromium does and Node from 22 on; Node 20
- * has to be told.
- */
-const fused = "0061736d0100000001080160037b7b7b017b030201000a0d010b00200020012002fd85020b";
-const likeChromium = WebAssembly.validate(Buffer.from(fused, "hex"))
-  ? []
-  : ["--experimental-wasm-relaxed-simd"];
+/** Node 20 has to be told to use the instruction that Chromium does. */
+const likeChromium = isFused() ? [] : ["--experimental-wasm-relaxed-simd"];
 /** What is set for Adam, and the same for the command line. */
 const set = "adam.betas=0.8,0.99&adam.amsgrad=true";
 const flags = "--lr 1e-3 --betas 0.8,0.99 --amsgrad --batch-size 512 --layers 16 --epochs 1".split(
@@ -127,8 +122,11 @@ describe.skipIf(skipped)("the Train room in Chromium", () => {
     expect(lossesOf(await saved(page, "Run record of Adam", "early"))).toHaveLength(at);
     await page.getByText("Go on at the command line with Adam").click();
     const command = await page.getByLabel("Command for Adam", { exact: true }).innerText();
+    const focused = () => page.evaluate(() => document.activeElement?.textContent);
     await press(page, "Go on");
+    expect(await focused()).toBe("Pause");
     await reached(page, "done");
+    expect(await focused()).toBe("Train anew");
     const ours = linesOf(await saved(page, "Run record of Adam", "ours"));
     expect(complaints).toEqual([]);
 
@@ -193,6 +191,8 @@ describe.skipIf(skipped)("the Train room in Chromium", () => {
     await expect.poll(() => steps(page, "yours").catch(() => 0), patience).toBeGreaterThan(5);
     expect(await cell(page, "adam", 5)).toBe("refused");
     expect(await page.getByRole("alert").innerText()).toMatch(/^Adam: lr: got -1, expected /);
+    await page.getByLabel("Adam: learning rate, as a number").fill("0.1");
+    await page.getByRole("alert").waitFor({ state: "detached" });
     await press(page, "Stop");
     await reached(page, "stopped");
     expect(await steps(page, "yours")).toBeLessThan(2340);
@@ -262,10 +262,14 @@ describe.skipIf(skipped)("the Train room in Chromium", () => {
   });
 
   test("where WebAssembly is forbidden, it says so", async () => {
-    const { page } = await visit(`#/train?optimizers=adam&${short}`, { policy: noWasm });
+    const { page, complaints } = await visit(`#/train?optimizers=adam&${short}`, {
+      policy: noWasm,
+    });
     await press(page, "Train");
     await reached(page, "done");
     expect(await page.getByRole("alert").innerText()).toContain("forbids WebAssembly");
+    expect(await page.getByRole("status").innerText()).toMatch(/^Nobody could train/);
+    expect(complaints.filter((text) => !text.includes("unsafe-eval"))).toEqual([]);
   });
 
   test("everyone can use it: axe finds nothing serious, in light and dark", async () => {

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { contestants } from "../../site/src/rooms/train/contestants.ts";
+import { chosen, contestants } from "../../site/src/rooms/train/contestants.ts";
 import { DigitsError, loadDigits } from "../../site/src/rooms/train/digits.ts";
 import type { Report } from "../../site/src/rooms/train/protocol.ts";
 import { Session } from "../../site/src/rooms/train/session.ts";
@@ -16,6 +16,7 @@ import {
   writeState,
 } from "../../site/src/rooms/train/state.ts";
 import { teacherOn } from "../../site/src/rooms/train/teach.ts";
+import { withoutFlag } from "../../src/training/flags.ts";
 import { loadMnist, readMnistFile } from "../../src/cli/mnist.ts";
 import { movingAverage, smoothingWindow } from "../../src/training/losses.ts";
 import { firstOf, mnistFiles, packedName, shareRight } from "../../src/training/mnist.ts";
@@ -56,6 +57,12 @@ describe("addresses", () => {
       "&adam.lr=&adam.betas=1&adam.speed=3&lion.lr=1&sgd.nesterov=yes";
     const state = readState(new URLSearchParams(nonsense));
     expect(state).toEqual({ ...usual, optimizers: ["adam"], epochs: 20 });
+    const rule = "decay = true\np = p - lr * g if decay else p - g";
+    const text = String(new URLSearchParams({ rule, "yours.decay": "false" }));
+    const set = readState(new URLSearchParams(text));
+    const own = chosen(allOf(set).at(-1)!, set.changes["yours"]);
+    expect(own.options).toEqual({ decay: false });
+    expect(withoutFlag(own.options)).toEqual(["decay"]);
     const broken = readState(new URLSearchParams("rule=p+%3D&optimizers=yours"));
     expect(broken.optimizers).toEqual(["yours"]);
     expect(allOf(broken).at(-1)).toMatchObject({ key: "yours", fields: [], fault: { column: 4 } });

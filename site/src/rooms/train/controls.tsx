@@ -1,38 +1,61 @@
 /** Begin, pause, go on, end; and how far it is. */
 import { phase, isBusy, pause, resume, share, shown, start, state, stop } from "./store.ts";
 
+/** The two buttons stay the same ones throughout, so that the keyboard's focus stays where it is. */
 export function Controls() {
   const now = phase.value;
-  const nobody = state.value.optimizers.length === 0;
   return (
     <section class="card controls" aria-label="Training">
       <div class="controls-buttons">
-        {!isBusy.value && (
-          <button type="button" class="primary" disabled={nobody} onClick={start}>
-            {now === "idle" ? "Train" : "Train anew"}
-          </button>
-        )}
-        {now === "running" && (
-          <button type="button" class="primary" onClick={pause}>
-            Pause
-          </button>
-        )}
-        {(now === "paused" || now === "pausing") && (
-          <button type="button" class="primary" disabled={now === "pausing"} onClick={resume}>
-            Go on
-          </button>
-        )}
-        {isBusy.value && (
-          <button type="button" onClick={stop}>
-            {now === "loading" ? "Cancel" : "Stop"}
-          </button>
-        )}
+        <Button {...mainAction()} kind="primary" />
+        <Button
+          text={now === "loading" ? "Cancel" : "Stop"}
+          isOff={!isBusy.value}
+          onPress={stop}
+          kind="other"
+        />
       </div>
       <Progress />
       <p class="visually-hidden" role="status">
         {announcement()}
       </p>
     </section>
+  );
+}
+
+interface Action {
+  readonly text: string;
+  readonly isOff: boolean;
+  onPress(): void;
+}
+
+function mainAction(): Action {
+  switch (phase.value) {
+    case "loading":
+    case "preparing":
+      return { text: "Pause", isOff: true, onPress: pause };
+    case "running":
+      return { text: "Pause", isOff: false, onPress: pause };
+    case "pausing":
+    case "paused":
+      return { text: "Go on", isOff: phase.value === "pausing", onPress: resume };
+    default: {
+      const text = phase.value === "idle" ? "Train" : "Train anew";
+      return { text, isOff: state.value.optimizers.length === 0, onPress: start };
+    }
+  }
+}
+
+function Button({ text, isOff, onPress, kind }: Action & { readonly kind: string }) {
+  return (
+    <button
+      type="button"
+      class={kind}
+      aria-disabled={isOff ? "true" : undefined}
+      onClick={() => isOff || onPress()}
+    >
+      {text}
+    </button>
   );
 }
 
@@ -54,9 +77,10 @@ function Progress() {
         : "Making networks…";
     return <Bar value={now === "loading" ? share.value : undefined} text={text} />;
   }
+  if (now === "failed") return null;
   const done = doneOf();
   const { steps } = run;
-  if (now === "failed") return null;
+  if (steps > 0 && ableOf().length === 0) return <p class="small">{nobodyTrained}</p>;
   const words = {
     paused: "Paused at step",
     pausing: "Pausing at step",
@@ -97,6 +121,8 @@ function doneOf(): number {
   return lanes.reduce((least, { done }) => Math.min(least, done), lanes[0]?.done ?? 0);
 }
 
+const nobodyTrained = "Nobody could train; the reasons stand with the optimizers.";
+
 function Bar({ value, text }: { readonly value: number | undefined; readonly text: string }) {
   return (
     <div class="bar">
@@ -119,6 +145,7 @@ function announcement(): string {
     case "stopped":
       return "Training is stopped.";
     case "done": {
+      if (ableOf().length === 0) return nobodyTrained;
       const each = run!.lanes.flatMap(({ contestant, scores }) => {
         const last = scores.at(-1);
         return last ? [`${contestant.label}: ${(100 * last.accuracy).toFixed(1)} percent`] : [];

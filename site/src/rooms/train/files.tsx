@@ -1,23 +1,32 @@
 /** What one can take along: records and checkpoints, and how the command line goes on from them. */
+import { isFused } from "../../../../src/training/fused.ts";
 import { inShell, trainFlags, withoutFlag } from "../../../../src/training/flags.ts";
 import { Copy } from "../../ui/copy.tsx";
 import { Swatch } from "../../ui/swatch.tsx";
 import { chosen } from "./contestants.ts";
 import { experimentOf } from "./state.ts";
-import { download, phase, shown, type Lane, type Shown } from "./store.ts";
+import { download, fileProblem, phase, shown, type Lane, type Shown } from "./store.ts";
 
 export function Files() {
   const run = shown.value;
   const lanes = run?.lanes.filter(({ done }) => done > 0) ?? [];
-  if (!run || lanes.length === 0 || phase.value === "failed") return null;
+  if (!run || lanes.length === 0 || run.isGone || phase.value === "failed") return null;
   return (
     <section class="card files">
       <h2>Take it along</h2>
       <p class="small muted">
         A run record has a line for each step. A checkpoint has the weights and the optimizer’s
-        state; the command line goes on from it as if nothing had been, with the same batches in the
-        same order.
+        state; the command line goes on from it with the same batches in the same order, to the bit
+        where both engines multiply and add alike: this one{" "}
+        {isFused()
+          ? "rounds once, as Node does from 22 on."
+          : "rounds twice, as Node does before 22."}
       </p>
+      {fileProblem.value !== null && (
+        <p class="small bad" role="alert">
+          The file could not be made: {fileProblem.value}
+        </p>
+      )}
       <ul>
         {lanes.map((lane) => (
           <Item key={lane.contestant.key} lane={lane} run={run} />
@@ -56,16 +65,19 @@ function Item({ lane, run }: { readonly lane: Lane; readonly run: Shown }) {
         <summary class="small">
           Go on at the command line<span class="visually-hidden"> with {label}</span>
         </summary>
-        {strange.length > 0 && (
+        {strange.length > 0 ? (
           <p class="small bad">
             The command line has no way to set {strange.join(", ")}: write it into the rule first.
           </p>
+        ) : (
+          <>
+            <p class="small muted">
+              Put the checkpoint into a folder, here <code>{key}</code>, and
+              {lane.done === run.steps ? " train for another epoch:" : " finish the run:"}
+            </p>
+            <Command text={commandOf(lane, run)} label={label} />
+          </>
         )}
-        <p class="small muted">
-          Put the checkpoint into a folder, here <code>{key}</code>, and
-          {lane.done === run.steps ? " train for another epoch:" : " finish the run:"}
-        </p>
-        <Command text={commandOf(lane, run)} label={label} />
         {lane.place?.device === "webgpu" && (
           <p class="small muted">
             The command line’s gradients come from WebAssembly, which rounds otherwise than this

@@ -90,6 +90,8 @@ export type Report =
       readonly name: string;
       readonly bytes: Uint8Array<ArrayBuffer>;
     }
+  /** A file could not be made; training is not touched. */
+  | { readonly kind: "unmade"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string; readonly fault: Fault };
 
 export type Fault = "missing" | "unreachable" | "damaged" | "lost" | "other";

@@ -7,8 +7,8 @@ const scenes: readonly Scene[] = [
     text: "Ten times the usual rate: SGD rattles, Adam falls apart. A hundredth of it, and nothing happens.",
     params: {
       optimizers: "sgd,adam,adamw",
-      "sgd.lr": "1",
-      "adam.lr": "0.03",
+      "sgd.lr": "0.5",
+      "adam.lr": "0.01",
       "adamw.lr": "0.00001",
     },
   },

@@ -62,6 +62,8 @@ export interface Shown {
   readonly parameters: number;
   /** `null` until the digits are here. */
   readonly samples: Samples | null;
+  /** Whether its networks are no more: there is nothing to save then. */
+  readonly isGone: boolean;
   readonly lanes: readonly Lane[];
 }
 
@@ -71,6 +73,9 @@ export const phase = signal<Phase>("idle");
 export const share = signal(0);
 export const shown = signal<Shown | null>(null);
 export const failure = signal<{ readonly message: string; readonly fault: Fault } | null>(null);
+
+/** Why a file could not be made. */
+export const fileProblem = signal<string | null>(null);
 
 /** One's own rule, if there is one. */
 export const own = computed(() => ownOf(state.value));
@@ -96,7 +101,7 @@ function startWorker(): Worker {
     if (data.id === session) batch(() => receive(data));
   });
   started.addEventListener("error", (event) => {
-    fail(event.message || "The worker that trains did not start.", "lost");
+    if (started === worker) fail(event.message || "The worker that trains did not start.", "lost");
   });
   return started;
 }
@@ -122,9 +127,16 @@ export function start(): void {
   batch(() => {
     phase.value = "loading";
     share.value = 0;
-    failure.value = null;
+    failure.value = fileProblem.value = null;
     const lanes = taking.map(freshLane);
-    shown.value = { state: state.value, steps: 0, parameters: 0, samples: null, lanes };
+    shown.value = {
+      state: state.value,
+      steps: 0,
+      parameters: 0,
+      samples: null,
+      isGone: false,
+      lanes,
+    };
   });
   const plan = { entries, experiment: experimentOf(state.value), device };
   send({ kind: "train", plan, base: new URL("./", document.baseURI).href });
@@ -154,10 +166,29 @@ export function resume(): void {
 
 export function stop(): void {
   send({ kind: "stop" });
+  const [asked, at] = [worker, session];
+  setTimeout(() => {
+    if (asked !== worker || at !== session || !isBusy.value) return;
+    // A step may be a very long one, and hears nothing: its worker ends, and what it had with it.
+    endWorker();
+    batch(() => {
+      phase.value = "stopped";
+      shown.value = shown.value && { ...shown.value, isGone: true };
+    });
+  }, PATIENCE);
+}
+
+/** How long, in milliseconds, a session may take to stop by itself. */
+const PATIENCE = 2000;
+
+function endWorker(): void {
+  worker?.terminate();
+  worker = null;
 }
 
 /** Asks for a run's record or a checkpoint of it, to be saved as a file. */
 export function download(key: string, file: FileKind): void {
+  fileProblem.value = null;
   send({ kind: "file", key, file });
 }
 
@@ -194,6 +225,9 @@ function receive(report: Report): void {
       return;
     case "file":
       return save(report.name, report.bytes);
+    case "unmade":
+      fileProblem.value = report.message;
+      return;
     case "failed":
       return fail(report.message, report.fault);
     default:
@@ -222,8 +256,7 @@ function fail(message: string, fault: Fault): void {
   failure.value = { message, fault };
   if (fault !== "lost") return;
   // What is lost does not come back to this worker: the next session gets another.
-  worker?.terminate();
-  worker = null;
+  endWorker();
 }
 
 /** Takes over what an address sets; a session that is under way goes on as it was begun. */
@@ -249,8 +282,17 @@ export function reset(): void {
   change({ ...usual, rule: state.value.rule });
 }
 
-/** When the room is left, what is under way waits; it is there when one comes back. */
+/**
+ * When the room is left, a session that is under way waits until one comes back; of one that is over nothing
+ * stays, as the worker has all of MNIST in memory.
+ */
 export function leave(): void {
-  if (phase.value === "running") pause();
-  else if (phase.value === "loading" || phase.value === "preparing") stop();
+  if (phase.value === "running") return pause();
+  if (phase.value === "pausing" || phase.value === "paused") return;
+  session++;
+  endWorker();
+  batch(() => {
+    phase.value = "idle";
+    shown.value = failure.value = fileProblem.value = null;
+  });
 }

@@ -35,7 +35,9 @@ async function serve(order: Order): Promise<void> {
       case "train":
         return await train(order, tell, fail);
       case "file":
-        return await session?.file(order.key, order.file);
+        return await session?.file(order.key, order.file).catch((error: unknown) => {
+          tell({ kind: "unmade", message: (error as Error).message });
+        });
       case "stop":
         loading.abort();
         return session?.stop();
@@ -64,6 +66,7 @@ async function train(
   await last?.dispose();
   digits ??= await loadDigits(base, (share) => tell({ kind: "loading", share }), signal);
   signal.throwIfAborted();
+  tell({ kind: "loading", share: 1 });
   const teach = await teacherOn(plan.device, (message) => {
     session?.stop();
     fail(message, "lost");
