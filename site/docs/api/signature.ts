@@ -2,7 +2,7 @@
 import type { ESTree } from "vite";
 import { highlight } from "../highlight.ts";
 import { escapeHtml } from "../page.ts";
-import type { Declaration, Module } from "./sources.ts";
+import type { Module } from "./sources.ts";
 
 /** Where a name that is used in a file leads, if anywhere. */
 export type LinkOf = (module: Module, name: string) => string | null;
@@ -120,11 +120,9 @@ export function signatureHtml(signature: Signature): string {
   return isOpen ? `${written}</a>` : written;
 }
 
-/** Names of type parameters that stand for nothing outside of the declaration they come from. */
+/** Without type arguments such as `<H>`, which say nothing outside of the declaration they come from. */
 export function withoutArguments(signature: Signature): Signature {
   return signature.map((piece) =>
     typeof piece === "string" ? piece.replaceAll(/^<[A-Z]>/g, "") : piece,
   );
 }
-
-export type { Declaration, Piece };
