@@ -4,7 +4,7 @@ import { TryThis, type Scene } from "../../ui/try-this.tsx";
 const scenes: readonly Scene[] = [
   {
     title: "Too fast, too slow",
-    text: "Ten times the usual rate: SGD rattles, Adam falls apart. A hundredth of it, and nothing happens.",
+    text: "At ten times the usual rate SGD gains, and Adam loses. At a hundredth of it AdamW hardly moves.",
     params: {
       optimizers: "sgd,adam,adamw",
       "sgd.lr": "0.5",
