@@ -1,8 +1,8 @@
 /** What is set in the Race room comes back from the address that it writes; what makes no sense is left out. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ownRacer } from "../../site/src/rooms/race/own-racer.ts";
-import { racers } from "../../site/src/rooms/race/racers.ts";
+import { ownRacer } from "../../site/src/race/own-racer.ts";
+import { racers } from "../../site/src/race/racers.ts";
 import {
   freshState,
   readState,
@@ -10,7 +10,7 @@ import {
   writeState,
   type RaceState,
 } from "../../site/src/rooms/race/state.ts";
-import { surfaces, typed } from "../../site/src/rooms/race/surfaces.ts";
+import { surfaces, typed } from "../../site/src/race/surfaces.ts";
 import { yours } from "../../site/src/ui/own-rule.ts";
 import { readHash, writeHash } from "../../site/src/router.ts";
 

@@ -1,6 +1,6 @@
 /** Surfaces from formulas that are typed: their values and slopes, and what is said of those that are none. */
 import { describe, expect, test } from "vitest";
-import { FormulaError, functions, readFormula } from "../../site/src/rooms/race/formula.ts";
+import { FormulaError, functions, readFormula } from "../../site/src/race/formula.ts";
 import { slopes } from "./helpers.ts";
 
 describe("formulas", () => {

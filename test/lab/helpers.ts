@@ -1,6 +1,6 @@
 /** What several tests of the lab need. */
 import { request as send, type IncomingHttpHeaders } from "node:http";
-import type { Landscape } from "../../site/src/rooms/race/surfaces.ts";
+import type { Landscape } from "../../site/src/race/surfaces.ts";
 
 /** A surface's slopes, by central differences. */
 export function slopes({ value }: Landscape, x: number, y: number): [number, number] {

@@ -1,7 +1,7 @@
 /** Where lines of equal height lie, and how coordinates become pixels. */
 import { describe, expect, test } from "vitest";
-import { levelsAbove, relief } from "../../site/src/rooms/race/contours.ts";
-import { pixelX, pixelY, placeOf, ticks, zoomed } from "../../site/src/rooms/race/frame.ts";
+import { levelsAbove, relief } from "../../site/src/race/contours.ts";
+import { pixelX, pixelY, placeOf, ticks, zoomed } from "../../site/src/race/frame.ts";
 
 describe("the picture", () => {
   test("levels are evenly spaced in the logarithm of the height", () => {

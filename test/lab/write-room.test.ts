@@ -4,7 +4,7 @@
  */
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
-import type { Report } from "../../site/src/rooms/race/protocol.ts";
+import type { Report } from "../../site/src/race/protocol.ts";
 import * as formulas from "../../src/math/formulas/index.ts";
 import { expectAccessible, noWasm, skipped, useLab } from "./browser.ts";
 

@@ -1,7 +1,7 @@
 /** The loss of each racer against steps, as far as the race is shown. */
 import { computed } from "@preact/signals";
 import { LineChart } from "../../ui/line-chart.tsx";
-import { lossesOf } from "./losses.ts";
+import { lossesOf } from "../../race/losses.ts";
 import { defaultsOf } from "./state.ts";
 import { pause, position, shown, state } from "./store.ts";
 

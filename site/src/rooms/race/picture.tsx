@@ -1,11 +1,11 @@
 /** The surface with the racers on it, and the start point, which can be dragged. */
 import { computed } from "@preact/signals";
 import { coordinate } from "../../ui/format.ts";
-import { pixelX, pixelY, placeOf, rounded, zoomed, type Frame } from "./frame.ts";
+import { pixelX, pixelY, placeOf, rounded, zoomed, type Frame } from "../../race/frame.ts";
 import { defaultsOf } from "./state.ts";
 import { change, pause, position, refusal, relief, shown, standings, state } from "./store.ts";
-import { SurfaceCanvas, type Showing } from "./surface-canvas.tsx";
-import type { Point, View } from "./surfaces.ts";
+import { SurfaceCanvas, type Showing } from "../../race/surface-canvas.tsx";
+import type { Point, View } from "../../race/surfaces.ts";
 
 const showing: Showing = {
   view: computed(() => state.value.view),

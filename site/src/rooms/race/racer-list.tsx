@@ -2,7 +2,7 @@
 import { OptimizerList } from "../../ui/optimizer-list.tsx";
 import { yours } from "../../ui/own-rule.ts";
 import { YourRule } from "../../ui/your-rule.tsx";
-import { racersWith } from "./racers.ts";
+import { racersWith } from "../../race/racers.ts";
 import { ratesOf } from "./state.ts";
 import { change, own, setHyper, state, tracks } from "./store.ts";
 

@@ -3,7 +3,7 @@ import { useId } from "preact/hooks";
 import { NumberField } from "../../ui/number-field.tsx";
 import { defaultsOf, typedDefaults } from "./state.ts";
 import { change, goTo, refusal, state } from "./store.ts";
-import { surfaces, typed, type View } from "./surfaces.ts";
+import { surfaces, typed, type View } from "../../race/surfaces.ts";
 
 export function Setup() {
   const id = useId();

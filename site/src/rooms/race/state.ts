@@ -4,8 +4,15 @@
  */
 import { numberIn, numbersIn, valueIn } from "../../ui/address-values.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
-import { racerOf, racersWith, usual, type Racer } from "./racers.ts";
-import { surfaces, typed, type Point, type Rates, type Surface, type View } from "./surfaces.ts";
+import { racerOf, racersWith, usual, type Racer } from "../../race/racers.ts";
+import {
+  surfaces,
+  typed,
+  type Point,
+  type Rates,
+  type Surface,
+  type View,
+} from "../../race/surfaces.ts";
 
 export interface RaceState {
   /** The key of a surface, or {@link typed}. */

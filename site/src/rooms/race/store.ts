@@ -2,14 +2,14 @@
 import { batch, computed, signal } from "@preact/signals";
 import { keepInAddress } from "../../router.ts";
 import { reducedMotion } from "../../theme.ts";
-import { RaceClient } from "./client.ts";
-import type { Relief } from "./contours.ts";
-import type { Track } from "./engine.ts";
+import { RaceClient } from "../../race/client.ts";
+import type { Relief } from "../../race/contours.ts";
+import type { Track } from "../../race/engine.ts";
 import type { Changes, Value } from "../../ui/hyper.ts";
-import { entryOf, racerOf, type Racer } from "./racers.ts";
-import { fateOf, standingAt, type Shown, type Standing } from "./standing.ts";
+import { entryOf, racerOf, type Racer } from "../../race/racers.ts";
+import { fateOf, standingAt, type Shown, type Standing } from "../../race/standing.ts";
 import { defaultsOf, freshState, ratesOf, readState, writeState, type RaceState } from "./state.ts";
-import { typed } from "./surfaces.ts";
+import { typed } from "../../race/surfaces.ts";
 
 export const state = signal<RaceState>(freshState(""));
 /** The racer of the reader's own rule, where the address brings one. */
@@ -133,7 +133,7 @@ export async function enter(params: URLSearchParams): Promise<void> {
 
 async function readOwn(rule: string): Promise<Racer | Error> {
   try {
-    return (await import("./own-racer.ts")).ownRacer(rule);
+    return (await import("../../race/own-racer.ts")).ownRacer(rule);
   } catch (error) {
     return error as Error;
   }

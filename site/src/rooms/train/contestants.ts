@@ -6,7 +6,7 @@ import { comparedOptimizers, type OptimizerChoice } from "../../../../src/traini
 import type { Changes, Field } from "../../ui/hyper.ts";
 import type { Marker } from "../../ui/marker.ts";
 import { settable, yourLabel, yourLooks, yours } from "../../ui/own-rule.ts";
-import { racerOf } from "../race/racers.ts";
+import { racerOf } from "../../race/racers.ts";
 
 export interface Contestant {
   readonly key: string;

@@ -2,7 +2,7 @@
 import { numberIn, valueIn } from "../../ui/address-values.ts";
 import type { Changes, Field } from "../../ui/hyper.ts";
 import { yours } from "../../ui/own-rule.ts";
-import { surfaces } from "../race/surfaces.ts";
+import { surfaces } from "../../race/surfaces.ts";
 import { first } from "./presets.ts";
 
 /** What a rule becomes, one after another. */

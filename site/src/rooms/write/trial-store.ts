@@ -1,13 +1,13 @@
 /** The rule on a surface beside Adam, as it stands: a race of the Race room's, run anew with every change. */
 import { batch, computed, effect, signal } from "@preact/signals";
-import { RaceClient } from "../race/client.ts";
-import type { Relief } from "../race/contours.ts";
-import type { Track } from "../race/engine.ts";
-import { lossesOf } from "../race/losses.ts";
-import { ownRacer } from "../race/own-racer.ts";
-import { entryOf, racerOf } from "../race/racers.ts";
-import { fateOf, standingAt, type Shown } from "../race/standing.ts";
-import { surfaces } from "../race/surfaces.ts";
+import { RaceClient } from "../../race/client.ts";
+import type { Relief } from "../../race/contours.ts";
+import type { Track } from "../../race/engine.ts";
+import { lossesOf } from "../../race/losses.ts";
+import { ownRacer } from "../../race/own-racer.ts";
+import { entryOf, racerOf } from "../../race/racers.ts";
+import { fateOf, standingAt, type Shown } from "../../race/standing.ts";
+import { surfaces } from "../../race/surfaces.ts";
 import { changes, ruleText, state } from "./store.ts";
 
 const adam = racerOf("adam")!;

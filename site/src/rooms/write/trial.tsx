@@ -3,8 +3,8 @@ import { useEffect, useId } from "preact/hooks";
 import { short } from "../../ui/format.ts";
 import { LineChart } from "../../ui/line-chart.tsx";
 import { Swatch } from "../../ui/swatch.tsx";
-import { SurfaceCanvas, type Showing } from "../race/surface-canvas.tsx";
-import { surfaces } from "../race/surfaces.ts";
+import { SurfaceCanvas, type Showing } from "../../race/surface-canvas.tsx";
+import { surfaces } from "../../race/surfaces.ts";
 import { change } from "./store.ts";
 import {
   entries,

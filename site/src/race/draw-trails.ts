@@ -1,5 +1,5 @@
 /** Paints where the racers have been up to a step: their trails, where they are, and who they are. */
-import { markerPath } from "../../ui/marker.ts";
+import { markerPath } from "../ui/marker.ts";
 import { FONT, type Inks } from "./draw-relief.ts";
 import { pixelX, pixelY, type Frame } from "./frame.ts";
 import type { Shown } from "./standing.ts";

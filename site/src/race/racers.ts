@@ -1,7 +1,7 @@
 /** Who may race: each optimizer with its looks and what can be set, as the page needs to know it. */
-import type { Changes, Field, Value } from "../../ui/hyper.ts";
-import type { Marker } from "../../ui/marker.ts";
-import { yours } from "../../ui/own-rule.ts";
+import type { Changes, Field, Value } from "../ui/hyper.ts";
+import type { Marker } from "../ui/marker.ts";
+import { yours } from "../ui/own-rule.ts";
 import type { Entry } from "./engine.ts";
 import type { Rates } from "./surfaces.ts";
 

@@ -2,7 +2,7 @@
 import { effect, useSignal, type ReadonlySignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { color, theme } from "../../theme.ts";
+import { color, theme } from "../theme.ts";
 import type { Relief } from "./contours.ts";
 import { drawRelief, type Inks } from "./draw-relief.ts";
 import { drawTrails } from "./draw-trails.ts";

@@ -1,6 +1,6 @@
 /** A rule of the reader's own as a racer. It has a chunk of its own, as most races read no rules. */
 import { MathError, parseRule } from "downhill/math";
-import { settable, yourLabel, yourLooks, yours } from "../../ui/own-rule.ts";
+import { settable, yourLabel, yourLooks, yours } from "../ui/own-rule.ts";
 import type { Racer } from "./racers.ts";
 
 /** Of a text that is no rule as well: what is wrong with it is said where it would race. */

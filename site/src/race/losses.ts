@@ -1,5 +1,5 @@
 /** What a chart of losses shows of a race: on which axis, over what range, and above which floor. */
-import type { Curve } from "../../ui/line-chart.tsx";
+import type { Curve } from "../ui/line-chart.tsx";
 import type { Track } from "./engine.ts";
 import type { Shown } from "./standing.ts";
 import type { Surface, View } from "./surfaces.ts";

@@ -29,7 +29,7 @@ import {
   type StateDict,
 } from "downhill";
 import { noiseAt } from "./noise.ts";
-import type { Value } from "../../ui/hyper.ts";
+import type { Value } from "../ui/hyper.ts";
 import type { Landscape, Point } from "./surfaces.ts";
 
 const rules = Object.fromEntries(
