@@ -51,6 +51,8 @@ export default defineConfig({
     maxWorkers: process.env["CI"] ? 1 : "100%",
     execArgv: ["--expose-gc"],
     testTimeout: 60_000,
+    // What a page shows is waited for, also by a machine with much to do.
+    expect: { poll: { timeout: 10_000 } },
     reporters: ["default", "./test/helpers/missing-reporter.ts"],
   },
 });
