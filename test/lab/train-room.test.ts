@@ -190,6 +190,7 @@ describe.skipIf(skipped)("the Train room in Chromium", () => {
     await press(page, "Train anew");
     await expect.poll(() => steps(page, "yours").catch(() => 0), patience).toBeGreaterThan(5);
     expect(await cell(page, "adam", 5)).toBe("refused");
+    expect(await page.locator(".loss .legend li").allInnerTexts()).toEqual(["Lion, yours"]);
     expect(await page.getByRole("alert").innerText()).toMatch(/^Adam: lr: got -1, expected /);
     await page.getByLabel("Adam: learning rate, as a number").fill("0.1");
     await page.getByRole("alert").waitFor({ state: "detached" });

@@ -54,7 +54,8 @@ function rangeOf(lanes: readonly Lane[]): [number, number] {
 
 export function Curves() {
   const { steps, places, range, curves } = scene.value;
-  const lanes = shown.value?.lanes ?? [];
+  // Who was refused has no curve.
+  const lanes = (shown.value?.lanes ?? []).filter(({ refusal }) => refusal === null);
   return (
     <section class="card loss">
       <h2>
