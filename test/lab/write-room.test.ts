@@ -215,6 +215,7 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
     await page.locator("tr[data-racer=yours]").waitFor();
     expect(page.url()).toContain("yours.betas=0.8,0.99");
     expect(await page.locator("tr[data-racer=yours] th").innerText()).toBe("Adam, yours");
+    await expect.poll(async () => Object.keys(await tracksOf(page))).toContain("adam");
     const other = await tracksOf(page);
     expect(other["yours"]!.length).toBe(3 * 201);
     expect(other["yours"]).not.toEqual(other["adam"]);
@@ -228,12 +229,13 @@ describe.skipIf(skipped)("the Write room in Chromium", () => {
         return JSON.stringify(yours) === JSON.stringify(adam);
       })
       .toBe(true);
-    expect(page.workers().length).toBe(1); // That of the room that was left has ended.
+    // That of the room that was left has ended.
+    await expect.poll(() => page.workers().length).toBe(1);
     // And back, with what was set.
     await settings.getByLabel("betas, first").fill("0.5");
     await page.getByRole("link", { name: "Change it in Write" }).click();
+    await expect.poll(() => page.getByLabel("betas, first").inputValue()).toBe("0.5");
     expect(await page.getByLabel("The rule").inputValue()).toBe(formulas.Adam);
-    expect(await page.getByLabel("betas, first").inputValue()).toBe("0.5");
     expect(complaints).toEqual([]);
   });
 
